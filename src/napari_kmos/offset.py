@@ -1,0 +1,46 @@
+"""Offsets: what to add to the header WCS of an exposure so that it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset:
+    """Correction of one IFU of one exposure: added to its header WCS, zero means that the header is right.
+
+    Parameters
+    ----------
+    exposure : int
+        0-based, in the order the files were given.
+    file : str
+        File of the exposure; matched by its last part.
+    ifu : int, optional
+        1-24; None for a mosaic.
+    dra_arcsec, ddec_arcsec : float
+        Correction (dRA cos Dec east positive, dDec north positive).
+    err_arcsec : float
+        1 sigma of each of the two.
+    method : str
+        How it was found: any text.
+    accepted : bool
+        Whether it may be used.
+    note : str
+        Remark, such as the runner-up and the margin.
+    epoch : str
+        Group of exposures averaged together; empty if not told.
+    half : int, optional
+        1 before, 2 after the sky of the OB.
+    """
+
+    exposure: int
+    file: str
+    ifu: int | None
+    dra_arcsec: float
+    ddec_arcsec: float
+    err_arcsec: float
+    method: str
+    accepted: bool = True
+    note: str = ""
+    epoch: str = ""
+    half: int | None = None
