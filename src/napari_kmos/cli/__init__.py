@@ -1,0 +1,1 @@
+"""The command line: one small module a command, a thin face over the recipes."""

@@ -1,0 +1,223 @@
+"""Options that commands share, and options made from a parameter dataclass."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import re
+import types
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from napari_kmos.errors import EngineError, KmosError
+
+P = TypeVar("P")
+_CONNECT_SECONDS = 10
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add what every command takes: -v, -q, --json, --overwrite."""
+    group = parser.add_argument_group("general")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="tell more; with errors the traceback")
+    group.add_argument("-q", "--quiet", action="count", default=0, help="no progress and no warnings")
+    group.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    group.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+
+
+def add_files(parser: argparse.ArgumentParser, what: str, *, dest: str = "files", metavar: str = "FILE") -> None:
+    """Add one or more input files as positional arguments."""
+    parser.add_argument(dest, nargs="+", type=Path, metavar=metavar, help=what)
+
+
+def add_output_dir(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Add ``-o DIR``."""
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", required=required, help="folder of the products; made if missing"
+    )
+
+
+def add_output_file(parser: argparse.ArgumentParser, metavar: str, what: str) -> None:
+    """Add ``-o FILE``."""
+    parser.add_argument("-o", "--output", type=Path, metavar=metavar, required=True, help=what)
+
+
+def add_ifu(parser: argparse.ArgumentParser) -> None:
+    """Add ``--ifu N``."""
+    parser.add_argument("--ifu", type=int, metavar="N", help="this IFU only (1-24)")
+
+
+def add_scheduler(parser: argparse.ArgumentParser) -> None:
+    """Add ``--scheduler ADDRESS``; the command then runs inside `scheduled`."""
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="compute on a dask.distributed cluster, e.g. tcp://host:8786"
+    )
+
+
+@contextlib.contextmanager
+def scheduled(args: argparse.Namespace) -> Iterator[None]:
+    """Compute on the cluster of ``--scheduler`` while in the context; on this machine's threads without it."""
+    address = getattr(args, "scheduler", None)
+    if address is None:
+        yield
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError as err:
+        msg = "--scheduler needs dask.distributed, which is not installed; pip install distributed"
+        raise EngineError(msg) from err
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as err:
+        msg = (
+            f"no dask scheduler answers at {address} ({err}); start one with `dask scheduler` or leave --scheduler out"
+        )
+        raise EngineError(msg) from err
+    with client:
+        yield
+
+
+def add_parameters(
+    parser: argparse.ArgumentParser, parameters: type[Any], *, title: str = "parameters", exclude: Sequence[str] = ()
+) -> None:
+    """Add the fields of a parameter dataclass as options.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Gets a group of options, ``--field-name`` and, for those used to ESO's names, ``--field_name``.
+    parameters : type
+        A dataclass whose fields have defaults. Help comes from ``field(metadata={"help": ...})`` or from the numpydoc
+        Parameters of its docstring, choices from a ``Literal`` or ``metadata["choices"]``; a bool becomes
+        ``--name`` and ``--no-name``, a tuple is given with commas.
+    title : str
+        Heading of the group.
+    exclude : sequence of str
+        Fields the command sets itself.
+    """
+    group = parser.add_argument_group(title)
+    hints = get_type_hints(parameters)
+    texts = _documented(parameters.__doc__ or "")
+    for field in dataclasses.fields(parameters):
+        if field.name not in exclude:
+            text = field.metadata.get("help") or texts.get(field.name, "")
+            shown = _shown(_default(field))
+            _add_field(group, field, hints[field.name], f"{text} (default: {shown})".strip().replace("%", "%%"))
+
+
+def build_parameters(args: argparse.Namespace, parameters: type[P], **fixed: Any) -> P:
+    """Build the parameter dataclass from the options that were given, its own defaults and ``fixed`` values.
+
+    Raises
+    ------
+    KmosError
+        If the dataclass refuses a value.
+    """
+    names = [field.name for field in dataclasses.fields(parameters)]  # type: ignore[arg-type]
+    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    try:
+        return parameters(**{**given, **fixed})
+    except ValueError as err:
+        if isinstance(err, KmosError):
+            raise
+        raise KmosError(str(err)) from err
+
+
+def _add_field(group: Any, field: dataclasses.Field[Any], hint: Any, text: str) -> None:
+    """Add the option of one field; absent from the result unless given."""
+    flags = list(dict.fromkeys((f"--{field.name.replace('_', '-')}", f"--{field.name}")))
+    kind = _required(hint)
+    choices = field.metadata.get("choices") or (get_args(kind) if get_origin(kind) is Literal else None)
+    if kind is bool:
+        group.add_argument(
+            *flags, dest=field.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+        )
+        return
+    metavar = field.metadata.get("metavar") or (None if choices else _metavar(kind))
+    group.add_argument(
+        *flags,
+        dest=field.name,
+        type=_converter(kind),
+        choices=list(choices) if choices else None,
+        metavar=metavar,
+        default=argparse.SUPPRESS,
+        help=text,
+    )
+
+
+def _required(hint: Any) -> Any:
+    """Strip ``| None`` from a type."""
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [part for part in get_args(hint) if part is not type(None)]
+        return rest[0] if len(rest) == 1 else str
+    return hint
+
+
+def _metavar(kind: Any) -> str:
+    """Name the value of an option in its help."""
+    if get_origin(kind) is tuple:
+        item = get_args(kind)[0]
+        return f"{_metavar(item)},..."
+    return {int: "N", float: "X", Path: "FILE"}.get(kind, "NAME")
+
+
+def _converter(kind: Any) -> Callable[[str], Any]:
+    """Return the function that reads an option's text."""
+    if get_origin(kind) is tuple:
+        parts = get_args(kind)
+        return _tuple_converter(parts[0], None if parts[-1] is Ellipsis else len(parts))
+    if get_origin(kind) is Literal:
+        return type(get_args(kind)[0])
+    return kind if kind in (int, float, Path) else str
+
+
+def _tuple_converter(item: Any, length: int | None) -> Callable[[str], tuple[Any, ...]]:
+    """Return the function that reads values separated by commas."""
+
+    def convert(text: str) -> tuple[Any, ...]:
+        try:
+            values = tuple(_converter(_required(item))(part.strip()) for part in text.split(",") if part.strip())
+        except ValueError as err:
+            msg = f"{text!r} is not a list of {getattr(item, '__name__', item)} separated by commas"
+            raise argparse.ArgumentTypeError(msg) from err
+        if length is not None and len(values) != length:
+            msg = f"{text!r} holds {len(values)} values; expected {length}"
+            raise argparse.ArgumentTypeError(msg)
+        return values
+
+    return convert
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """Return the default of a field."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
+def _shown(value: Any) -> str:
+    """Write a default as one would type it."""
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _documented(docstring: str) -> dict[str, str]:
+    """Return the text of each parameter of a numpydoc docstring."""
+    section = re.search(r"Parameters\n\s*-+\n(.*?)(?:\n\s*\n\s*\w[^\n]*\n\s*-{3,}|\Z)", docstring, re.DOTALL)
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    indent: int | None = None
+    for line in section[1].splitlines() if section else ():
+        if not line.strip():
+            continue
+        depth = len(line) - len(line.lstrip())
+        indent = depth if indent is None else indent
+        if depth == indent:
+            names = [name.strip() for name in line.split(" : ")[0].split(",")]
+        else:
+            texts.update({name: f"{texts.get(name, '')} {line.strip()}".strip() for name in names})
+    return texts
