@@ -1,0 +1,102 @@
+"""Headers of products: what is carried over from the input, and what a step adds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from astropy.io import fits
+
+from napari_kmos._version import __version__
+from napari_kmos.cube import Cube, Image
+from napari_kmos.instrument import KEY_CATEGORY, KEY_EXPTIME, KEY_IFU, KEY_NOISE_ESTIMATED, key_recipe
+from napari_kmos.io import _axes
+from napari_kmos.provenance import Step
+
+_STRUCTURE = {"SIMPLE", "XTENSION", "BITPIX", "EXTEND", "PCOUNT", "GCOUNT", "EXTNAME", "BSCALE", "BZERO", "BLANK"}
+_CHECKS = {"CHECKSUM", "DATASUM", "DATAMD5", "PIPEFILE"}
+_AXES = re.compile(r"^(NAXIS|CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)\d*$|^(CD|PC|PV|PS)\d+_\d+$|^(RADE[C]?SYS|EQUINOX|BUNIT)$")
+_RECIPE = re.compile(r"^ESO PRO REC(\d+) ")
+
+
+def extension_header(item: Cube | Image, name: str) -> fits.Header:
+    """Return the header of a DATA or NOISE extension: the input's own cards, then name, unit and axes."""
+    header = fits.Header()
+    header["EXTNAME"] = (name, "FITS extension name")
+    if isinstance(item, Cube) and item.exptime is not None:
+        header[KEY_EXPTIME] = (item.exptime, "Integration time")
+    cards = [*_axes.unit_cards(item), *_axes.wcs_cards(item.wcs)]
+    if isinstance(item, Cube):
+        cards += _axes.wavelength_cards(item)
+    for key, value, comment in cards:
+        header[key] = (value, comment)
+    header.extend(_carried(item.header, taken=set(header)), unique=True)
+    if item.ifu is not None:
+        set_card(header, KEY_IFU, item.ifu, "IFU number")
+    if isinstance(item, Cube) and item.noise_estimated:
+        set_card(header, KEY_NOISE_ESTIMATED, True, "1 sigma estimated from the flux")
+    return header
+
+
+def primary_header(primary: fits.Header | None, step: Step | None, *, category: str = "") -> fits.Header:
+    """Return the primary header of a product: the input's cards, and the block of the step that made it."""
+    header = fits.Header()
+    header["EXTEND"] = True
+    header.extend(_carried(primary or fits.Header(), taken=set()))
+    if category:
+        set_card(header, KEY_CATEGORY, category, "Category of pipeline product frame")
+    if step is not None:
+        _add_step(header, step)
+    return header
+
+
+def set_card(header: fits.Header, key: str, value: Any, comment: str = "") -> None:
+    """Set a card; ESO's long keywords are HIERARCH cards."""
+    keyword = f"HIERARCH {key}" if " " in key or len(key) > 8 else key
+    header[keyword] = (value, comment) if comment else value
+
+
+def _carried(header: fits.Header, *, taken: set[str]) -> list[fits.Card]:
+    """Return the cards worth keeping: no structure, axes or checksums, which are written anew."""
+    dropped = _STRUCTURE | _CHECKS | taken
+    return [
+        card
+        for card in header.cards
+        if card.keyword and card.keyword not in dropped and not _AXES.match(card.keyword)
+    ]
+
+
+def _add_step(header: fits.Header, step: Step) -> None:
+    numbers = [int(match[1]) for key in header if (match := _RECIPE.match(key))]
+    block = max(numbers, default=0) + 1
+    set_card(header, key_recipe(block, "ID"), f"napari-kmos {step.name}", "Step of napari-kmos")
+    set_card(header, key_recipe(block, "PIPE ID"), f"napari-kmos/{__version__}", "Version")
+    for number, path in enumerate(step.inputs, start=1):
+        _set_text(header, key_recipe(block, f"RAW{number} NAME"), _printable(path.name))
+    for number, (name, value) in enumerate(step.parameters.items(), start=1):
+        default = f"Default: {_text(step.defaults[name])}" if name in step.defaults else ""
+        _set_text(header, key_recipe(block, f"PARAM{number} NAME"), _printable(name))
+        _set_text(header, key_recipe(block, f"PARAM{number} VALUE"), _text(value), default)
+    for name, value in step.measured.items():
+        set_card(header, f"ESO QC {name}", value)
+    used = " ".join(f"{name}={_text(value)}" for name, value in step.parameters.items())
+    names = ", ".join(_printable(path.name) for path in step.inputs)
+    header.add_history(f"napari-kmos {__version__} {step.name}: {names}; {_printable(used)}")
+
+
+def _set_text(header: fits.Header, key: str, value: str, comment: str = "") -> None:
+    """Set a text card; a comment that does not fit beside the value is left out, a long value is cut."""
+    room = 80 - len(f"HIERARCH {key} = ''")
+    text = value if len(value) <= room else value[: room - 3] + "..."
+    fits_in = len(text) + len(comment) + 3 <= room
+    set_card(header, key, text, comment if fits_in else "")
+
+
+def _text(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
+    """Return text that a FITS card can hold: printable ASCII."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)

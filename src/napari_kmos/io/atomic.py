@@ -1,0 +1,91 @@
+"""Outputs appear whole or not at all: a temporary name beside the target, renamed when it is complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_kmos.errors import WriteError
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST_NAME = 120
+
+
+def safe_name(text: str) -> str:
+    """Return ``text`` as a part of a file name: letters other than A-Z a-z 0-9 . _ - become _.
+
+    Examples
+    --------
+    >>> safe_name("GC field/α 3")
+    'GC_field___3'
+    """
+    name = _UNSAFE.sub("_", text)[:_LONGEST_NAME]
+    return "_" + name[1:] if name.startswith(".") else name or "_"
+
+
+def output_dir(path: Path | str) -> Path:
+    """Make a folder for products where it is missing and check that it can be written to.
+
+    Raises
+    ------
+    WriteError
+        If the folder cannot be made or written to.
+    """
+    folder = Path(path)
+    probe = folder / f".napari-kmos-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as err:
+        msg = f"{folder}: cannot write there ({err.strerror}); choose another output folder (-o)"
+        raise WriteError(msg) from err
+    return folder
+
+
+def check_free(path: Path | str, overwrite: bool) -> Path:
+    """Return ``path`` if it may be written: it does not exist, or is a file and ``overwrite`` is set.
+
+    Raises
+    ------
+    WriteError
+        If writing would destroy something.
+    """
+    target = Path(path)
+    if target.is_dir():
+        msg = f"{target}: is a folder; expected the name of a file to write"
+        raise WriteError(msg)
+    if target.exists() and not overwrite:
+        msg = f"{target}: exists already; choose another name or allow overwriting (--overwrite)"
+        raise WriteError(msg)
+    return target
+
+
+@contextmanager
+def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path in the folder of ``path``; rename it on success, remove it on failure.
+
+    The suffix is kept, so that writers which choose a format by it work.
+
+    Raises
+    ------
+    WriteError
+        If ``path`` exists and ``overwrite`` is not set, or if the system refuses to write.
+    """
+    target = check_free(path, overwrite)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}.part{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, check_free(target, overwrite))
+    except WriteError:
+        raise
+    except OSError as err:
+        msg = f"{target}: cannot be written ({err.strerror or err})"
+        raise WriteError(msg) from err
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""Records beside products, and the plain files: JSON and ECSV tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from napari_kmos._version import __version__
+from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.io.atomic import atomic_path
+from napari_kmos.provenance import Step
+
+
+def checksum(path: Path | str) -> str:
+    """Return the SHA-256 of a file's content, read in pieces.
+
+    Raises
+    ------
+    NotKmosError
+        If the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as err:
+        msg = f"{path}: cannot be read ({err.strerror})"
+        raise NotKmosError(msg) from err
+
+
+def write_record(product: Path, step: Step, *, products: Iterable[Path] = (), overwrite: bool = False) -> Path:
+    """Write ``<product stem>.json`` beside a product: what was done, to which files, how, and what came of it.
+
+    Parameters
+    ----------
+    product : Path
+        The main product.
+    step : Step
+        What made it; inputs are recorded with their checksums.
+    products : iterable of Path
+        All products of the step; the main one alone if empty.
+    overwrite : bool
+        Replace an existing record.
+
+    Returns
+    -------
+    Path
+        The record.
+    """
+    files = tuple(products) or (product,)
+    record = {
+        "step": step.name,
+        "version": __version__,
+        "inputs": [{"file": str(path.resolve()), "sha256": checksum(path)} for path in step.inputs],
+        "parameters": dict(step.parameters),
+        "measured": dict(step.measured),
+        "products": [{"file": path.name, "sha256": checksum(path)} for path in files],
+    }
+    return write_json(record, product.with_suffix(".json"), overwrite=overwrite)
+
+
+def write_json(content: Mapping[str, Any], path: Path | str, *, overwrite: bool = False) -> Path:
+    """Write a JSON file, atomically; NaN and infinity become null, numpy scalars plain numbers."""
+    with atomic_path(path, overwrite) as temporary:
+        temporary.write_text(json_text(content) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def json_text(content: Any) -> str:
+    """Return JSON that any reader takes: no NaN, numpy numbers and paths as plain values."""
+    return json.dumps(_plain(content), indent=2, allow_nan=False)
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    NotKmosError
+        If the file cannot be read or holds something else.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as err:
+        msg = f"{path}: cannot be read as JSON ({err})"
+        raise NotKmosError(msg) from err
+    if not isinstance(content, dict):
+        msg = f"{path}: holds a {type(content).__name__}; expected a JSON object"
+        raise NotKmosError(msg)
+    return content
+
+
+def write_table(table: Table, path: Path | str, *, overwrite: bool = False) -> Path:
+    """Write an ECSV table, atomically."""
+    with atomic_path(path, overwrite) as temporary:
+        table.write(temporary, format="ascii.ecsv", overwrite=True)
+    return Path(path)
+
+
+def read_table(path: Path | str, *, required: Iterable[str] = ()) -> Table:
+    """Read an ECSV table and check that it has the columns needed.
+
+    Raises
+    ------
+    NotKmosError
+        If the file cannot be read as a table.
+    KmosError
+        If a required column is missing.
+    """
+    try:
+        table = Table.read(Path(path), format="ascii.ecsv")
+    except Exception as err:  # table readers raise whatever their parsers meet
+        reason = str(err).splitlines()[0] if str(err) else type(err).__name__
+        msg = f"{path}: cannot be read as an ECSV table ({reason})"
+        raise NotKmosError(msg) from err
+    missing = [name for name in required if name not in table.colnames]
+    if missing:
+        msg = f"{path}: column {', '.join(missing)} missing; it has {', '.join(table.colnames) or 'no columns'}"
+        raise KmosError(msg)
+    return table
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (bool, int, str)) or value is None else str(value)
