@@ -1,0 +1,188 @@
+"""Set up what a command of the Makefile needs, then run it.
+
+    python3 scripts/bootstrap.py demo|test|lint [ARGUMENT...]
+
+It makes an environment of its own in .venv, once and again when pyproject.toml changes. For windows it takes the
+screen there is, else Xvfb; as root on Debian it installs the system libraries for that, elsewhere it says which are
+missing and goes on without windows. Needs Python 3.11 or later with venv, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv"
+BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = str(BIN / "python")
+OLDEST_PYTHON = (3, 11)
+INSTALLS = {"run": ["--editable", ".[all,test]"], "dev": ["--editable", ".", "--group", "dev"]}
+# What a Qt window and its canvas need on a bare Debian; Mesa and the other X libraries come with them.
+DEBIAN_PACKAGES = (
+    "xvfb xauth libegl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 "
+    "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
+).split()
+XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
+LINT = (
+    "ruff check .",
+    "ruff format --check .",
+    "mypy",
+    "lint-imports",
+    "typos",
+    "validate-pyproject pyproject.toml",
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the commands and return its exit status."""
+    if sys.version_info < OLDEST_PYTHON:
+        return fail(
+            f"Python {sys.version.split()[0]} found, 3.11 or later needed: name one with `make ... PYTHON=python3.12`"
+        )
+    commands = {"demo": demo, "test": test, "lint": lint}
+    if not arguments or arguments[0] not in commands:
+        return fail(f"expected one of {', '.join(commands)}")
+    try:
+        return commands[arguments[0]](arguments[1:])
+    except subprocess.CalledProcessError as err:
+        return fail(f"this did not work (exit status {err.returncode}): {' '.join(map(str, err.cmd))}")
+
+
+def demo(arguments: list[str]) -> int:
+    """Run the demo: with windows where there is a screen, else pictures only."""
+    make_environment("run")
+    show = on_desktop() and window_prefix() is not None
+    if not show:
+        say("no window here: the demo writes its pictures only")
+    command = [str(BIN / "napari-kmos"), "demo", "--overwrite", "-o", "demo"]
+    return run([*command, *([] if show else ["--no-show"]), *arguments])
+
+
+def test(arguments: list[str]) -> int:
+    """Run the tests: on the screen there is, else under Xvfb, else without those that open a window."""
+    make_environment("run")
+    prefix = window_prefix()
+    command = [PYTHON, "-m", "pytest", *arguments]
+    if prefix is None:
+        say("no window here: the tests that open one are skipped")
+        return run([*command, "-p", "no:pytest-qt"])  # the plugin ends the run where Qt cannot be loaded
+    return run([*prefix, *command])
+
+
+def lint(_: list[str]) -> int:
+    """Run every check that needs no test."""
+    make_environment("dev")
+    return max(run([str(BIN / program), *words]) for program, *words in map(str.split, LINT))
+
+
+def make_environment(kind: str) -> None:
+    """Make or bring up to date the environment, unless it was made for this pyproject.toml and this Python."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    stamp = ENVIRONMENT / f".made-for-{kind}"
+    if not runs(PYTHON):
+        say(f"making an environment in {ENVIRONMENT.name}")
+        make_venv()
+    elif stamp.exists() and stamp.read_text() == wanted:
+        return
+    say("installing Python packages: a minute or two")
+    install(INSTALLS[kind])
+    stamp.write_text(wanted)
+
+
+def make_venv() -> None:
+    """Make an empty environment with pip."""
+    try:
+        venv.create(ENVIRONMENT, with_pip=True, clear=True)
+    except (subprocess.CalledProcessError, ImportError):
+        raise SystemExit(
+            fail("this Python cannot make environments: on Debian, apt-get install python3-venv")
+        ) from None
+    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--upgrade", "pip"], cwd=ROOT, check=True)
+
+
+def install(what: list[str]) -> None:
+    """Install with uv, which is several times faster, or with pip where uv cannot be had."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "uv"], cwd=ROOT, check=True)
+        uv = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON]
+        subprocess.run([*uv, *what], cwd=ROOT, check=True)
+        return
+    say("uv did not work; going on with pip")
+    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *what], cwd=ROOT, check=True)
+
+
+def on_desktop() -> bool:
+    """Whether there is a screen for a person to look at."""
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def window_prefix() -> list[str] | None:
+    """Return what to put before a command so that it can open windows; None if nothing helps."""
+    problem = problem_with(screen())
+    if problem and can_install():
+        say(f"installing system libraries for windows ({problem})")
+        install_libraries()
+        problem = problem_with(screen())
+    if problem:
+        say(f"no window can be opened: {problem}. Debian's packages for it: {' '.join(DEBIAN_PACKAGES)}")
+        return None
+    return screen()
+
+
+def screen() -> list[str]:
+    """Return the command that gives a screen, empty if there is one or none can be had."""
+    return XVFB if not on_desktop() and shutil.which("xvfb-run") else []
+
+
+def problem_with(prefix: list[str]) -> str:
+    """Return why no window opens with this prefix; empty if one does."""
+    command = [*prefix, PYTHON, "-m", "napari_kmos.cli.window"]
+    probe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if probe.returncode == 0 else (probe.stdout.strip() or probe.stderr.strip() or "Xvfb does not start")
+
+
+def can_install() -> bool:
+    """Whether this is root on a system with Debian's packages."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install_libraries() -> None:
+    """Install Debian's packages; what is still missing afterwards is said by the caller."""
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES]):
+        subprocess.run(["apt-get", "-qq", *words], env=quiet, stdout=subprocess.DEVNULL, check=False)
+
+
+def runs(python: str) -> bool:
+    """Whether this interpreter is there and works; an environment breaks when it is moved or its Python goes."""
+    try:
+        return subprocess.run([python, "-c", ""], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def run(command: list[str]) -> int:
+    """Run a command in the project and return its exit status."""
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(f"-- {text}", file=sys.stderr, flush=True)
+
+
+def fail(text: str) -> int:
+    """Tell what is wrong and return the exit status for it."""
+    print(f"error: {text}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""What every test can ask for, and which tests can run here."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_kmos.cli.window import window_problem
+
+_problem = functools.cache(window_problem)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what needs a window system or a real file that is not here."""
+    for item in items:
+        if item.get_closest_marker("realdata"):
+            # Lands in the JUnit report: the only tests that may be skipped where everything must pass.
+            item.user_properties.append(("realdata", True))
+            if _real_data() is None:
+                item.add_marker(pytest.mark.skip(reason="no real files: NAPARI_KMOS_DATA names no folder with some"))
+        if item.get_closest_marker("viewer") and _problem():
+            item.add_marker(pytest.mark.skip(reason=f"no window can be opened: {_problem()}"))
+
+
+def _real_data() -> Path | None:
+    """Return the folder of real KMOS files, if there is one."""
+    folder = Path(os.environ.get("NAPARI_KMOS_DATA", ""))
+    return folder if folder.name and any(folder.glob("*.fits")) else None
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of real KMOS files, for tests marked ``realdata``."""
+    folder = _real_data()
+    assert folder is not None, "mark the test realdata"
+    return folder
+
+
+@pytest.fixture
+def make_cube():
+    """Factory of a small cube with a known truth."""
+    import factories
+
+    return factories.make_cube
+
+
+@pytest.fixture
+def make_exposure():
+    """Factory of an exposure of small cubes."""
+    import factories
+
+    return factories.make_exposure
+
+
+@pytest.fixture
+def two_dithers():
+    """Two exposures of one field with a known dither and pointing error."""
+    import factories
+
+    return factories.two_dithers
