@@ -1,0 +1,1 @@
+"""The plane of the sky: coordinates, apertures, centroids and resampling."""
