@@ -25,10 +25,10 @@ PYTHON = str(BIN / "python")
 OLDEST_PYTHON = (3, 11)
 INSTALLS = {"run": ["--editable", ".[all,test]"], "dev": ["--editable", ".", "--group", "dev"]}
 # What a Qt window and its canvas need on a bare Debian; Mesa and the other X libraries come with them.
-DEBIAN_PACKAGES = (
-    "xvfb xauth libegl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 "
-    "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
-).split()
+DEBIAN_PACKAGES = [
+    *("xvfb", "xauth", "libegl1", "libglib2.0-0", "libdbus-1-3", "libfontconfig1"),
+    *("libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1", "libxcb-shape0"),
+]
 XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
 LINT = (
     "ruff check .",
