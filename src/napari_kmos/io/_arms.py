@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from astropy.io import fits
 from astropy.time import Time
 
 from napari_kmos import instrument
 from napari_kmos.exposure import Arm
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 _ROLES = {"O": "object", "S": "sky"}
 

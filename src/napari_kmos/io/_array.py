@@ -136,8 +136,10 @@ class FitsArray:
         n_planes = min(self.shape[0], max(1, _CHUNK_BYTES // plane_bytes))
         chunks = (n_planes, *self.shape[1:])
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
-        return da.from_array(self, chunks=chunks, name=name, meta=meta)
+        lazy: da.Array = da.from_array(self, chunks=chunks, name=name, meta=meta)
+        return lazy
 
 
 def _has_signal(data: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.isfinite(data) & (data != 0)
+    signal: NDArray[np.bool_] = np.isfinite(data) & (data != 0)
+    return signal

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 from astropy.wcs import WCS
 
-from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import GeometryError, KmosWarning, NotKmosError
 from napari_kmos.instrument import KEY_CUBE_UNIT
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+    from napari_kmos.cube import Cube, Image
 
 _MEDIA = {"WAVE": "vacuum", "AWAV": "air"}
 _CTYPES = {medium: ctype for ctype, medium in _MEDIA.items()}

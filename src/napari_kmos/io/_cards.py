@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
@@ -11,11 +11,15 @@ from napari_kmos._version import __version__
 from napari_kmos.cube import Cube, Image
 from napari_kmos.instrument import KEY_CATEGORY, KEY_EXPTIME, KEY_IFU, KEY_NOISE_ESTIMATED, key_recipe
 from napari_kmos.io import _axes
-from napari_kmos.provenance import Step
+
+if TYPE_CHECKING:
+    from napari_kmos.provenance import Step
 
 _STRUCTURE = {"SIMPLE", "XTENSION", "BITPIX", "EXTEND", "PCOUNT", "GCOUNT", "EXTNAME", "BSCALE", "BZERO", "BLANK"}
 _CHECKS = {"CHECKSUM", "DATASUM", "DATAMD5", "PIPEFILE"}
-_AXES = re.compile(r"^(NAXIS|CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)\d*$|^(CD|PC|PV|PS)\d+_\d+$|^(RADE[C]?SYS|EQUINOX|BUNIT)$")
+_AXES = re.compile(
+    r"^(NAXIS|CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)\d*$|^(CD|PC|PV|PS)\d+_\d+$|^(RADE[C]?SYS|EQUINOX|BUNIT)$"
+)
 _RECIPE = re.compile(r"^ESO PRO REC(\d+) ")
 
 
@@ -60,9 +64,7 @@ def _carried(header: fits.Header, *, taken: set[str]) -> list[fits.Card]:
     """Return the cards worth keeping: no structure, axes or checksums, which are written anew."""
     dropped = _STRUCTURE | _CHECKS | taken
     return [
-        card
-        for card in header.cards
-        if card.keyword and card.keyword not in dropped and not _AXES.match(card.keyword)
+        card for card in header.cards if card.keyword and card.keyword not in dropped and not _AXES.match(card.keyword)
     ]
 
 

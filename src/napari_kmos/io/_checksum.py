@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from astropy.io import fits
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 _PUNCTUATION = set(range(0x3A, 0x41)) | set(range(0x5B, 0x61))
 

@@ -20,7 +20,7 @@ def safe_name(text: str) -> str:
 
     Examples
     --------
-    >>> safe_name("GC field/α 3")
+    >>> safe_name("GC field/# 3")
     'GC_field___3'
     """
     name = _UNSAFE.sub("_", text)[:_LONGEST_NAME]
@@ -81,7 +81,7 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, check_free(target, overwrite))
+        temporary.replace(check_free(target, overwrite))
     except WriteError:
         raise
     except OSError as err:

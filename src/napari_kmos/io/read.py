@@ -59,8 +59,8 @@ def read_exposure(path: Path | str) -> Exposure:
 
     Only headers are read; the cubes are dask arrays of shape (wavelength, y, x), native float32, whose pieces are read
     when computed. Planes without any signal, the zeros of spaxels with more than a quarter of zeros, and noise of zero
-    are NaN: the pipeline fills what it has no data for with zeros. In files above 64 MiB the spaxels without data are found from 64
-    planes, and a plane is judged by the part of it that is read.
+    are NaN: the pipeline fills what it has no data for with zeros. In files above 64 MiB the spaxels without data are
+    found from 64 planes, and a plane is judged by the part of it that is read.
 
     Parameters
     ----------
@@ -216,9 +216,7 @@ def _open(path: Path, zeros: str = "mask") -> _File:
         return _File(path, hdus[0].header.copy(), tuple(extensions), tuple(h.name for h in hdus[1:]))
 
 
-def _extension(
-    path: Path, index: int, hdu: Any, match: re.Match[str], how: tuple[int, bool, str]
-) -> _Extension:
+def _extension(path: Path, index: int, hdu: Any, match: re.Match[str], how: tuple[int, bool, str]) -> _Extension:
     size, compressed, zeros = how
     ifu = _IFU_NAME.match(hdu.name.strip())
     where = f"{path.name}[{hdu.name.strip()}]"

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import Table
@@ -15,7 +15,9 @@ from astropy.table import Table
 from napari_kmos._version import __version__
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io.atomic import atomic_path
-from napari_kmos.provenance import Step
+
+if TYPE_CHECKING:
+    from napari_kmos.provenance import Step
 
 
 def checksum(path: Path | str) -> str:

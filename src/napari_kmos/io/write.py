@@ -7,19 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import dask
 import numpy as np
 from astropy.io import fits
+from dask.base import compute
 
-from napari_kmos.cube import Cube, Image
-from napari_kmos.exposure import Arm, Exposure
 from napari_kmos.io._cards import extension_header, primary_header
 from napari_kmos.io._checksum import ones_complement_sum, with_checksum
 from napari_kmos.io.atomic import atomic_path
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from napari_kmos.cube import Array
+    from napari_kmos.cube import Array, Cube, Image
+    from napari_kmos.exposure import Arm, Exposure
     from napari_kmos.provenance import Step
 
 _BLOCK = 2880
@@ -113,8 +112,8 @@ def write_exposure(
         If the output exists or cannot be written.
     """
     if exposure.kind != "exposure":
-        kept = dict(step=step, primary=exposure.header, category=category or exposure.category)
-        return write_cube(exposure.cube(), path, **kept, overwrite=overwrite, progress=progress)  # type: ignore[arg-type]
+        kept = {"step": step, "primary": exposure.header, "category": category or exposure.category}
+        return write_cube(exposure.cube(), path, **kept, overwrite=overwrite, progress=progress)
     with_noise = any(cube.noise is not None for cube in exposure.cubes)
     with atomic_path(path, overwrite) as temporary, temporary.open("w+b") as stream:
         _write_primary(stream, primary_header(exposure.header, step, category=category or exposure.category))
@@ -232,5 +231,5 @@ def _pieces(arrays: list[Array]) -> Iterator[tuple[int, list[np.ndarray]]]:
         lengths = tuple(sum(chunks[index : index + _PIECES]) for index in range(0, len(chunks), _PIECES))
     first = 0
     for length in lengths:
-        yield first, list(dask.compute(*(array[first : first + length] for array in arrays)))
+        yield first, list(compute(*(array[first : first + length] for array in arrays)))
         first += length
