@@ -56,6 +56,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         prog="napari-kmos",
         description="Finish KMOS data: sky, offsets, combination and star spectra.",
         epilog="`napari-kmos COMMAND --help` tells the options of a command.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16, width=100),
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import math
 import os
 import signal
 import sys
@@ -13,7 +11,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -107,9 +105,11 @@ def print_outcome(outcome: Outcome, warned: Sequence[str], *, as_json: bool = Fa
     """Print the result: a line a product and then the text, or one JSON object."""
     products = [absolute(path) for path in outcome.products]
     if as_json:
+        from napari_kmos.io import json_text  # brings astropy: not for a message
+
         extras = [absolute(path) for path in outcome.extras]
         whole = {"products": products, "extras": extras, "warnings": list(warned), "measured": outcome.measured}
-        lines = [json.dumps(plain(whole), allow_nan=False, ensure_ascii=False)]
+        lines = [json_text(whole)]
     else:
         lines = [*products, *([text.rstrip("\n")] if text else [])]
     for line in lines:
@@ -120,21 +120,6 @@ def print_outcome(outcome: Outcome, warned: Sequence[str], *, as_json: bool = Fa
 def absolute(path: Path) -> str:
     """Return a path as the text of an absolute one, links kept."""
     return str(Path(path).absolute())
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: NaN and infinity become null, arrays lists, paths absolute texts."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Path):
-        return absolute(value)
-    if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy for a message
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def tell_error(text: str) -> None:

@@ -1,12 +1,14 @@
 """The only code that opens or writes files."""
 
 from napari_kmos.io.atomic import atomic_path, check_free, output_dir, safe_name
+from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 
 __all__ = [
+    "RecipeBlock",
     "atomic_path",
     "check_free",
     "checksum",
@@ -15,9 +17,11 @@ __all__ = [
     "output_dir",
     "read_cube",
     "read_exposure",
+    "read_history",
     "read_images",
     "read_json",
     "read_offsets",
+    "read_recipe_blocks",
     "read_table",
     "safe_name",
     "write_cube",

@@ -1,0 +1,116 @@
+"""``napari-kmos info``: what files hold and how they were made."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_kmos.cli.options import add_files
+from napari_kmos.recipes.info import info
+
+if TYPE_CHECKING:
+    from napari_kmos.progress import Progress
+    from napari_kmos.recipes.outcome import Outcome
+
+NAME = "info"
+HELP = "Say what KMOS files hold - IFUs, targets, sizes, WCS, wavelengths, unit, noise - and how they were made."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    add_files(parser, "exposures, combined cubes, mosaics, images, exposure masks or spectra")
+
+
+def run(args: argparse.Namespace, progress: Progress) -> Outcome:
+    """Read the headers."""
+    return info(args.files)
+
+
+def describe(outcome: Outcome) -> str:
+    """Return a table a file."""
+    return "\n\n".join("\n".join(_lines(facts)) for facts in outcome.measured["files"])
+
+
+def _lines(facts: Mapping[str, Any]) -> list[str]:
+    """Return the lines of one file."""
+    facts = {"cubes": [], "images": [], "unused_arms": {}, "recipes": [], "history": [], **facts}
+    head = (facts["kind"], facts.get("category"), facts.get("band"), facts.get("date"))
+    lines = [f"{Path(facts['file']).name}: {', '.join(str(part) for part in head if part)}", *_observation(facts)]
+    lines += _table([_row(item) for item in (*facts["cubes"], *facts["images"])])
+    if "spectrum" in facts:
+        lines += _table([_spectrum_row(facts["spectrum"])])
+    if facts["cubes"] and facts["unused_arms"]:
+        arms = (f"{arm} ({why})" for arm, why in facts["unused_arms"].items())
+        lines.append(f"  arms without data: {', '.join(arms)}")
+    for block in facts["recipes"]:
+        changed = " ".join(f"{name}={value}" for name, value in block["changed"].items()) or "defaults"
+        lines.append(f"  made by {block['recipe']} ({block['version']}): {changed}")
+    return lines + [f"  history: {line}" for line in facts["history"]]
+
+
+def _observation(facts: Mapping[str, Any]) -> list[str]:
+    """Return the line that says what was observed, if the file tells."""
+    parts = [f"{label} {facts[key]}" for key, label in (("object", "object"), ("ob", "OB")) if facts.get(key)]
+    if facts.get("template"):
+        parts.append(str(facts["template"]))
+    if any(facts.get("dither_arcsec", ())):
+        east, north = facts["dither_arcsec"]
+        parts.append(f'dither {east:+.2f}" E {north:+.2f}" N')
+    if facts.get("rotation_deg"):
+        parts.append(f"rotator offset {facts['rotation_deg']:.2f} deg")
+    return [f"  {', '.join(parts)}"] if parts else []
+
+
+def _row(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of a cube or image."""
+    n_y, n_x = item["size_yx"]
+    ra, dec = item["centre_deg"]
+    return {
+        "IFU": "-" if item["ifu"] is None else str(item["ifu"]),
+        "target": item["target"] or "-",
+        "role": item.get("role", ""),
+        "x,y": f"{n_x} x {n_y}",
+        "planes": str(item.get("planes", "")),
+        "wavelength": _range(item) if "planes" in item else "",
+        "centre (deg)": f"{ra:.6f} {dec:+.6f}",
+        "spaxel": f'{item["scale_arcsec"]:.3f}"',
+        "PA": f"{item['position_angle_deg']:.1f}",
+        "unit": item["unit"],
+        "noise": item["noise"],
+        "exptime": f"{item['exptime_s']:g} s" if item.get("exptime_s") is not None else "",
+    }
+
+
+def _spectrum_row(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of a spectrum."""
+    return {
+        "id": item["id"],
+        "kind": item["kind"],
+        "IFU": "-" if item["ifu"] is None else str(item["ifu"]),
+        "target": item["target"] or "-",
+        "position (deg)": f"{item['ra_deg']:.6f} {item['dec_deg']:+.6f}",
+        "radius": f'{item["radius_arcsec"]:.2f}"',
+        "planes": str(item["planes"]),
+        "wavelength": _range(item),
+        "unit": item["unit"],
+        "SNR": f"{item['snr']:.1f}",
+        "note": item["note"],
+    }
+
+
+def _range(item: Mapping[str, Any]) -> str:
+    """Write a wavelength range."""
+    start, end = item["wavelength_um"]
+    return f"{start:.4f}-{end:.4f} um {item.get('medium', '')}".strip()
+
+
+def _table(rows: list[dict[str, str]]) -> list[str]:
+    """Align cells in columns; a column that is empty everywhere is left out."""
+    if not rows:
+        return []
+    titles = [title for title in rows[0] if any(row[title] for row in rows)]
+    cells = [titles, *([row[title] for title in titles] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(titles))]
+    return ["  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
