@@ -9,7 +9,6 @@ missing and goes on without windows. Needs Python 3.11 or later with venv, and n
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -104,18 +103,12 @@ def make_venv() -> None:
         raise SystemExit(
             fail("this Python cannot make environments: on Debian, apt-get install python3-venv")
         ) from None
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--upgrade", "pip"], cwd=ROOT, check=True)
 
 
 def install(what: list[str]) -> None:
-    """Install with uv, which is several times faster, or with pip where uv cannot be had."""
-    with contextlib.suppress(subprocess.CalledProcessError):
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "uv"], cwd=ROOT, check=True)
-        uv = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON]
-        subprocess.run([*uv, *what], cwd=ROOT, check=True)
-        return
-    say("uv did not work; going on with pip")
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *what], cwd=ROOT, check=True)
+    """Install with pip, on a pip that knows dependency groups: those of older systems do not."""
+    for words in (["--upgrade", "pip"], what):
+        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *words], cwd=ROOT, check=True)
 
 
 def on_desktop() -> bool:

@@ -6,6 +6,7 @@ import functools
 import os
 from pathlib import Path
 
+import factories
 import pytest
 
 from napari_kmos.cli.window import window_problem
@@ -42,22 +43,16 @@ def real_data() -> Path:
 @pytest.fixture
 def make_cube():
     """Factory of a small cube with a known truth."""
-    import factories
-
     return factories.make_cube
 
 
 @pytest.fixture
 def make_exposure():
     """Factory of an exposure of small cubes."""
-    import factories
-
     return factories.make_exposure
 
 
 @pytest.fixture
 def two_dithers():
     """Two exposures of one field with a known dither and pointing error."""
-    import factories
-
     return factories.two_dithers
