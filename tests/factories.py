@@ -24,7 +24,7 @@ STARS: tuple[Star, ...] = ((4.3, 8.7, 500.0), (9.2, 3.6, 300.0))
 def make_wcs(
     *, rotation_deg: float = 0.0, ra: float = RA, dec: float = DEC, scale_arcsec: float = SPAXEL_ARCSEC
 ) -> WCS:
-    """Return a celestial WCS; at rotation 0 north is up and east left, positive turns north towards east."""
+    """Return a celestial WCS; the y axis points ``rotation_deg`` east of north."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     wcs.wcs.cunit = ["deg", "deg"]
@@ -84,13 +84,14 @@ def make_exposure(
     header = primary_header(ifus, band=band, mjd=mjd)
     for number in range(1, 25):
         if number not in ifus:
-            arms.append(Arm(number=number, role="off", not_used="NotInPAF/Locked"))
+            arms.append(Arm(number=number, role="off", original=number, not_used="NotInPAF/Locked"))
             continue
         name = f"star{number}"
         arms.append(
             Arm(
                 number=number,
                 name=name,
+                original=number,
                 cube=make_cube(band=band, seed=100 * seed + number, **{"name": name, "ifu": number, **cube}),
             )
         )

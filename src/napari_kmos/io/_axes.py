@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 _MEDIA = {"WAVE": "vacuum", "AWAV": "air"}
 _CTYPES = {medium: ctype for ctype, medium in _MEDIA.items()}
-_ESO_SPELLING = (("ADU", "adu"), ("sec", "s"), ("electrons", "electron"), ("ANGSTROM", "Angstrom"))
+#: Spellings of the pipeline and of users; per A is per Angstrom, though FITS would read ampere.
+_SPELLINGS = ((r"\bADU", "adu"), (r"\bsec\b", "s"), (r"\bangstroms?\b|\bANGSTROM\b", "Angstrom"))
+_PER_ANGSTROM = re.compile(r"\bA(?=\s*(?:\*\*|\^)?\s*\(?-1)|(?<=/)A\b")
 
 
 def _number(header: fits.Header, key: str, where: str, default: float | None = None) -> float:
@@ -100,14 +104,20 @@ def read_unit(header: fits.Header, primary: fits.Header, where: str) -> u.UnitBa
         text = str(source.get(key, "")).strip()
         if not text:
             continue
-        for old, new in _ESO_SPELLING:
-            text = text.replace(old, new)
-        for form in ("fits", "generic", "cds", "ogip"):
-            try:
-                return u.Unit(text, format=form)
-            except (ValueError, TypeError):
-                continue
+        for old, new in _SPELLINGS:
+            text = re.sub(old, new, text)
+        unit = _parse_unit(_PER_ANGSTROM.sub("Angstrom", text))
+        if unit is not None:
+            return unit
         warnings.warn(f"{where}: unit {text!r} ({key}) is not understood, taken as unknown", KmosWarning, stacklevel=2)
+    return None
+
+
+def _parse_unit(text: str) -> u.UnitBase | None:
+    for form in ("fits", "generic", "cds", "ogip"):
+        with warnings.catch_warnings(), contextlib.suppress(ValueError, TypeError):
+            warnings.simplefilter("ignore", u.UnitsWarning)
+            return u.Unit(text, format=form)
     return None
 
 

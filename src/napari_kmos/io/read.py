@@ -17,7 +17,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from napari_kmos import instrument
 from napari_kmos.cube import Cube, Image
-from napari_kmos.errors import GeometryError, KmosError, KmosWarning, NotKmosError
+from napari_kmos.errors import GeometryError, KmosError, NotKmosError
 from napari_kmos.exposure import Arm, Exposure
 from napari_kmos.io import _arms, _axes
 from napari_kmos.io._array import FitsArray
@@ -209,17 +209,18 @@ def _open(path: Path, zeros: str = "mask") -> _File:
         size = path.stat().st_size
         compressed = hdus.fileinfo(0)["file"].compression is not None
         extensions = []
+        names = [str(hdu.header.get("EXTNAME", hdu.name)).strip() for hdu in hdus]
         for index, hdu in enumerate(hdus):
-            match = _NAME.match(hdu.name.strip()) if index else None
+            match = _NAME.match(names[index]) if index else None
             if match and hdu.is_image:
                 extensions.append(_extension(path, index, hdu, match, (size, compressed, zeros)))
-        return _File(path, hdus[0].header.copy(), tuple(extensions), tuple(h.name for h in hdus[1:]))
+        return _File(path, hdus[0].header.copy(), tuple(extensions), tuple(names[1:]))
 
 
 def _extension(path: Path, index: int, hdu: Any, match: re.Match[str], how: tuple[int, bool, str]) -> _Extension:
     size, compressed, zeros = how
-    ifu = _IFU_NAME.match(hdu.name.strip())
-    where = f"{path.name}[{hdu.name.strip()}]"
+    ifu = _IFU_NAME.match(match[0])
+    where = f"{path.name}[{match[0]}]"
     kind = match["kind"]
     decoded = compressed or isinstance(hdu, fits.CompImageHDU)
     array = None
@@ -269,10 +270,7 @@ def _exposure_arms(file: _File) -> tuple[Arm, ...]:
     if unknown:
         msg = f"{file.path}: extension {by_ifu[unknown[0]].where} names no KMOS IFU; expected IFU.1 to IFU.24"
         raise NotKmosError(msg)
-    missing = [str(n) for n in instrument.ARMS if n not in by_ifu]
-    if missing and len(by_ifu) > 1:
-        text = f"{file.path.name}: no extension for IFU {', '.join(missing)}; taken as arms without data"
-        warnings.warn(text, KmosWarning, stacklevel=4)
+    _check_used_arms(file, set(by_ifu))
     noises = {e.ifu: e for e in file.of_kind("NOISE")}
     arms = []
     for number in instrument.ARMS:
@@ -282,6 +280,15 @@ def _exposure_arms(file: _File) -> tuple[Arm, ...]:
             arm = dataclasses.replace(arm, cube=_cube(file, extension, noises.get(number), name=arm.name, ifu=number))
         arms.append(arm)
     return tuple(arms)
+
+
+def _check_used_arms(file: _File, found: set[int | None]) -> None:
+    """Refuse an exposure without the extensions of arms that were used; a file of one IFU was cut out on purpose."""
+    used = [n for n in instrument.ARMS if _arms.read_arm(file.primary, n).role != "off"]
+    missing = ", ".join(str(n) for n in used if n not in found)
+    if missing and len(found) > 1:
+        msg = f"{file.path}: no extension for IFU {missing}, which the header says was used; copy the file again"
+        raise NotKmosError(msg)
 
 
 def _combined_arms(file: _File) -> tuple[Arm, ...]:
