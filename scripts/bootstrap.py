@@ -29,6 +29,8 @@ DEBIAN_PACKAGES = [
     *("libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1", "libxcb-shape0"),
 ]
 XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
+# These plugins of pytest end the run where the libraries of Qt or of fonts are missing.
+NO_WINDOW_PLUGINS = ["-p", "no:pytest-qt", "-p", "no:napari"]
 LINT = (
     "ruff check .",
     "ruff format --check .",
@@ -71,7 +73,7 @@ def test(arguments: list[str]) -> int:
     command = [PYTHON, "-m", "pytest", *arguments]
     if prefix is None:
         say("no window here: the tests that open one are skipped")
-        return run([*command, "-p", "no:pytest-qt"])  # the plugin ends the run where Qt cannot be loaded
+        return run([*command, *NO_WINDOW_PLUGINS])
     return run([*prefix, *command])
 
 
