@@ -126,7 +126,7 @@ def window_prefix() -> list[str] | None:
         install_libraries()
         problem = problem_with(screen())
     if problem:
-        say(f"no window can be opened: {problem}. Debian's packages for it: {' '.join(DEBIAN_PACKAGES)}")
+        say(f"no window can be opened ({problem}); what Debian needs for it: {' '.join(DEBIAN_PACKAGES)}")
         return None
     return screen()
 
