@@ -1,0 +1,77 @@
+"""What every method looks at first, and the result with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_kmos.errors import SkyError
+from napari_kmos.sky._apply import subtract_model
+from napari_kmos.sky._lines import FactorFit, MeanSpectra, band_pieces, line_rms, mean_spectra
+from napari_kmos.sky._spaxels import mean_spectrum, sky_spaxels
+from napari_kmos.sky.result import BandFit, SkyResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Cube
+    from napari_kmos.sky._apply import SkyModel
+    from napari_kmos.sky.parameters import SkyParameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """The spaxels taken as sky, and the mean spectra of object and sky over them."""
+
+    mask: NDArray[np.bool_]
+    spectra: MeanSpectra
+
+
+def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
+    """Choose the sky spaxels of the object and take the mean spectra of object and sky over the same spaxels."""
+    flux, sky_flux = np.asarray(cube.flux, dtype=float), np.asarray(sky.flux, dtype=float)
+    mask = sky_spaxels(flux, sky_flux, p)
+    means = [mean_spectrum(values, mask, p.clip_sigma) for values in (flux, sky_flux)]
+    if not np.any(np.isfinite(means[0]) & np.isfinite(means[1])):
+        msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
+        raise SkyError(msg)
+    return Evidence(mask, mean_spectra(cube.wavelength_um, *means, p))
+
+
+def band_fits(
+    spectra: MeanSpectra, model: NDArray[np.float64], fits: tuple[FactorFit, ...], scale: NDArray[np.float64]
+) -> tuple[BandFit, ...]:
+    """Report each band: what was fitted, what factor it has, and the residual without and with the model."""
+    bands = []
+    for (name, planes, piece), fit in zip(band_pieces(spectra), fits, strict=True):
+        bands.append(
+            BandFit(
+                name=name,
+                start_um=float(piece.wavelength_um[0]),
+                end_um=float(piece.wavelength_um[-1]),
+                factor=float(np.mean(scale[planes])),
+                n_line_pixels=fit.n_pixels,
+                rms_before=line_rms(piece.target - piece.sky, piece),
+                rms_after=line_rms(piece.target - model[planes], piece),
+                fitted=bool(np.isfinite(fit.factor)),
+            )
+        )
+    return tuple(bands)
+
+
+def build_result(cube: Cube, sky: Cube, evidence: Evidence, model: SkyModel, **found: Any) -> SkyResult:
+    """Subtract the model and put together the result; ``found`` holds what the method alone knows."""
+    spectra = evidence.spectra
+    return SkyResult(
+        cube=subtract_model(cube, sky, model),
+        wavelength_um=spectra.wavelength_um,
+        object_spectrum=spectra.target,
+        sky_spectrum=spectra.sky,
+        model_spectrum=model.flux(spectra.sky),
+        scale=model.scale,
+        line_mask=spectra.lines,
+        sky_mask=evidence.mask,
+        **found,
+    )

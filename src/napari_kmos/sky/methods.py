@@ -1,0 +1,107 @@
+"""The methods of sky subtraction by name, and the function that runs one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from napari_kmos.errors import GeometryError, SkyError
+from napari_kmos.sky.davies import subtract_davies
+from napari_kmos.sky.parameters import SkyParameters
+from napari_kmos.sky.plain import subtract_plain
+from napari_kmos.spectral.noise import ensure_noise
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Cube
+    from napari_kmos.sky.result import SkyResult
+
+#: Two wavelength grids are the same if they agree to this part of a pixel.
+_GRID_TOLERANCE_PIX = 0.01
+
+
+class SkyMethod(Protocol):
+    """A way to subtract the sky: cubes of equal shape, grid and unit, both with noise; neither is modified."""
+
+    def __call__(self, cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResult:
+        """Return the object cube without sky, and the evidence."""
+
+
+SKY_METHODS: Mapping[str, SkyMethod] = MappingProxyType({"plain": subtract_plain, "davies": subtract_davies})
+
+
+def subtract_sky(
+    cube: Cube, sky_cube: Cube, *, method: str = "davies", parameters: SkyParameters | None = None
+) -> SkyResult:
+    """Subtract the sky from the cube of one IFU.
+
+    Parameters
+    ----------
+    cube : Cube
+        Object, shape (n_wavelength, n_y, n_x), in memory or lazy; it is not modified.
+    sky_cube : Cube
+        Sky of the same shape, wavelengths and unit: of the same IFU, or of another one of the same detector.
+    method : str
+        A key of `SKY_METHODS`.
+    parameters : SkyParameters, optional
+        Thresholds and choices; defaults if None.
+
+    Returns
+    -------
+    SkyResult
+        The cube without sky (computed, float32, same unit) with the evidence. NaN in the object or in the sky is NaN.
+        Noise is that of object and scaled sky in quadrature; where a cube has none it is estimated first.
+
+    Raises
+    ------
+    SkyError
+        If the method is not known, or a cube has no data.
+    GeometryError
+        If shapes, wavelengths or units differ.
+    """
+    if method not in SKY_METHODS:
+        msg = f"sky method {method!r} is not known; choose one of {', '.join(SKY_METHODS)}"
+        raise SkyError(msg)
+    check_pair(cube, sky_cube)
+    for role, each in (("object", cube), ("sky", sky_cube)):
+        if not has_data(each):
+            msg = f"{_origin(each)}: the {role} cube has no data (all NaN); leave this IFU out or give another sky"
+            raise SkyError(msg)
+    return SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters or SkyParameters())
+
+
+def has_data(cube: Cube) -> bool:
+    """Tell whether any voxel of a cube is finite."""
+    return bool(np.isfinite(np.asarray(cube.flux)).any())
+
+
+def check_pair(cube: Cube, sky: Cube) -> None:
+    """Check that shapes, wavelengths and units of object and sky agree.
+
+    Raises
+    ------
+    GeometryError
+        If they do not; it names both.
+    """
+    names = f"object {_origin(cube)}", f"sky {_origin(sky)}"
+    if cube.shape != sky.shape:
+        msg = f"{names[0]} has shape {cube.shape} and {names[1]} {sky.shape}; they must be equal"
+        raise GeometryError(msg)
+    mine, other = cube.wavelength_um, sky.wavelength_um
+    pixel = float(np.ptp(mine)) / max(mine.size - 1, 1)
+    if not np.allclose(mine, other, rtol=0, atol=_GRID_TOLERANCE_PIX * pixel):
+        msg = (
+            f"{names[0]} covers {mine[0]:.5f}-{mine[-1]:.5f} um and {names[1]} {other[0]:.5f}-{other[-1]:.5f} um; "
+            "give a sky reconstructed on the same wavelength grid"
+        )
+        raise GeometryError(msg)
+    if cube.unit is not None and sky.unit is not None and cube.unit != sky.unit:
+        msg = f"{names[0]} is in {cube.unit} and {names[1]} in {sky.unit}; give a sky in the same unit"
+        raise GeometryError(msg)
+
+
+def _origin(cube: Cube) -> str:
+    """Source and name of a cube, to find it by."""
+    return f"{cube.source} ({cube.label})" if cube.source and cube.source != cube.label else cube.label

@@ -1,0 +1,81 @@
+"""Which sky belongs to which object: the exposure by time, the IFU by detector."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_kmos.errors import KmosWarning, SkyError
+from napari_kmos.instrument import ARMS, detector_of
+from napari_kmos.sky.methods import has_data
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Cube
+    from napari_kmos.exposure import Exposure
+
+
+def nearest_sky(exposure: Exposure, skies: Sequence[Exposure]) -> Exposure:
+    """Return the sky exposure of the same band that is nearest in time.
+
+    An unknown band fits any; of skies equally near the earlier one is taken.
+
+    Raises
+    ------
+    SkyError
+        If no sky is of the same band, or if several are and a date is missing.
+    """
+    same = [sky for sky in skies if not (sky.band and exposure.band) or sky.band == exposure.band]
+    if not same:
+        found = ", ".join(f"{sky.label} ({sky.band})" for sky in skies) or "none"
+        msg = f"{exposure.label}: band {exposure.band}; skies given: {found}. Give a sky of the same band."
+        raise SkyError(msg)
+    if len(same) == 1:
+        return same[0]
+    undated = [each.label for each in (exposure, *same) if each.date is None]
+    if undated:
+        msg = f"{', '.join(undated)}: no date, so that the nearest of {len(same)} skies cannot be chosen; give one sky"
+        raise SkyError(msg)
+    return min(same, key=lambda sky: (abs((sky.date - exposure.date).sec), sky.date.mjd))
+
+
+def choose_sky_cube(cube: Cube, sky: Exposure) -> Cube:
+    """Return the sky cube for one object cube: of the same IFU, else of the nearest IFU of the same detector.
+
+    Another IFU's sky must have the same shape, and a warning tells that it was taken. A cube without IFU number (of a
+    mosaic, or of a combined file that does not tell) takes the only sky there is.
+
+    Raises
+    ------
+    SkyError
+        If there is none.
+    """
+    own = [each for each in sky.cubes if each.ifu == cube.ifu or (cube.ifu is None and len(sky.cubes) == 1)]
+    for each in own:
+        if has_data(each):
+            return each
+    if cube.ifu in ARMS:
+        for each in _neighbours(cube, sky):
+            if has_data(each):
+                msg = f"{cube.label}: {sky.label} has no data in this IFU; the sky of IFU {each.ifu} is used"
+                warnings.warn(msg, KmosWarning, stacklevel=2)
+                return each
+    have = ", ".join(str(each.ifu) for each in sky.cubes) or "none"
+    where = f"in IFU {cube.ifu} or another IFU of its detector" if cube.ifu in ARMS else "that belongs to it"
+    msg = (
+        f"{cube.label}: {sky.label} has no sky {where}; IFUs there: {have}. "
+        "Give another sky, or choose IFUs that have one (--ifu)."
+    )
+    raise SkyError(msg)
+
+
+def _neighbours(cube: Cube, sky: Exposure) -> list[Cube]:
+    """Sky cubes of other IFUs of the same detector and shape, the nearest number first."""
+    ifu = cube.ifu or 0
+    others = [
+        (abs(each.ifu - ifu), each.ifu, each)
+        for each in sky.cubes
+        if each.ifu is not None and each.ifu != ifu and each.shape == cube.shape
+    ]
+    same = [item for item in others if detector_of(item[1]) == detector_of(ifu)]
+    return [each for _, _, each in sorted(same, key=lambda item: item[:2])]

@@ -1,0 +1,138 @@
+"""What a sky subtraction gives back: the cube and the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Cube
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandFit:
+    """One vibrational band (or other stretch of the spectrum) with its own factor.
+
+    Parameters
+    ----------
+    name : str
+        Upper and lower vibrational level, ``"O2"``, or ``"final bit"``.
+    start_um, end_um : float
+        The part of the band that the cube covers.
+    factor : float
+        The sky lines were multiplied by this.
+    n_line_pixels : int
+        Pixels on which it was fitted; of a band that was not fitted, those that were found.
+    rms_before, rms_after : float
+        Standard deviation of object minus sky on the line pixels of the mean spectra, for the sky as it is and for
+        the model; NaN without line pixels.
+    fitted : bool
+        False if the factor was taken or interpolated from other bands.
+    """
+
+    name: str
+    start_um: float
+    end_um: float
+    factor: float
+    n_line_pixels: int
+    rms_before: float
+    rms_after: float
+    fitted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFit:
+    """A rotational group of lines and its factor on top of the bands', relative to the lines of no listed group."""
+
+    name: str
+    factor: float
+    n_line_pixels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThermalFit:
+    """Thermal background of the mean spectra: the same temperature, an amplitude for object and for sky.
+
+    Parameters
+    ----------
+    temperature_k : float
+        Temperature in kelvin.
+    object_level, sky_level : float
+        Thermal background at its maximum in the range of the cube, in the unit of the flux.
+    """
+
+    temperature_k: float
+    object_level: float
+    sky_level: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SkyResult:
+    """A cube without sky, and how the sky model was found.
+
+    Parameters
+    ----------
+    cube : Cube
+        The object cube minus the model; computed arrays.
+    method : str
+        Key of `SKY_METHODS`.
+    bands : tuple of BandFit
+        One for each band the cube covers.
+    groups : tuple of GroupFit
+        Low and medium rotational group; empty if they were not fitted.
+    shift_pix : float
+        Shift of the object's lines relative to those of the sky in pixels, positive towards longer wavelengths; with
+        a stretch the median over the spectrum.
+    thermal : ThermalFit, optional
+        None if no thermal background was fitted.
+    wavelength_um : ndarray, shape (n_wavelength,)
+        Wavelengths of the spectra below.
+    object_spectrum, sky_spectrum, model_spectrum : ndarray, shape (n_wavelength,)
+        Means over the sky spaxels: object, sky as it came, and the model that was subtracted. NaN is no data.
+    scale : ndarray, shape (n_wavelength,)
+        Factor of the sky lines, bands times groups.
+    line_mask : ndarray of bool, shape (n_wavelength,)
+        True on the line pixels.
+    sky_mask : ndarray of bool, shape (n_y, n_x)
+        True on the spaxels taken as sky.
+    """
+
+    cube: Cube
+    method: str
+    bands: tuple[BandFit, ...]
+    groups: tuple[GroupFit, ...] = ()
+    shift_pix: float = 0.0
+    thermal: ThermalFit | None = None
+    wavelength_um: NDArray[np.float64]
+    object_spectrum: NDArray[np.float64]
+    sky_spectrum: NDArray[np.float64]
+    model_spectrum: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    line_mask: NDArray[np.bool_]
+    sky_mask: NDArray[np.bool_]
+
+    @property
+    def residual_spectrum(self) -> NDArray[np.float64]:
+        """Mean object spectrum of the sky spaxels minus the model."""
+        return self.object_spectrum - self.model_spectrum
+
+    @property
+    def rms_before(self) -> float:
+        """Residual on all line pixels for the sky as it is; NaN without line pixels."""
+        return _pooled([(band.n_line_pixels, band.rms_before) for band in self.bands])
+
+    @property
+    def rms_after(self) -> float:
+        """Residual on all line pixels for the model; NaN without line pixels."""
+        return _pooled([(band.n_line_pixels, band.rms_after) for band in self.bands])
+
+
+def _pooled(parts: list[tuple[int, float]]) -> float:
+    """Root mean square over bands, weighted by their pixels."""
+    known = [(n, rms) for n, rms in parts if n > 0 and np.isfinite(rms)]
+    total = sum(n for n, _ in known)
+    return float(np.sqrt(sum(n * rms**2 for n, rms in known) / total)) if total else float("nan")
