@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from napari_kmos.spectral.collapse import collapse_mean, collapse_median
+from napari_kmos.spectral.lines import air_to_vacuum, lines_between, rydberg_wavelength, vacuum_to_air
 from napari_kmos.spectral.noise import ensure_noise, estimate_noise
+from napari_kmos.spectral.snr import Snr, default_windows, fit_continuum, measure_snr
 
-__all__ = ["collapse_mean", "collapse_median", "ensure_noise", "estimate_noise"]
+__all__ = [
+    "Snr",
+    "air_to_vacuum",
+    "collapse_mean",
+    "collapse_median",
+    "default_windows",
+    "ensure_noise",
+    "estimate_noise",
+    "fit_continuum",
+    "lines_between",
+    "measure_snr",
+    "rydberg_wavelength",
+    "vacuum_to_air",
+]

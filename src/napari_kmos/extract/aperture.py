@@ -1,0 +1,164 @@
+"""Aperture extraction: the sum over a circle of flux minus sky."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.errors import ExtractionError
+from napari_kmos.spectral._nan import divide, nan_mean, nan_median
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.extract.parameters import ExtractParameters
+    from napari_kmos.extract.placing import CubeReader, Placed, Spaxels
+
+#: Variance of a median over that of a mean of many Gaussian values; of one or two values they are the same.
+_MEDIAN_VARIANCE = math.pi / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a method finds for one star; arrays of shape (n_wavelength,), NaN is no data."""
+
+    flux: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    sky: NDArray[np.float64]
+    coverage: NDArray[np.float64]
+    n_sky: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkyLevel:
+    """Sky per spaxel, its variance, and how many spaxels or areas it was taken from."""
+
+    level: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    n_sky: int
+
+
+def extract_aperture(
+    reader: CubeReader, stars: Sequence[Placed], skies: Sequence[Placed], parameters: ExtractParameters
+) -> list[Extraction]:
+    """Sum the flux above the sky over the aperture of each star.
+
+    Parameters
+    ----------
+    reader : CubeReader
+        Reads the cube, of shape (n_wavelength, n_y, n_x).
+    stars, skies : sequence of Placed
+        Apertures on its pixels.
+    parameters : ExtractParameters
+        Sky and limits.
+
+    Returns
+    -------
+    list of Extraction
+        One a star, in the cube's unit: flux per spaxel summed with exact weights. A wavelength at which more than
+        ``1 - min_coverage`` of the circle has no data, because of NaN or because it lies off the cube, is NaN; a
+        smaller gap is filled by scaling with the area, that is, with the mean of the rest of the circle.
+
+    Raises
+    ------
+    ExtractionError
+        If the sky is to come from areas and there is none.
+
+    Notes
+    -----
+    With weights a, area A = pi r^2: flux = A sum(a (d - s)) / sum(a), variance = (A / sum(a))^2 sum(a^2 var) +
+    A^2 var(s). The ring's sky is a median, its variance pi/2 times that of the mean; stars in the ring are not left
+    out. The sky of areas is the mean of their means. Covariance of neighbouring spaxels is not known and left out: in
+    resampled cubes the true noise of the sum is larger.
+    """
+    areas = sky_of_areas(reader, skies, parameters) if parameters.sky == "areas" else None
+    return [_star(reader, star, areas, parameters) for star in stars]
+
+
+def sky_of_areas(reader: CubeReader, skies: Sequence[Placed], parameters: ExtractParameters) -> SkyLevel:
+    """Mean over sky apertures of their mean flux per spaxel.
+
+    Raises
+    ------
+    ExtractionError
+        If there is no area, or none has data.
+    """
+    if not skies:
+        msg = (
+            f"{reader.cube.label}: no aperture of kind sky in this cube; pick some (five, say) on dark sky in it, "
+            "or take the sky from an annulus"
+        )
+        raise ExtractionError(msg)
+    means = [_mean(reader.circle(placed), placed.area_pix, parameters.min_coverage) for placed in skies]
+    level = nan_mean(np.array([mean for mean, _, _ in means]))
+    variances = np.array([np.where(np.isfinite(mean), variance, np.nan) for mean, variance, _ in means])
+    n_used = np.count_nonzero(np.isfinite([mean for mean, _, _ in means]), axis=0)
+    if not np.isfinite(level).any():
+        msg = f"{reader.cube.label}: none of the {len(skies)} sky apertures has data; move them onto the field"
+        raise ExtractionError(msg)
+    return SkyLevel(level, divide(nan_mean(variances), n_used), len(skies))
+
+
+def sky_of_ring(spaxels: Spaxels) -> SkyLevel:
+    """Median of the spaxels of a ring, at each wavelength."""
+    used = np.isfinite(spaxels.flux)
+    n_used = np.count_nonzero(used, axis=1)
+    known = used & np.isfinite(spaxels.noise)
+    # In float64: the square of a calibrated noise is too small for float32.
+    variances = np.square(spaxels.noise, where=known, out=np.zeros(known.shape), dtype=float)
+    variance = divide(np.sum(variances, axis=1), np.count_nonzero(known, axis=1))
+    factor = np.where(n_used > 2, _MEDIAN_VARIANCE, 1.0)
+    level = nan_median(spaxels.flux.T) if spaxels.weights.size else np.full(n_used.shape, np.nan)
+    return SkyLevel(level, factor * divide(variance, n_used), int(spaxels.weights.size))
+
+
+def _star(reader: CubeReader, star: Placed, areas: SkyLevel | None, parameters: ExtractParameters) -> Extraction:
+    """Extract one star."""
+    mean, variance, coverage = _mean(reader.circle(star), star.area_pix, parameters.min_coverage)
+    sky = areas or _own_sky(reader, star, parameters)
+    flux = star.area_pix * (mean - sky.level)
+    noise = star.area_pix * np.sqrt(variance + sky.variance)
+    without = ~np.isfinite(flux)
+    noise[without] = np.nan
+    return Extraction(flux, noise, star.area_pix * sky.level, coverage, sky.n_sky, _remark(mean, sky, coverage))
+
+
+def _own_sky(reader: CubeReader, star: Placed, parameters: ExtractParameters) -> SkyLevel:
+    """Sky of a star by its ring, or zero."""
+    if parameters.sky == "annulus":
+        return sky_of_ring(reader.ring(star, parameters.inner, parameters.outer))
+    nothing = np.zeros(reader.cube.shape[0])
+    return SkyLevel(nothing, nothing, 0)
+
+
+def _mean(
+    spaxels: Spaxels, area_pix: float, min_coverage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted mean over an aperture, its variance, and the share of the area with data."""
+    weights, squares = spaxels.weights, spaxels.weights**2
+    used = np.isfinite(spaxels.flux)
+    total = used @ weights
+    coverage = total / area_pix
+    mean = divide(np.where(used, spaxels.flux, 0) @ weights, total)
+    mean[coverage < min_coverage] = np.nan
+    known = used & np.isfinite(spaxels.noise)
+    # A spaxel with flux but without noise is taken to be as noisy as the others.
+    unknown_share = divide(used @ squares, known @ squares)
+    variances = np.square(spaxels.noise, where=known, out=np.zeros(known.shape), dtype=float)
+    variance = divide(variances @ squares * unknown_share, total**2)
+    return mean, variance, coverage
+
+
+def _remark(mean: NDArray[np.float64], sky: SkyLevel, coverage: NDArray[np.float64]) -> str:
+    """Say what is missing."""
+    if not np.isfinite(mean).any():
+        return f"no data: at most {100 * coverage.max():.0f} % of the aperture is covered"
+    if not np.isfinite(mean - sky.level).any():
+        return "no sky: the ring around the star has no data"
+    covered = float(np.median(coverage[np.isfinite(mean)]))
+    return f"{100 * (1 - covered):.0f} % of the aperture has no data, scaled up" if covered < 0.99 else ""

@@ -1,0 +1,173 @@
+"""Extract the spectra of stars through apertures on the sky."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.aperture import Aperture, check_apertures
+from napari_kmos.errors import ExtractionError, KmosWarning
+from napari_kmos.extract.aperture import Extraction, sky_of_areas
+from napari_kmos.extract.methods import EXTRACT_METHODS
+from napari_kmos.extract.parameters import ExtractParameters
+from napari_kmos.extract.placing import CubeReader, Placed, place_apertures
+from napari_kmos.provenance import parameters_of
+from napari_kmos.spectral.snr import measure_snr
+from napari_kmos.spectrum import StarSpectrum
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Cube
+
+_DEFAULTS = ExtractParameters()
+
+
+def extract_spectra(
+    cube: Cube,
+    apertures: Iterable[Aperture],
+    *,
+    method: str = "aperture",
+    parameters: ExtractParameters = _DEFAULTS,
+) -> tuple[StarSpectrum, ...]:
+    """Extract the spectra of the stars in a cube.
+
+    Parameters
+    ----------
+    cube : Cube
+        Arrays of shape (n_wavelength, n_y, n_x), in memory or lazy; it is not modified. Of a large lazy cube only the
+        surroundings of the apertures are read. Without noise, noise is estimated and the spectra say so.
+    apertures : iterable of Aperture
+        Those of kind star are extracted, those of kind sky serve ``parameters.sky`` ``"areas"``. An aperture belongs to
+        the cube if its centre lies on one of its spaxels.
+    method : str
+        A key of `EXTRACT_METHODS`.
+    parameters : ExtractParameters
+        Sky and limits.
+
+    Returns
+    -------
+    tuple of StarSpectrum
+        One for each star inside the cube, in the order of the apertures, in the cube's unit; masked (NaN) where the
+        aperture has too little data, and ``note`` says so.
+
+    Raises
+    ------
+    ExtractionError
+        If the method is unknown, there is no aperture of kind star, all lie outside the cube, ids are used twice, or
+        the sky is to come from areas and there is none in the cube.
+    """
+    if method not in EXTRACT_METHODS:
+        msg = f"method {method!r} is unknown; expected one of {', '.join(EXTRACT_METHODS)}"
+        raise ExtractionError(msg)
+    rows = check_apertures(apertures)
+    stars = _stars_inside(cube, rows)
+    skies, _ = place_apertures(cube, (row for row in rows if row.kind == "sky"))
+    reader = CubeReader(cube)
+    extractions = EXTRACT_METHODS[method](reader, stars, skies, parameters)
+    facts = MappingProxyType(parameters_of(parameters))
+    return tuple(
+        dataclasses.replace(_spectrum(reader, star, extraction), method=method, parameters=facts)
+        for star, extraction in zip(stars, extractions, strict=True)
+    )
+
+
+def extract_sky(
+    cube: Cube, apertures: Iterable[Aperture], *, parameters: ExtractParameters = _DEFAULTS
+) -> StarSpectrum:
+    """Extract the mean sky per spaxel of the sky apertures in a cube.
+
+    Parameters
+    ----------
+    cube : Cube
+        As in `extract_spectra`.
+    apertures : iterable of Aperture
+        Those of kind sky whose centre lies in the cube are used.
+    parameters : ExtractParameters
+        Limits.
+
+    Returns
+    -------
+    StarSpectrum
+        Its aperture is of kind sky, at the mean position; its flux is the mean of the apertures' means, per spaxel.
+
+    Raises
+    ------
+    ExtractionError
+        If there is no sky aperture in the cube, or none has data.
+    """
+    skies, _ = place_apertures(cube, (row for row in apertures if row.kind == "sky"))
+    reader = CubeReader(cube)
+    sky = sky_of_areas(reader, skies, parameters)
+    coverage = np.isfinite(sky.level).astype(float)
+    extraction = Extraction(sky.level, np.sqrt(sky.variance), np.zeros(sky.level.size), coverage, sky.n_sky)
+    spectrum = _spectrum(reader, _middle(skies), extraction)
+    facts = MappingProxyType(parameters_of(parameters) | {"sky": "areas"})
+    return dataclasses.replace(spectrum, area_pix=1.0, parameters=facts, snr=math.nan, snr_noise=math.nan)
+
+
+def _stars_inside(cube: Cube, rows: tuple[Aperture, ...]) -> tuple[Placed, ...]:
+    """Stars that lie in the cube; a warning names the others."""
+    stars = [row for row in rows if row.kind == "star"]
+    if not stars:
+        msg = f"all {len(rows)} apertures are of kind sky; expected at least one of kind star"
+        raise ExtractionError(msg)
+    inside, outside = place_apertures(cube, stars)
+    if not inside:
+        n_y, n_x = cube.shape[1:]
+        msg = (
+            f"{cube.label}: none of the {len(stars)} star apertures lies in its {n_x} x {n_y} spaxels; "
+            "give apertures of this field, in degrees"
+        )
+        raise ExtractionError(msg)
+    if outside:
+        text = f"{cube.label}: outside the cube: {', '.join(row.id for row in outside)}"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+    return inside
+
+
+def _spectrum(reader: CubeReader, placed: Placed, extraction: Extraction) -> StarSpectrum:
+    """Put together what was extracted and what is known of the cube."""
+    cube = reader.cube
+    snr = measure_snr(cube.wavelength_um, extraction.flux, noise=extraction.noise)
+    return StarSpectrum(
+        aperture=placed.aperture,
+        wavelength=cube.wavelength,
+        flux=extraction.flux,
+        noise=extraction.noise,
+        sky=extraction.sky,
+        mask=~np.isfinite(extraction.flux),
+        unit=cube.unit,
+        target=cube.name,
+        ifu=cube.ifu,
+        area_pix=placed.area_pix,
+        coverage=extraction.coverage,
+        snr=snr.value,
+        snr_noise=snr.propagated,
+        snr_windows=snr.windows,
+        n_sky=extraction.n_sky,
+        noise_estimated=reader.noise_estimated,
+        medium=cube.medium,
+        exptime=cube.exptime,
+        note=extraction.note,
+        source=cube.source,
+    )
+
+
+def _middle(skies: tuple[Placed, ...]) -> Placed:
+    """One aperture that stands for all sky areas: their mean position, their mean radius."""
+    first = skies[0]
+    # Differences from the first, so that a field across RA = 0 has its mean there and not on the other side.
+    ra = [(sky.aperture.ra - first.aperture.ra + 180) % 360 - 180 for sky in skies]
+    middle = Aperture(
+        id="sky",
+        kind="sky",
+        ra=(first.aperture.ra + float(np.mean(ra))) % 360,
+        dec=float(np.mean([sky.aperture.dec for sky in skies])),
+        radius_arcsec=float(np.mean([sky.aperture.radius_arcsec for sky in skies])),
+    )
+    return Placed(middle, first.y, first.x, first.radius_pix)

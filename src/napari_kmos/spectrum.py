@@ -1,0 +1,166 @@
+"""The spectrum of a star and the lines it may show: facts only, no operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+
+from napari_kmos.errors import GeometryError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from specutils import Spectrum
+
+    from napari_kmos.aperture import Aperture
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StarSpectrum:
+    """Spectrum of one star in one cube, or the mean sky of a cube (then ``aperture.kind`` is ``"sky"``).
+
+    Parameters
+    ----------
+    aperture : Aperture
+        Where it was taken.
+    wavelength : Quantity, shape (n_wavelength,)
+        In micron, ascending, in the ``medium``.
+    flux : ndarray of float, shape (n_wavelength,)
+        Sum over the aperture of (flux - sky) in the cube's unit; of a sky, the mean per spaxel. NaN where masked.
+    noise : ndarray of float, same shape
+        1 sigma in the same unit, the sky's share included; NaN where unknown.
+    sky : ndarray of float, same shape
+        What was subtracted: flux + sky is the plain sum over the aperture.
+    mask : ndarray of bool, same shape
+        True where there is no flux.
+    unit : Unit, optional
+        None is unknown.
+    target : str
+        Target of the cube.
+    ifu : int, optional
+        1-24; None for a mosaic.
+    area_pix : float
+        Area of the aperture in spaxels.
+    coverage : ndarray of float, same shape
+        Share of that area which has data.
+    snr : float
+        Median over standard deviation of the normalised flux in ``snr_windows``; NaN if it could not be measured.
+    snr_noise : float
+        Median of flux over ``noise`` in the same windows.
+    snr_windows : tuple of (float, float)
+        Wavelength ranges in micron.
+    method : str
+        A key of ``EXTRACT_METHODS``.
+    parameters : mapping
+        Parameters of the method, as used.
+    n_sky : int
+        Spaxels (annulus) or areas the sky was taken from.
+    noise_estimated : bool
+        True if the cube came without noise.
+    medium : str
+        ``"vacuum"`` or ``"air"``.
+    exptime : float, optional
+        Exposure time of the cube in seconds.
+    note : str
+        Remark, such as what part of the aperture has no data.
+    source : str
+        Cube the spectrum came from.
+
+    Raises
+    ------
+    GeometryError
+        If the arrays differ in length.
+    """
+
+    aperture: Aperture
+    wavelength: u.Quantity
+    flux: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    sky: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    unit: u.UnitBase | None = None
+    target: str = ""
+    ifu: int | None = None
+    area_pix: float
+    coverage: NDArray[np.float64]
+    snr: float = float("nan")
+    snr_noise: float = float("nan")
+    snr_windows: tuple[tuple[float, float], ...] = ()
+    method: str = "aperture"
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    n_sky: int = 0
+    noise_estimated: bool = False
+    medium: str = "vacuum"
+    exptime: float | None = None
+    note: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        lengths = {name: getattr(self, name).shape for name in ("flux", "noise", "sky", "mask", "coverage")}
+        if any(shape != self.wavelength.shape for shape in lengths.values()):
+            msg = f"spectrum {self.aperture.id}: wavelength has shape {self.wavelength.shape}, the others {lengths}"
+            raise GeometryError(msg)
+
+    @property
+    def wavelength_um(self) -> NDArray[np.float64]:
+        """Wavelengths in micron as a plain array."""
+        return np.asarray(self.wavelength.to_value(u.um), dtype=float)
+
+    @property
+    def label(self) -> str:
+        """What to call this spectrum in a message or a plot."""
+        ifu = "" if self.ifu is None else f"IFU {self.ifu}"
+        return " ".join(part for part in (self.aperture.id, ifu, self.target) if part)
+
+    def to_specutils(self) -> Spectrum:
+        """Return a copy as a `specutils.Spectrum`: flux, uncertainty, mask, wavelength in micron, facts in ``meta``.
+
+        An unknown unit becomes dimensionless, as specutils has no word for it.
+        """
+        from astropy.nddata import StdDevUncertainty
+        from specutils import Spectrum
+
+        unit = u.dimensionless_unscaled if self.unit is None else self.unit
+        names = ("target", "ifu", "area_pix", "snr", "snr_noise", "medium", "exptime", "note", "source")
+        return Spectrum(
+            flux=self.flux.copy() * unit,
+            spectral_axis=self.wavelength.to(u.um),
+            uncertainty=StdDevUncertainty(self.noise.copy() * unit),
+            mask=self.mask.copy(),
+            meta={"id": self.aperture.id, "aperture": self.aperture} | {name: getattr(self, name) for name in names},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectralLine:
+    """A spectral line, a blend of lines, or the head of a molecular band.
+
+    Parameters
+    ----------
+    name : str
+        Name, unique in a list.
+    wavelength_um : float
+        Vacuum wavelength at rest.
+    err_um : float
+        How well it is known; half the extent of a blend.
+    kind : str
+        ``"line"``, ``"blend"`` or ``"head"``.
+    species : str
+        Atom, ion or molecule.
+    marked : bool
+        Whether it is marked in plots by default.
+    source : str
+        Where the wavelength comes from.
+    """
+
+    name: str
+    wavelength_um: float
+    err_um: float = float("nan")
+    kind: str = "line"
+    species: str = ""
+    marked: bool = True
+    source: str = ""
