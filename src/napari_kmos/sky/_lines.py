@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Percentile and width, in line half widths, of the continuum that carries no factor.
 _CONTINUUM_PERCENTILE = 25
 _CONTINUUM_WIDTH = 15
+#: A factor below this many times its error is no fit.
+_MIN_SIGNIFICANCE = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +129,7 @@ def fit_factor(spectra: MeanSpectra, p: SkyParameters) -> FactorFit:
     """Find the factor that minimises the standard deviation of lines(target) - factor * lines(sky).
 
     That is the slope of the regression of one on the other, so that no search is needed. Line pixels off by more
-    than ``clip_sigma`` are rejected once and the factor is fitted again.
+    than ``clip_sigma`` are rejected once and the factor is fitted again. A factor that is not significant is no fit.
     """
     n_lines = int(np.count_nonzero(spectra.lines))
     if not has_enough(spectra, p):
@@ -138,7 +140,14 @@ def fit_factor(spectra: MeanSpectra, p: SkyParameters) -> FactorFit:
     kept = np.abs(residual - np.median(residual)) <= p.clip_sigma * np.std(residual)
     if not kept.all() and np.count_nonzero(kept) >= p.min_pixels:
         factor, n_lines = _slope(y[kept], x[kept]), int(np.count_nonzero(kept))
-    return FactorFit(factor if factor > 0 else float("nan"), n_lines)
+        y, x = y[kept], x[kept]
+    return FactorFit(factor if factor > _MIN_SIGNIFICANCE * _slope_error(y, x) else float("nan"), n_lines)
+
+
+def _slope_error(y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+    """Error of the slope of the regression of y on x, from what it leaves; NaN if x is constant."""
+    power = float(np.sum((x - x.mean()) ** 2))
+    return float(np.sqrt(unexplained(y, x) / max(x.size - 2, 1) / power)) if power > 0 else float("nan")
 
 
 def line_rms(difference: NDArray[np.float64], spectra: MeanSpectra) -> float:

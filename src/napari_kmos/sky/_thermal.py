@@ -9,43 +9,43 @@ from scipy import ndimage, optimize
 
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.result import ThermalFit
+from napari_kmos.spectral.thermal import planck_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_kmos.sky._lines import MeanSpectra
     from napari_kmos.sky.parameters import SkyParameters
 
-#: Second radiation constant in micron kelvin.
-_C2_UM_K = 14387.7
 #: A cube that ends before this shows no thermal background that could be told from the airglow continuum.
 _VISIBLE_FROM_UM = 2.2
 #: The temperature is looked for within this of the first guess.
 _TEMPERATURE_RANGE_K = 50.0
+_MIN_PIXELS = 50
 
 
-def fit_thermal(
-    wavelength_um: NDArray[np.float64], target: NDArray[np.float64], sky: NDArray[np.float64], p: SkyParameters
-) -> ThermalFit | None:
-    """Fit A + B f(T) to the continuum of the sky, and A + B of the same temperature to that of the object.
+def fit_thermal(spectra: MeanSpectra, p: SkyParameters) -> ThermalFit | None:
+    """Fit A + B f(T) to the continuum of the sky, and A' + S x + B' f(T) to object minus sky; f is Planck's law.
 
-    f is the Planck law over its maximum in the range. The sky has no stars, so that it tells the temperature; the
-    constant A takes up zero level and faint star light and is never subtracted. None where the range ends before the
-    thermal background shows.
+    The sky has no stars, so that it tells the temperature. What object and sky differ by may be starlight as well:
+    its level A' and its slope S are told apart from the thermal change B' and are not subtracted. None where the
+    range ends before the thermal background shows, or where there is too little continuum.
     """
-    if wavelength_um[-1] < _VISIBLE_FROM_UM:
+    wavelength = spectra.wavelength_um
+    known = np.isfinite(spectra.target) & np.isfinite(spectra.sky)
+    continuum = spectra.continuum & known
+    if wavelength[-1] < _VISIBLE_FROM_UM or np.count_nonzero(continuum) < _MIN_PIXELS:
         return None
-    spectra = [_prefiltered(spectrum, p) for spectrum in (target, sky)]
-    known = np.isfinite(target) & np.isfinite(sky)
-    if np.count_nonzero(known) <= 3:
-        return None
-    temperature, sky_level = _fit(wavelength_um, spectra[1], known, p, None)
-    _, object_level = _fit(wavelength_um, spectra[0], known, p, temperature)
-    return ThermalFit(temperature_k=temperature, object_level=object_level, sky_level=sky_level)
+    sky = _prefiltered(spectra.sky, p)
+    temperature, level = _fit_sky(wavelength, sky, known, p)
+    columns = [thermal_shape(wavelength, temperature), np.ones(wavelength.size), wavelength]
+    change = _clipped_fit(np.stack(columns, axis=1), spectra.target - spectra.sky, continuum, p)[0]
+    return ThermalFit(temperature_k=temperature, object_level=max(0.0, level + float(change)), sky_level=level)
 
 
 def thermal_shape(wavelength_um: NDArray[np.float64], temperature_k: float) -> NDArray[np.float64]:
-    """Return x^-5 / (exp(14387.7 / (x T)) - 1) over its maximum in the range; x in micron, T in kelvin."""
-    law = wavelength_um**-5.0 / np.expm1(_C2_UM_K / (wavelength_um * temperature_k))
+    """Return Planck's law over its maximum in the range; wavelengths in micron, temperature in kelvin."""
+    law = planck_shape(wavelength_um, temperature_k)
     return np.asarray(law / law.max())
 
 
@@ -54,49 +54,58 @@ def _prefiltered(spectrum: NDArray[np.float64], p: SkyParameters) -> NDArray[np.
     return np.asarray(ndimage.median_filter(fill_gaps(spectrum[:, None])[:, 0], p.sky_bkg_filter_width, mode="nearest"))
 
 
-def _fit(
-    wavelength_um: NDArray[np.float64],
-    spectrum: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    p: SkyParameters,
-    temperature: float | None,
+def _fit_sky(
+    wavelength_um: NDArray[np.float64], sky: NDArray[np.float64], known: NDArray[np.bool_], p: SkyParameters
 ) -> tuple[float, float]:
-    """Temperature (given or fitted) and level, fitted again without what lies too far above until nothing changes."""
-    used = known
-    kelvin = temperature or p.thermal_temperature
-    level = 0.0
+    """Temperature and level of the sky, fitted again without what lies too far above until nothing changes."""
+    used, temperature, level = known, p.thermal_temperature, 0.0
     for _ in range(p.thermal_iterations):
-        if temperature is None:
-            kelvin = _best_temperature(wavelength_um, spectrum, used, p.thermal_temperature)
-        model, level = _linear(wavelength_um, spectrum, used, kelvin)
-        residual = spectrum - model
+        temperature = _best_temperature(wavelength_um, sky, used, p.thermal_temperature)
+        model, level = _linear(wavelength_um, sky, used, temperature)
+        residual = sky - model
         limit = np.median(residual[used]) + p.thermal_sigma * np.std(residual[used])
         new = known & (residual <= limit)
-        if np.array_equal(new, used) or np.count_nonzero(new) <= 3:
+        if np.array_equal(new, used) or np.count_nonzero(new) < _MIN_PIXELS:
             break
         used = new
-    return kelvin, level
+    return temperature, level
 
 
 def _best_temperature(
-    wavelength_um: NDArray[np.float64], spectrum: NDArray[np.float64], used: NDArray[np.bool_], guess: float
+    wavelength_um: NDArray[np.float64], sky: NDArray[np.float64], used: NDArray[np.bool_], guess: float
 ) -> float:
-    """Temperature of the least squares; amplitude and constant follow from it."""
+    """Temperature of the least squares; level and constant follow from it."""
 
     def misfit(temperature: float) -> float:
-        model, _ = _linear(wavelength_um, spectrum, used, temperature)
-        return float(np.sum((spectrum - model)[used] ** 2))
+        model, _ = _linear(wavelength_um, sky, used, temperature)
+        return float(np.sum((sky - model)[used] ** 2))
 
     bounds = (guess - _TEMPERATURE_RANGE_K, guess + _TEMPERATURE_RANGE_K)
     return float(optimize.minimize_scalar(misfit, bounds=bounds, method="bounded", options={"xatol": 0.1}).x)
 
 
 def _linear(
-    wavelength_um: NDArray[np.float64], spectrum: NDArray[np.float64], used: NDArray[np.bool_], temperature: float
+    wavelength_um: NDArray[np.float64], sky: NDArray[np.float64], used: NDArray[np.bool_], temperature: float
 ) -> tuple[NDArray[np.float64], float]:
     """Model A + |B| f at one temperature, and B."""
     shape = thermal_shape(wavelength_um, temperature)
-    x, y = shape[used], spectrum[used]
+    x, y = shape[used], sky[used]
     spread = float(np.var(x))
     level = max(0.0, float(np.mean((x - x.mean()) * (y - y.mean()))) / spread) if spread > 0 else 0.0
     return y.mean() + level * (shape - x.mean()), level
+
+
+def _clipped_fit(
+    columns: NDArray[np.float64], values: NDArray[np.float64], used: NDArray[np.bool_], p: SkyParameters
+) -> NDArray[np.float64]:
+    """Coefficients of a linear least squares without outliers."""
+    coefficients = np.linalg.lstsq(columns[used], values[used], rcond=None)[0]
+    for _ in range(p.thermal_iterations):
+        residual = values - columns @ coefficients
+        limit = p.clip_sigma * 1.4826 * np.median(np.abs(residual[used]))
+        new = used & (np.abs(residual) <= limit)
+        if np.array_equal(new, used) or np.count_nonzero(new) < _MIN_PIXELS:
+            break
+        used = new
+        coefficients = np.linalg.lstsq(columns[used], values[used], rcond=None)[0]
+    return np.asarray(coefficients)
