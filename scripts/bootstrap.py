@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def demo(arguments: list[str]) -> int:
     """Run the demo: with windows where there is a screen, else pictures only."""
     make_environment("run")
-    show = on_desktop() and window_prefix() is not None
+    show = on_desktop() and window_prefix() == []
     if not show:
         say("no window here: the demo writes its pictures only")
     command = [str(BIN / "napari-kmos"), "demo", "--overwrite", "-o", "demo"]
@@ -120,20 +120,25 @@ def on_desktop() -> bool:
 
 def window_prefix() -> list[str] | None:
     """Return what to put before a command so that it can open windows; None if nothing helps."""
-    problem = problem_with(screen())
+    prefix, problem = find_screen()
     if problem and can_install():
         say(f"installing system libraries for windows ({problem})")
         install_libraries()
-        problem = problem_with(screen())
+        prefix, problem = find_screen()
     if problem:
         say(f"no window can be opened ({problem}); what Debian needs for it: {' '.join(DEBIAN_PACKAGES)}")
         return None
-    return screen()
+    return prefix
 
 
-def screen() -> list[str]:
-    """Return the command that gives a screen, empty if there is one or none can be had."""
-    return XVFB if not on_desktop() and shutil.which("xvfb-run") else []
+def find_screen() -> tuple[list[str], str]:
+    """Return the prefix for the desktop's screen or else Xvfb's, and why no window opens on either."""
+    problem = "neither a screen nor Xvfb"
+    for prefix in ([[]] if on_desktop() else []) + ([XVFB] if shutil.which("xvfb-run") else []):
+        problem = problem_with(prefix)
+        if not problem:
+            return prefix, ""
+    return [], problem
 
 
 def problem_with(prefix: list[str]) -> str:
