@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,3 +47,29 @@ def defaults_of(parameters: Any) -> dict[str, Any]:
         for field in dataclasses.fields(parameters)
         if field.default is not dataclasses.MISSING
     }
+
+
+def descriptions_of(parameters: type[Any]) -> dict[str, str]:
+    """Return what each field of a parameter dataclass means: ``help`` of its metadata, else its numpydoc entry."""
+    texts = _numpydoc_parameters(parameters.__doc__ or "")
+    for field in dataclasses.fields(parameters):
+        texts[field.name] = field.metadata.get("help", texts.get(field.name, ""))
+    return texts
+
+
+def _numpydoc_parameters(docstring: str) -> dict[str, str]:
+    """Return the text of each entry of a docstring's Parameters section."""
+    section = re.search(r"Parameters\n\s*-+\n(.*?)(?:\n\s*\n\s*\w[^\n]*\n\s*-{3,}|\Z)", docstring, re.DOTALL)
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    margin: int | None = None
+    for line in section[1].splitlines() if section else ():
+        if not line.strip():
+            continue
+        depth = len(line) - len(line.lstrip())
+        margin = depth if margin is None else margin
+        if depth == margin:
+            names = [name.strip() for name in line.split(" : ")[0].split(",")]
+        else:
+            texts.update({name: f"{texts.get(name, '')} {line.strip()}".strip() for name in names})
+    return texts

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import re
 import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from napari_kmos.errors import EngineError, KmosError
+from napari_kmos.provenance import descriptions_of
 
 P = TypeVar("P")
 _CONNECT_SECONDS = 10
@@ -68,7 +68,7 @@ def scheduled(args: argparse.Namespace) -> Iterator[None]:
         msg = "--scheduler needs dask.distributed, which is not installed; pip install distributed"
         raise EngineError(msg) from err
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=_CONNECT_SECONDS)
     except (OSError, ValueError) as err:
         msg = (
             f"no dask scheduler answers at {address} ({err}); start one with `dask scheduler` or leave --scheduler out"
@@ -98,10 +98,10 @@ def add_parameters(
     """
     group = parser.add_argument_group(title)
     hints = get_type_hints(parameters)
-    texts = _documented(parameters.__doc__ or "")
+    texts = descriptions_of(parameters)
     for field in dataclasses.fields(parameters):
         if field.name not in exclude:
-            text = field.metadata.get("help") or texts.get(field.name, "")
+            text = texts.get(field.name, "")
             shown = _shown(_default(field))
             _add_field(group, field, hints[field.name], f"{text} (default: {shown})".strip().replace("%", "%%"))
 
@@ -203,21 +203,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)
-
-
-def _documented(docstring: str) -> dict[str, str]:
-    """Return the text of each parameter of a numpydoc docstring."""
-    section = re.search(r"Parameters\n\s*-+\n(.*?)(?:\n\s*\n\s*\w[^\n]*\n\s*-{3,}|\Z)", docstring, re.DOTALL)
-    texts: dict[str, str] = {}
-    names: list[str] = []
-    indent: int | None = None
-    for line in section[1].splitlines() if section else ():
-        if not line.strip():
-            continue
-        depth = len(line) - len(line.lstrip())
-        indent = depth if indent is None else indent
-        if depth == indent:
-            names = [name.strip() for name in line.split(" : ")[0].split(",")]
-        else:
-            texts.update({name: f"{texts.get(name, '')} {line.strip()}".strip() for name in names})
-    return texts

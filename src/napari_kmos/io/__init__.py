@@ -5,6 +5,7 @@ from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
+from napari_kmos.io.text import read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "read_offsets",
     "read_recipe_blocks",
     "read_table",
+    "read_toml",
     "safe_name",
     "write_cube",
     "write_exposure",
@@ -31,4 +33,5 @@ __all__ = [
     "write_offsets",
     "write_record",
     "write_table",
+    "write_text",
 ]
