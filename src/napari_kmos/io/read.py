@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from napari_kmos import instrument
 from napari_kmos.cube import Cube, Image
-from napari_kmos.errors import GeometryError, KmosError, NotKmosError
+from napari_kmos.errors import NotKmosError
 from napari_kmos.exposure import Arm, Exposure
 from napari_kmos.io import _arms, _axes
-from napari_kmos.io._array import FitsArray
+from napari_kmos.io._extensions import Extension, Product, check_pairs, open_product
 
 if TYPE_CHECKING:
     import dask.array as da
+    from astropy.io import fits
 
-_IFU_NAME = re.compile(r"^IFU\.(\d+)\.(DATA|NOISE)$")
-_NAME = re.compile(r"^(?:(?P<name>.+)\.)?(?P<kind>DATA|NOISE)$", re.DOTALL)
+    from napari_kmos.io._array import FitsArray
+
 #: A field this much wider than an IFU's was put together from several IFUs.
 _MOSAIC_ARCSEC = 3 * instrument.FIELD_ARCSEC
-
-
-@dataclass(frozen=True, slots=True)
-class _Extension:
-    """One DATA or NOISE extension: where it is and what its header says."""
-
-    name: str
-    kind: str
-    ifu: int | None
-    header: fits.Header
-    array: FitsArray | None
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    primary: fits.Header
-    extensions: tuple[_Extension, ...]
-    names: tuple[str, ...]
-
-    def of_kind(self, kind: str) -> list[_Extension]:
-        return [extension for extension in self.extensions if extension.kind == kind]
 
 
 def read_exposure(path: Path | str) -> Exposure:
@@ -79,13 +50,13 @@ def read_exposure(path: Path | str) -> Exposure:
     GeometryError
         If DATA and NOISE differ in shape.
     """
-    file = _open(Path(path))
+    file = open_product(Path(path))
     if not any(e.array is not None and e.array.ndim == 3 for e in file.of_kind("DATA")):
         held = ", ".join(file.names) or "no extensions"
         hint = "; the images in it are read by read_images" if any(e.array for e in file.extensions) else ""
         msg = f"{path}: no cube in it: {held}; expected extensions IFU.<n>.DATA or <name>.DATA with three axes{hint}"
         raise NotKmosError(msg)
-    _check_pairs(file)
+    check_pairs(file)
     is_exposure = any(extension.ifu is not None for extension in file.extensions)
     arms = _exposure_arms(file) if is_exposure else _combined_arms(file)
     cubes = [arm.cube for arm in arms if arm.cube is not None]
@@ -151,7 +122,7 @@ def read_images(path: Path | str) -> tuple[Image, ...]:
     NotKmosError
         If the file is not FITS, is truncated, or holds no such image.
     """
-    file = _open(Path(path), zeros="keep")
+    file = open_product(Path(path), zeros="keep")
     noises = {(e.name, e.ifu): e.array for e in file.of_kind("NOISE")}
     images = []
     for extension in file.of_kind("DATA"):
@@ -176,95 +147,7 @@ def read_images(path: Path | str) -> tuple[Image, ...]:
     return tuple(images)
 
 
-@contextmanager
-def open_fits(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file for reading; what astropy finds wrong becomes a `NotKmosError`, its warnings are ours to judge.
-
-    Raises
-    ------
-    NotKmosError
-        If the file is missing, a folder, unreadable, not FITS, or damaged.
-    """
-    if path.is_dir():
-        msg = f"{path}: is a folder; expected a FITS file"
-        raise NotKmosError(msg)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            with fits.open(path, memmap=False, do_not_scale_image_data=True, ignore_blank=True) as hdus:
-                yield hdus
-    except KmosError:
-        raise
-    except FileNotFoundError as err:
-        msg = f"{path}: no such file"
-        raise NotKmosError(msg) from err
-    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, fits.VerifyError, AttributeError) as err:
-        reason = str(err).splitlines()[0] if str(err) else type(err).__name__
-        msg = f"{path}: not a FITS file that can be read ({reason})"
-        raise NotKmosError(msg) from err
-
-
-def _open(path: Path, zeros: str = "mask") -> _File:
-    with open_fits(path) as hdus:
-        size = path.stat().st_size
-        compressed = hdus.fileinfo(0)["file"].compression is not None
-        extensions = []
-        names = [str(hdu.header.get("EXTNAME", hdu.name)).strip() for hdu in hdus]
-        for index, hdu in enumerate(hdus):
-            match = _NAME.match(names[index]) if index else None
-            if match and hdu.is_image:
-                extensions.append(_extension(path, index, hdu, match, (size, compressed, zeros)))
-        return _File(path, hdus[0].header.copy(), tuple(extensions), tuple(names[1:]))
-
-
-def _extension(path: Path, index: int, hdu: Any, match: re.Match[str], how: tuple[int, bool, str]) -> _Extension:
-    size, compressed, zeros = how
-    ifu = _IFU_NAME.match(match[0])
-    where = f"{path.name}[{match[0]}]"
-    kind = match["kind"]
-    decoded = compressed or isinstance(hdu, fits.CompImageHDU)
-    array = None
-    if hdu.shape and 0 not in hdu.shape:
-        stored = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
-        array = FitsArray(
-            path=path,
-            hdu=index,
-            offset=None if decoded else int(hdu.fileinfo()["datLoc"]),
-            shape=tuple(hdu.shape),
-            stored=stored,
-            scale=(float(hdu.header.get("BSCALE", 1)), float(hdu.header.get("BZERO", 0))),
-            blank=hdu.header.get("BLANK") if stored.kind == "i" else None,
-            zeros="all" if kind == "NOISE" and zeros == "mask" else zeros,
-        )
-        needed = 0 if array.offset is None else array.offset + int(np.prod(array.shape)) * stored.itemsize
-        if needed > size:
-            msg = f"{where}: file is truncated: {size} bytes, the data end at {needed}; copy it again"
-            raise NotKmosError(msg)
-    number = int(ifu[1]) if ifu else None
-    return _Extension(match["name"] or "", kind, number, hdu.header.copy(), array, where)
-
-
-def _check_pairs(file: _File) -> None:
-    """Refuse files in which one extension of a pair is missing or of another shape."""
-    noises = {(e.name, e.ifu): e for e in file.of_kind("NOISE")}
-    data = {(e.name, e.ifu): e for e in file.of_kind("DATA")}
-    for key, noise in noises.items():
-        if key not in data:
-            msg = f"{noise.where}: has no DATA extension beside it; one extension is missing, copy the file again"
-            raise NotKmosError(msg)
-    for key, extension in data.items():
-        if extension.array is None or not noises:
-            continue
-        if key not in noises or noises[key].array is None:
-            msg = f"{extension.where}: its NOISE extension is missing while others have theirs; copy the file again"
-            raise NotKmosError(msg)
-        if noises[key].array.shape != extension.array.shape:  # type: ignore[union-attr]
-            shapes = f"{extension.array.shape}, NOISE {noises[key].array.shape}"  # type: ignore[union-attr]
-            msg = f"{extension.where}: DATA has shape {shapes}; they must be equal"
-            raise GeometryError(msg)
-
-
-def _exposure_arms(file: _File) -> tuple[Arm, ...]:
+def _exposure_arms(file: Product) -> tuple[Arm, ...]:
     by_ifu = {e.ifu: e for e in file.of_kind("DATA")}
     unknown = [ifu for ifu in by_ifu if ifu not in instrument.ARMS]
     if unknown:
@@ -282,7 +165,7 @@ def _exposure_arms(file: _File) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def _check_used_arms(file: _File, found: set[int | None]) -> None:
+def _check_used_arms(file: Product, found: set[int | None]) -> None:
     """Refuse an exposure without the extensions of arms that were used; a file of one IFU was cut out on purpose."""
     used = [n for n in instrument.ARMS if _arms.read_arm(file.primary, n).role != "off"]
     missing = ", ".join(str(n) for n in used if n not in found)
@@ -291,7 +174,7 @@ def _check_used_arms(file: _File, found: set[int | None]) -> None:
         raise NotKmosError(msg)
 
 
-def _combined_arms(file: _File) -> tuple[Arm, ...]:
+def _combined_arms(file: Product) -> tuple[Arm, ...]:
     noises = {e.name: e for e in file.of_kind("NOISE")}
     arms = []
     for extension in file.of_kind("DATA"):
@@ -306,7 +189,7 @@ def _combined_arms(file: _File) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def _cube(file: _File, data: _Extension, noise: _Extension | None, *, name: str, ifu: int | None) -> Cube:
+def _cube(file: Product, data: Extension, noise: Extension | None, *, name: str, ifu: int | None) -> Cube:
     array = data.array
     if array is None or array.ndim != 3:
         msg = f"{data.where}: has {array.ndim if array else 0} axes; expected a cube with three"
@@ -335,7 +218,7 @@ def _dask(array: FitsArray) -> da.Array:
     return array.as_dask(name=f"{array.path.resolve()}-{array.hdu}-{stat.st_mtime_ns}-{stat.st_size}")
 
 
-def _ifu(extension: _Extension, primary: fits.Header) -> int | None:
+def _ifu(extension: Extension, primary: fits.Header) -> int | None:
     """Return the arm of a combined cube: IFUNR, else the one arm its header speaks of."""
     if extension.ifu is not None:
         return extension.ifu
@@ -346,7 +229,7 @@ def _ifu(extension: _Extension, primary: fits.Header) -> int | None:
     return named[0] if len(named) == 1 else None
 
 
-def _target(extension: _Extension, primary: fits.Header) -> str:
+def _target(extension: Extension, primary: fits.Header) -> str:
     """Return the target of a combined cube: the arm's, else the part of EXTNAME before the dot."""
     ifu = _ifu(extension, primary)
     for header in (extension.header, primary):
