@@ -1,0 +1,240 @@
+"""Combine cubes of one target, or of all IFUs, on a common grid."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_kmos.combine.parameters import CombineParameters
+from napari_kmos.combine.placing import place
+from napari_kmos.combine.stack import combine_lazily, count_exposures, make_stack
+from napari_kmos.cube import Cube, Image
+from napari_kmos.errors import GeometryError, KmosError, KmosWarning
+from napari_kmos.instrument import ARMS, KEY_IFU, KEY_N_COMBINED, key_arm
+from napari_kmos.progress import Progress, silent
+from napari_kmos.spatial.resample import make_resampler
+from napari_kmos.spatial.wcs import image_grid
+from napari_kmos.spectral import collapse_median, ensure_noise
+
+if TYPE_CHECKING:
+    from astropy import units as u
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    from napari_kmos.offset import Offset
+    from napari_kmos.spatial.resample import Resampler
+
+_log = logging.getLogger(__name__)
+#: Wavelength grids count as equal if no plane differs by more than this part of a step.
+_SAME_STEP = 0.01
+#: Fields that fill less of their common grid than this are probably not meant for one mosaic.
+_MIN_FILLING = 0.05
+_MIN_FOR_KSIGMA = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CombineResult:
+    """Combined cube and what it was made from.
+
+    Parameters
+    ----------
+    cube : Cube
+        Lazy: computed in blocks of planes, flux and noise of a block together.
+    exposure_map : Image
+        Number of exposures (int32) that have data in a spaxel in any plane, rejected values included.
+    wcs : tuple of WCS
+        Corrected WCS of each exposure.
+    n_overlapping : int
+        Exposures that overlap at most.
+    """
+
+    cube: Cube
+    exposure_map: Image
+    wcs: tuple[WCS, ...]
+    n_overlapping: int
+
+    @property
+    def image(self) -> Image:
+        """Median over the wavelengths; computed anew each time, as it takes the whole cube."""
+        return collapse_median(self.cube)
+
+
+def combine_cubes(
+    cubes: Sequence[Cube],
+    *,
+    offsets: Sequence[Offset] | None = None,
+    parameters: CombineParameters | None = None,
+    name: str | None = None,
+    progress: Progress = silent,
+) -> CombineResult:
+    """Combine cubes on the grid of the first one, extended to hold all.
+
+    Parameters
+    ----------
+    cubes : sequence of Cube
+        Exposures of one target, or fields of a mosaic, shape (n_wavelength, n_y, n_x) each with its own n_y and n_x,
+        in memory or lazy. One alone is legal. Cubes without noise get an estimate.
+    offsets : sequence of Offset, optional
+        One for each cube, for method ``user``.
+    parameters : CombineParameters, optional
+        How to place and merge; the defaults if not given.
+    name : str, optional
+        Name of the result; that of the first cube if not given.
+    progress : Progress
+        Told while the exposures are counted; the cube itself is computed when it is written or looked at.
+
+    Returns
+    -------
+    CombineResult
+        The cube has the first one's corrected WCS, extended in whole spaxels, its unit and header. NaN where no
+        exposure has data. Noise is that of single voxels: neighbours are correlated by the interpolation.
+
+    Raises
+    ------
+    GeometryError
+        If wavelength grids or units do not fit together, or the fields do not fit on one grid.
+    AlignmentError
+        If offsets are missing or superfluous, or ``center`` finds no star.
+    KmosError
+        If min_max would drop all values there are.
+
+    Notes
+    -----
+    Every exposure is resampled once, from its own spaxels, by a cubic B-spline; see `napari_kmos.spatial.resample`.
+    Exposures of another rotation are turned onto the grid.
+    """
+    parameters = parameters or CombineParameters()
+    if not cubes:
+        msg = "no cube to combine: give at least one"
+        raise GeometryError(msg)
+    for cube in cubes[1:]:
+        _check_wavelengths(cubes[0], cube)
+    unit = _common_unit(cubes)
+    corrected = place(parameters.method, cubes, offsets)
+    grid, shape, resamplers = _common_grid(cubes, corrected, parameters)
+    full = (cubes[0].shape[0], *shape)
+    _warn_if_empty(full, resamplers)
+    noisy = [ensure_noise(cube) for cube in cubes]
+    arrays = [(cube.flux, cube.noise) for cube in noisy if cube.noise is not None]
+    stack = make_stack(arrays, resamplers, full, parameters)
+    counts = count_exposures(stack, progress=progress)
+    _check_number(parameters, int(counts.max()))
+    flux, noise = combine_lazily(stack)
+    facts = _facts(noisy, parameters, unit, name)
+    result = Cube(flux=flux, noise=noise, wavelength=cubes[0].wavelength, wcs=grid, medium=cubes[0].medium, **facts)
+    exposure_map = Image(data=counts, wcs=grid, name=result.name, ifu=result.ifu, header=result.header)
+    return CombineResult(
+        cube=result, exposure_map=exposure_map, wcs=tuple(corrected), n_overlapping=int(counts.max(initial=0))
+    )
+
+
+def _check_wavelengths(first: Cube, other: Cube) -> None:
+    """Refuse a cube on another wavelength grid."""
+    here, there = first.wavelength_um, other.wavelength_um
+    step = (here[-1] - here[0]) / max(len(here) - 1, 1)
+    if (
+        len(here) == len(there)
+        and np.abs(here - there).max() <= _SAME_STEP * max(step, 1e-9)
+        and first.medium == other.medium
+    ):
+        return
+    axes = [
+        f"{len(wave)} planes {wave[0]:.5f}-{wave[-1]:.5f} um {medium} in {cube.source or cube.label}"
+        for wave, medium, cube in ((here, first.medium, first), (there, other.medium, other))
+    ]
+    msg = f"wavelength grids differ: {axes[0]}, but {axes[1]}; combine cubes of one band and sampling"
+    raise GeometryError(msg)
+
+
+def _common_unit(cubes: Sequence[Cube]) -> u.UnitBase | None:
+    """Find the unit of all cubes; an unknown one is taken to be that of the others, with a warning."""
+    known = [cube for cube in cubes if cube.unit is not None]
+    for cube in known[1:]:
+        if cube.unit != known[0].unit:
+            labels = " and ".join(f"{one.unit} in {one.source or one.label}" for one in (known[0], cube))
+            msg = f"units differ: {labels}; calibrate all cubes or none"
+            raise GeometryError(msg)
+    if not known:
+        return None
+    if len(known) < len(cubes):
+        text = f"the unit of {len(cubes) - len(known)} of {len(cubes)} cubes is unknown: taken to be {known[0].unit}"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+    return known[0].unit
+
+
+def _common_grid(
+    cubes: Sequence[Cube], corrected: Sequence[WCS], parameters: CombineParameters
+) -> tuple[WCS, tuple[int, int], list[Resampler]]:
+    """Grid that holds all cubes, and the way of each onto it."""
+    shapes = [(cube.shape[1], cube.shape[2]) for cube in cubes]
+    grid, shape = image_grid(list(zip(corrected, shapes, strict=True)), scale_arcsec=parameters.pix_scale)
+    resamplers = []
+    for cube, wcs, own in zip(cubes, corrected, shapes, strict=True):
+        resampler = make_resampler(wcs, own, grid, shape, flux=parameters.flux)
+        if resampler is None:
+            msg = f"{cube.source or cube.label}: its field holds no centre of a spaxel of the common grid"
+            raise GeometryError(msg)
+        resamplers.append(resampler)
+    return grid, shape, resamplers
+
+
+def _warn_if_empty(shape: tuple[int, int, int], resamplers: Sequence[Resampler]) -> None:
+    """Warn of a grid that is mostly empty sky between the fields."""
+    filling = sum(int(one.inside.sum()) for one in resamplers) / (shape[1] * shape[2])
+    if filling < _MIN_FILLING:
+        text = (
+            f"the fields fill {filling:.1%} of a grid of {shape[2]} x {shape[1]} spaxels, a product of "
+            f"{8e-9 * np.prod(shape):.1f} GB: combine by target if the IFUs are scattered over the sky"
+        )
+        warnings.warn(text, KmosWarning, stacklevel=3)
+
+
+def _check_number(parameters: CombineParameters, n_overlapping: int) -> None:
+    """Refuse what too few exposures make impossible, and say what they make pointless."""
+    dropped = parameters.cmin + parameters.cmax
+    if parameters.cmethod == "min_max" and n_overlapping <= dropped:
+        msg = (
+            f"min_max drops {dropped} values (cmin {parameters.cmin}, cmax {parameters.cmax}) but {n_overlapping} "
+            "exposures overlap at most: nothing would be left; take another --cmethod or drop fewer"
+        )
+        raise KmosError(msg)
+    if parameters.cmethod == "ksigma" and parameters.citer and n_overlapping < _MIN_FOR_KSIGMA:
+        _log.info(
+            "ksigma: %d exposures overlap at most, and fewer than %d reject nothing at 3 sigma: this is their average",
+            n_overlapping,
+            _MIN_FOR_KSIGMA,
+        )
+
+
+def _facts(cubes: Sequence[Cube], parameters: CombineParameters, unit: Any, name: str | None) -> dict[str, Any]:
+    """Name, IFU, exposure time, header and the like of the combined cube."""
+    first = cubes[0]
+    header = first.header.copy()
+    ifu = first.ifu if all(cube.ifu == first.ifu for cube in cubes) else None
+    if ifu is None:
+        _forget_arm(header)
+    header[f"HIERARCH {KEY_N_COMBINED}"] = (len(cubes), "Number of combined cubes")
+    times = [cube.exptime for cube in cubes if cube.exptime is not None]
+    exptime = None
+    if len(times) == len(cubes):
+        exptime = float(np.sum(times) if parameters.cmethod == "sum" else np.mean(times))
+    return {
+        "name": first.name if name is None else name,
+        "ifu": ifu,
+        "exptime": exptime,
+        "unit": unit,
+        "noise_estimated": any(cube.noise_estimated for cube in cubes),
+        "header": header,
+    }
+
+
+def _forget_arm(header: fits.Header) -> None:
+    """Remove what tells the arm of the first exposure: the others used another."""
+    arms = tuple(key_arm(number, "") for number in ARMS)
+    for key in [key for key in header if key == KEY_IFU or key.startswith(arms)]:
+        del header[key]
