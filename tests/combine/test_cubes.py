@@ -140,14 +140,15 @@ def test_outlier_is_rejected_and_hole_is_filled_by_the_others():
     assert not np.isnan(noise[clean.cube.flux.compute() > 0]).any()
 
 
-def test_no_data_anywhere_is_nan_and_not_an_exposure():
-    cubes, offsets = observe()
-    for cube in cubes:
-        cube.flux[:, :, :] = np.nan
-    result, flux, noise = run(cubes, offsets)
-    assert np.isnan(flux).all()
-    assert np.isnan(noise).all()
-    assert result.exposure_map.data.max() == 0
+def test_cubes_without_data_are_refused_and_one_among_others_is_named():
+    empty = make_cube(source="dead.fits[IFU.5.DATA]")
+    empty.flux[:, :, :] = np.nan
+    with pytest.raises(GeometryError, match=r"no data in dead\.fits\[IFU\.5\.DATA\]: all values are NaN"):
+        run([empty])
+    with pytest.warns(KmosWarning, match=r"no data in dead\.fits"):
+        result, flux, _ = run([make_cube(), empty])
+    assert result.exposure_map.data.max() == 1
+    assert np.isfinite(flux).all()
 
 
 def test_exposure_map_counts_what_was_seen_in_any_plane():
@@ -298,7 +299,7 @@ def test_scattered_fields_are_warned_of():
 
 
 def test_min_max_of_too_few_exposures():
-    with pytest.raises(KmosError, match="drops 2 values .* but 2 exposures overlap"):
+    with pytest.raises(KmosError, match=r"drops 2 values .* but 2 exposures overlap"):
         run([make_cube(), make_cube(seed=2)], cmethod="min_max")
 
 

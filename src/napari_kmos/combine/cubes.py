@@ -97,7 +97,7 @@ def combine_cubes(
     Raises
     ------
     GeometryError
-        If wavelength grids or units do not fit together, or the fields do not fit on one grid.
+        If wavelength grids or units do not fit together, the fields do not fit on one grid, or no cube has data.
     AlignmentError
         If offsets are missing or superfluous, or ``center`` finds no star.
     KmosError
@@ -122,7 +122,8 @@ def combine_cubes(
     noisy = [ensure_noise(cube) for cube in cubes]
     arrays = [(cube.flux, cube.noise) for cube in noisy if cube.noise is not None]
     stack = make_stack(arrays, resamplers, full, parameters)
-    counts = count_exposures(stack, progress=progress)
+    counts, empty = count_exposures(stack, progress=progress)
+    _check_empty(cubes, empty)
     _check_number(parameters, int(counts.max()))
     flux, noise = combine_lazily(stack)
     facts = _facts(noisy, parameters, unit, name)
@@ -192,6 +193,16 @@ def _warn_if_empty(shape: tuple[int, int, int], resamplers: Sequence[Resampler])
             f"{8e-9 * np.prod(shape):.1f} GB: combine by target if the IFUs are scattered over the sky"
         )
         warnings.warn(text, KmosWarning, stacklevel=3)
+
+
+def _check_empty(cubes: Sequence[Cube], empty: Sequence[int]) -> None:
+    """Refuse cubes of which none has data, and warn of one without."""
+    names = ", ".join(cubes[number].source or cubes[number].label for number in empty)
+    if len(empty) == len(cubes):
+        msg = f"no data in {names}: all values are NaN or zero; nothing can be combined"
+        raise GeometryError(msg)
+    if empty:
+        warnings.warn(f"no data in {names}: it adds nothing to the combined cube", KmosWarning, stacklevel=3)
 
 
 def _check_number(parameters: CombineParameters, n_overlapping: int) -> None:

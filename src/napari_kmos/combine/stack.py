@@ -169,13 +169,14 @@ def combine_lazily(stack: Stack) -> tuple[da.Array, da.Array]:
     return both[0], both[1]
 
 
-def count_exposures(stack: Stack, *, progress: Progress = silent) -> NDArray[np.int32]:
-    """Return for each spaxel of the grid the number of exposures that have data there in any plane.
+def count_exposures(stack: Stack, *, progress: Progress = silent) -> tuple[NDArray[np.int32], list[int]]:
+    """Return for each spaxel the number of exposures with data there in any plane, and which exposures have none.
 
-    Values which the merging rejects count: the map tells what was observed. All exposures are read until nothing can
+    Values which the merging rejects count: the map tells what was observed. Each exposure is read until nothing can
     change any more.
     """
     counts = np.zeros(stack.shape[1:], dtype=np.int32)
+    empty = []
     step = stack.planes_per_block()
     for number, layer in enumerate(stack.layers):
         progress(number, len(stack.layers), "counting exposures")
@@ -185,7 +186,9 @@ def count_exposures(stack: Stack, *, progress: Progress = silent) -> NDArray[np.
             if np.array_equal(seen, layer.resampler.inside):
                 break
         counts[layer.resampler.window] += seen
-    return counts
+        if not seen.any():
+            empty.append(number)
+    return counts, empty
 
 
 def _any_plane(layer: Layer, start: int, stop: int) -> Any:
