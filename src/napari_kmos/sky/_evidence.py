@@ -33,11 +33,11 @@ def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
     """Choose the sky spaxels of the object and take the mean spectra of object and sky over the same spaxels."""
     flux, sky_flux = np.asarray(cube.flux, dtype=float), np.asarray(sky.flux, dtype=float)
     mask = sky_spaxels(flux, sky_flux, p)
-    means = [mean_spectrum(values, mask, p.clip_sigma) for values in (flux, sky_flux)]
-    if not np.any(np.isfinite(means[0]) & np.isfinite(means[1])):
+    target, sky_mean = (mean_spectrum(values, mask, p.clip_sigma) for values in (flux, sky_flux))
+    if not np.any(np.isfinite(target) & np.isfinite(sky_mean)):
         msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
         raise SkyError(msg)
-    return Evidence(mask, mean_spectra(cube.wavelength_um, *means, p))
+    return Evidence(mask, mean_spectra(cube.wavelength_um, target, sky_mean, p))
 
 
 def band_fits(

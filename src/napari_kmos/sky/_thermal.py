@@ -22,10 +22,12 @@ _VISIBLE_FROM_UM = 2.2
 #: The temperature is looked for within this of the first guess.
 _TEMPERATURE_RANGE_K = 50.0
 _MIN_PIXELS = 50
+#: The change between sky and object is fitted from here on, where it rises from nothing.
+_CHANGE_FROM_UM = 2.0
 
 
 def fit_thermal(spectra: MeanSpectra, p: SkyParameters) -> ThermalFit | None:
-    """Fit A + B f(T) to the continuum of the sky, and A' + S x + B' f(T) to object minus sky; f is Planck's law.
+    """Fit A + B f(T) to the continuum of the sky, and A' + S / x + B' f(T) to object minus sky; f is Planck's law.
 
     The sky has no stars, so that it tells the temperature. What object and sky differ by may be starlight as well:
     its level A' and its slope S are told apart from the thermal change B' and are not subtracted. None where the
@@ -33,12 +35,12 @@ def fit_thermal(spectra: MeanSpectra, p: SkyParameters) -> ThermalFit | None:
     """
     wavelength = spectra.wavelength_um
     known = np.isfinite(spectra.target) & np.isfinite(spectra.sky)
-    continuum = spectra.continuum & known
+    continuum = spectra.continuum & known & (wavelength >= _CHANGE_FROM_UM)
     if wavelength[-1] < _VISIBLE_FROM_UM or np.count_nonzero(continuum) < _MIN_PIXELS:
         return None
     sky = _prefiltered(spectra.sky, p)
     temperature, level = _fit_sky(wavelength, sky, known, p)
-    columns = [thermal_shape(wavelength, temperature), np.ones(wavelength.size), wavelength]
+    columns = [thermal_shape(wavelength, temperature), np.ones(wavelength.size), 1 / wavelength]
     change = _clipped_fit(np.stack(columns, axis=1), spectra.target - spectra.sky, continuum, p)[0]
     return ThermalFit(temperature_k=temperature, object_level=max(0.0, level + float(change)), sky_level=level)
 

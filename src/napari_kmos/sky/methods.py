@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -65,6 +66,7 @@ def subtract_sky(
         msg = f"sky method {method!r} is not known; choose one of {', '.join(SKY_METHODS)}"
         raise SkyError(msg)
     check_pair(cube, sky_cube)
+    cube, sky_cube = _in_memory(cube), _in_memory(sky_cube)
     for role, each in (("object", cube), ("sky", sky_cube)):
         if not has_data(each):
             msg = f"{_origin(each)}: the {role} cube has no data (all NaN); leave this IFU out or give another sky"
@@ -100,6 +102,12 @@ def check_pair(cube: Cube, sky: Cube) -> None:
     if cube.unit is not None and sky.unit is not None and cube.unit != sky.unit:
         msg = f"{names[0]} is in {cube.unit} and {names[1]} in {sky.unit}; give a sky in the same unit"
         raise GeometryError(msg)
+
+
+def _in_memory(cube: Cube) -> Cube:
+    """Return the same cube with computed arrays."""
+    noise = None if cube.noise is None else np.asarray(cube.noise)
+    return dataclasses.replace(cube, flux=np.asarray(cube.flux), noise=noise)
 
 
 def _origin(cube: Cube) -> str:

@@ -36,7 +36,7 @@ def nearest_sky(exposure: Exposure, skies: Sequence[Exposure]) -> Exposure:
     if undated:
         msg = f"{', '.join(undated)}: no date, so that the nearest of {len(same)} skies cannot be chosen; give one sky"
         raise SkyError(msg)
-    return min(same, key=lambda sky: (abs((sky.date - exposure.date).sec), sky.date.mjd))
+    return min(same, key=lambda sky: (abs(_mjd(sky) - _mjd(exposure)), _mjd(sky)))
 
 
 def choose_sky_cube(cube: Cube, sky: Exposure) -> Cube:
@@ -67,6 +67,11 @@ def choose_sky_cube(cube: Cube, sky: Exposure) -> Cube:
         "Give another sky, or choose IFUs that have one (--ifu)."
     )
     raise SkyError(msg)
+
+
+def _mjd(exposure: Exposure) -> float:
+    """Date as a number; NaN if there is none."""
+    return float("nan") if exposure.date is None else float(exposure.date.mjd)
 
 
 def _neighbours(cube: Cube, sky: Exposure) -> list[Cube]:

@@ -26,9 +26,9 @@ def subtract_plain(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResul
     evidence = find_evidence(cube, sky, parameters)
     spectra = evidence.spectra
     n_planes = spectra.sky.size
-    model = SkyModel(WaveResampler(np.arange(n_planes)), np.ones(n_planes), np.zeros(n_planes), np.zeros(n_planes))
-    fits = tuple(
-        FactorFit(float("nan"), int(np.count_nonzero(piece.lines))) for _, _, piece in band_pieces(spectra)
+    model = SkyModel(
+        WaveResampler(np.arange(n_planes, dtype=float)), np.ones(n_planes), np.zeros(n_planes), np.zeros(n_planes)
     )
+    fits = tuple(FactorFit(float("nan"), int(np.count_nonzero(piece.lines))) for _, _, piece in band_pieces(spectra))
     bands = band_fits(spectra, spectra.sky, fits, model.scale)
     return build_result(cube, sky, evidence, model, method="plain", bands=bands)

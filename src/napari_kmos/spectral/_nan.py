@@ -34,7 +34,7 @@ def nan_mean(values: NDArray[Any]) -> NDArray[np.float64]:
 def divide(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
     """Divide; NaN where the denominator is zero."""
     top = np.asarray(numerator, dtype=float)
-    return np.divide(top, denominator, out=np.full(top.shape, np.nan), where=np.asarray(denominator) != 0)
+    return np.asarray(np.divide(top, denominator, out=np.full(top.shape, np.nan), where=np.asarray(denominator) != 0))
 
 
 def robust_sigma(values: NDArray[Any]) -> float:

@@ -91,9 +91,7 @@ def _thinned(indices: NDArray[np.int_]) -> NDArray[np.int_]:
 
 def _gather(flux: Array, spaxels: NDArray[np.int_]) -> NDArray[np.float64]:
     """Spectra of some spaxels as columns, shape (n_wavelength, n_spaxels), read in blocks of planes."""
-    blocks = [
-        np.asarray(flux[block]).reshape(block.stop - block.start, -1)[:, spaxels] for block in plane_blocks(flux)
-    ]
+    blocks = [np.asarray(flux[block]).reshape(block.stop - block.start, -1)[:, spaxels] for block in plane_blocks(flux)]
     return np.concatenate(blocks).astype(float)
 
 
@@ -105,7 +103,7 @@ def _differences(spectra: NDArray[np.float64], n_dark: int) -> NDArray[np.float6
 
 
 def _plane_sigma(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard deviation over the spaxels of each plane after one clip; NaN where too few have data."""
+    """Return the standard deviation over the spaxels of each plane after one clip; NaN where too few have data."""
     columns = differences.T
     spread = 1.4826 * nan_median(np.abs(columns))
     kept = np.where(np.abs(columns) <= _CLIP * spread, columns, np.nan)

@@ -1,0 +1,59 @@
+"""``napari-kmos sky-tweak``: subtract the sky from object exposures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
+from napari_kmos.recipes.sky_tweak import PICKS, sky_tweak
+from napari_kmos.sky import SKY_METHODS, SkyParameters
+
+if TYPE_CHECKING:
+    from napari_kmos.progress import Progress
+    from napari_kmos.recipes.outcome import Outcome
+
+NAME = "sky-tweak"
+HELP = (
+    "Subtract the sky from object exposures, IFU by IFU. Each becomes <input stem>_SKY_TWEAK.fits, with a record, a "
+    "table of the bands and a figure an IFU beside it."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    add_files(parser, "object exposures", dest="objects", metavar="OBJECT")
+    parser.add_argument(
+        "--sky",
+        dest="skies",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="sky exposures",
+    )
+    add_output_dir(parser)
+    add_ifu(parser)
+    parser.add_argument(
+        "--method", choices=list(SKY_METHODS), default="davies", help="how the sky is matched (default: davies)"
+    )
+    parser.add_argument(
+        "--pick", choices=PICKS, default="nearest", help="which of several skies: nearest in time (default: nearest)"
+    )
+    add_parameters(parser, SkyParameters, title="parameters of the sky subtraction")
+
+
+def run(args: argparse.Namespace, progress: Progress) -> Outcome:
+    """Subtract the sky."""
+    return sky_tweak(
+        args.objects,
+        args.skies,
+        args.output,
+        method=args.method,
+        parameters=build_parameters(args, SkyParameters),
+        ifu=args.ifu,
+        pick=args.pick,
+        overwrite=args.overwrite,
+        progress=progress,
+    )
