@@ -1,37 +1,53 @@
 """The only code that opens or writes files."""
 
+from napari_kmos.io.apertures import apertures_table, extra_column, plain_text, read_apertures, write_apertures
 from napari_kmos.io.atomic import atomic_path, check_free, output_dir, safe_name
+from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
+from napari_kmos.io.lines import read_line_list, read_windows
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
+from napari_kmos.io.regions import write_star_regions
+from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 
 __all__ = [
     "RecipeBlock",
+    "apertures_table",
     "atomic_path",
     "check_free",
     "checksum",
+    "extra_column",
     "json_text",
     "offsets_table",
     "output_dir",
+    "plain_text",
+    "read_apertures",
     "read_cube",
     "read_exposure",
     "read_history",
     "read_images",
     "read_json",
+    "read_line_list",
     "read_offsets",
     "read_recipe_blocks",
+    "read_spectrum",
     "read_table",
     "read_toml",
+    "read_windows",
     "safe_name",
+    "write_apertures",
     "write_cube",
     "write_exposure",
+    "write_figure",
     "write_image",
     "write_json",
     "write_offsets",
     "write_record",
+    "write_spectrum",
+    "write_star_regions",
     "write_table",
     "write_text",
 ]

@@ -1,0 +1,182 @@
+"""Apertures: ECSV tables and ds9 region files, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import MaskedColumn, Table
+
+from napari_kmos.aperture import Aperture, check_apertures
+from napari_kmos.errors import ExtractionError, KmosError
+from napari_kmos.io.records import read_table, write_table
+from napari_kmos.io.regions import read_regions, write_regions
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+_OWN = ("id", "kind", "ra", "dec", "radius_arcsec")
+_UNITS = {"ra": u.deg, "dec": u.deg, "radius_arcsec": u.arcsec}
+
+
+def read_apertures(
+    path: Path | str, *, radius_arcsec: float | None = None, wcs: WCS | None = None
+) -> tuple[Aperture, ...]:
+    """Read apertures from an ECSV table or a ds9 region file.
+
+    Parameters
+    ----------
+    path : path
+        ``.ecsv``: columns ``ra`` and ``dec``; optionally ``id`` (the row's number), ``kind`` (star), ``radius_arcsec``
+        and any others, which are kept. Columns without a unit are in degrees and arcsec, names may be in any case.
+        ``.reg``: circles, points and texts in fk5, icrs, another sky frame or, with ``wcs``, in image pixels; the text
+        is the id, those whose tag or text starts with ``sky`` are of kind sky.
+    radius_arcsec : float, optional
+        Radius of those that have none of their own.
+    wcs : WCS, optional
+        Of the image to which pixel coordinates belong.
+
+    Returns
+    -------
+    tuple of Aperture
+        In the order of the file.
+
+    Raises
+    ------
+    NotKmosError
+        If the file cannot be read.
+    ExtractionError
+        If there is no aperture, a column or radius is missing, a row cannot be understood, or ids are used twice.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".reg":
+        rows = read_regions(path, radius_arcsec=radius_arcsec, wcs=wcs)
+    elif suffix == ".ecsv":
+        rows = _read_table(path, radius_arcsec)
+    else:
+        msg = f"{path}: a file of apertures is an ECSV table (.ecsv) or a ds9 region file (.reg)"
+        raise ExtractionError(msg)
+    return check_apertures(rows, str(path))
+
+
+def write_apertures(apertures: Iterable[Aperture], path: Path | str, *, overwrite: bool = False) -> Path:
+    """Write apertures as an ECSV table or, by the suffix ``.reg``, a ds9 region file (which has no further columns).
+
+    Raises
+    ------
+    WriteError
+        If the file exists and may not be replaced, or cannot be written.
+    ExtractionError
+        If the suffix is another.
+    """
+    path = Path(path)
+    rows = tuple(apertures)
+    if path.suffix.lower() == ".reg":
+        return write_regions(rows, path, overwrite=overwrite)
+    if path.suffix.lower() != ".ecsv":
+        msg = f"{path}: apertures are written as an ECSV table (.ecsv) or a ds9 region file (.reg)"
+        raise ExtractionError(msg)
+    return write_table(apertures_table(rows), path, overwrite=overwrite)
+
+
+def apertures_table(apertures: Iterable[Aperture]) -> Table:
+    """Return the table that `write_apertures` writes."""
+    rows = tuple(apertures)
+    table = Table()
+    for name in _OWN:
+        values = [getattr(row, name) if name in _UNITS else plain_text(getattr(row, name)) for row in rows]
+        table[name] = np.array(values, dtype=float if name in _UNITS else str)
+        if name in _UNITS:
+            table[name].unit = _UNITS[name]
+    for name in dict.fromkeys(name for row in rows for name in row.extra if name not in _OWN):
+        table[name] = extra_column([row.extra.get(name) for row in rows])
+    return table
+
+
+def plain_text(text: str) -> str:
+    r"""Return text that a table can hold: one line, single blanks, no control characters.
+
+    Examples
+    --------
+    >>> plain_text("star 1\n  (new)")
+    'star 1 (new)'
+    """
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def extra_column(values: list[Any]) -> Any:
+    """Return a table column of the users' own values; None is a masked cell."""
+    given = [value for value in values if value is not None]
+    unit = next((value.unit for value in given if isinstance(value, u.Quantity)), None)
+    plain = [value.to_value(unit) if isinstance(value, u.Quantity) else value for value in values]
+    if any(isinstance(value, str) for value in given):
+        plain = [None if value is None else plain_text(str(value)) for value in plain]
+    if len(given) == len(values):
+        return MaskedColumn(plain, unit=unit)
+    filler = plain[[value is not None for value in values].index(True)] if given else ""
+    filled = [filler if value is None else value for value in plain]
+    return MaskedColumn(filled, unit=unit, mask=[value is None for value in values])
+
+
+def _read_table(path: Path, radius_arcsec: float | None) -> list[Aperture]:
+    """Rows of an aperture table."""
+    table = read_table(path)
+    lower = {name.lower(): name for name in reversed(table.colnames)}
+    table.rename_columns([lower[name] for name in _OWN if name in lower], [name for name in _OWN if name in lower])
+    needed = ["ra", "dec"] if radius_arcsec is not None else ["ra", "dec", "radius_arcsec"]
+    missing = [name for name in needed if name not in table.colnames]
+    if missing:
+        hint = "; give a radius for all (--radius)" if missing == ["radius_arcsec"] else ""
+        msg = f"{path}: column {', '.join(missing)} missing; an aperture table has {', '.join(_OWN)}, ...{hint}"
+        raise ExtractionError(msg)
+    return [_aperture(path, table, number, radius_arcsec) for number in range(len(table))]
+
+
+def _aperture(path: Path, table: Table, number: int, radius_arcsec: float | None) -> Aperture:
+    """One row of an aperture table."""
+    row = {name: _cell(table, name, number) for name in table.colnames}
+    radius = row.get("radius_arcsec")
+    try:
+        return Aperture(
+            id=_name(row.get("id"), number),
+            kind=str(row.get("kind") or "star").strip().lower(),
+            ra=_angle(row, "ra"),
+            dec=_angle(row, "dec"),
+            radius_arcsec=_angle(row, "radius_arcsec") if radius is not None else float(radius_arcsec or 0),
+            extra=MappingProxyType({name: value for name, value in row.items() if name not in _OWN}),
+        )
+    except (TypeError, ValueError) as err:
+        reason = str(err) if isinstance(err, KmosError) else f"it cannot be understood: {err}"
+        msg = f"{path}: row {number + 1}: {reason}"
+        raise ExtractionError(msg) from err
+
+
+def _cell(table: Table, name: str, number: int) -> Any:
+    """Cell as a plain value, with its unit if it has one; None where it is masked."""
+    column = table[name]
+    value = column[number]
+    if value is np.ma.masked:
+        return None
+    plain = value.item() if isinstance(value, np.generic) else value
+    return plain * column.unit if column.unit is not None and isinstance(plain, int | float) else plain
+
+
+def _name(value: Any, number: int) -> str:
+    """Id as text: that of a number has no decimals it does not need; without one it is the row's number."""
+    if value is None or str(value).strip() == "":
+        return str(number + 1)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _angle(row: Mapping[str, Any], name: str) -> float:
+    """Angle in the unit that the name of its column tells."""
+    value = row[name]
+    if value is None:
+        msg = f"{name} is missing"
+        raise ValueError(msg)
+    return float(value.to_value(_UNITS[name])) if isinstance(value, u.Quantity) else float(value)
