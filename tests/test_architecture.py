@@ -54,7 +54,7 @@ def test_importing_the_package_and_the_command_imports_nothing_slow():
 
 def test_header_keywords_stand_in_instrument_and_io_only():
     found = {
-        name: [text for text in strings(path) if text.startswith(("ESO ", "HIERARCH "))]
+        name: [text for text in strings(path) if text.removeprefix("HIERARCH ").startswith("ESO ")]
         for name, path in SOURCES.items()
         if not name.startswith((*FILE_PARTS, "instrument.py"))
     }
