@@ -12,6 +12,7 @@ from napari_kmos.sky._apply import subtract_model
 from napari_kmos.sky._lines import FactorFit, MeanSpectra, band_pieces, line_rms, mean_spectra
 from napari_kmos.sky._spaxels import mean_spectrum, sky_spaxels
 from napari_kmos.sky.result import BandFit, SkyResult
+from napari_kmos.spectral._nan import nan_mean, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +24,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """The spaxels taken as sky, and the mean spectra of object and sky over them."""
+    """What a fit goes by.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (n_y, n_x)
+        The spaxels taken as sky.
+    spectra : MeanSpectra
+        Mean spectra of object and sky over them.
+    starlight : ndarray, shape (n_wavelength,)
+        Object minus sky in the brighter half of the spaxels, less the same in the sky spaxels; NaN without data.
+    """
 
     mask: NDArray[np.bool_]
     spectra: MeanSpectra
+    starlight: NDArray[np.float64]
 
 
 def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
@@ -37,7 +49,14 @@ def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
     if not np.any(np.isfinite(target) & np.isfinite(sky_mean)):
         msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
         raise SkyError(msg)
-    return Evidence(mask, mean_spectra(cube.wavelength_um, target, sky_mean, p))
+    starlight = nan_mean((flux - sky_flux)[:, _bright_spaxels(flux - sky_flux)].T) - (target - sky_mean)
+    return Evidence(mask, mean_spectra(cube.wavelength_um, target, sky_mean, p), starlight)
+
+
+def _bright_spaxels(light: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Brighter half of the spaxels that have data."""
+    image = nan_median(light)
+    return np.isfinite(image) & (image >= np.nanmedian(image))
 
 
 def band_fits(

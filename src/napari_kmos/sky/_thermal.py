@@ -19,28 +19,30 @@ if TYPE_CHECKING:
 
 #: A cube that ends before this shows no thermal background that could be told from the airglow continuum.
 _VISIBLE_FROM_UM = 2.2
-#: The temperature is looked for within this of the first guess.
-_TEMPERATURE_RANGE_K = 50.0
+#: The temperature is looked for within this of the first guess. It is that of the shape: the falling sensitivity at the
+#: end of a grating changes it by tens of kelvin.
+_TEMPERATURE_RANGE_K = 120.0
 _MIN_PIXELS = 50
 #: The change between sky and object is fitted from here on, where it rises from nothing.
 _CHANGE_FROM_UM = 2.0
 
 
-def fit_thermal(spectra: MeanSpectra, p: SkyParameters) -> ThermalFit | None:
-    """Fit A + B f(T) to the continuum of the sky, and A' + S / x + B' f(T) to object minus sky; f is Planck's law.
+def fit_thermal(spectra: MeanSpectra, starlight: NDArray[np.float64], p: SkyParameters) -> ThermalFit | None:
+    """Fit A + B f(T) to the continuum of the sky, and B' f(T) + starlight to object minus sky; f is Planck's law.
 
-    The sky has no stars, so that it tells the temperature. What object and sky differ by may be starlight as well:
-    its level A' and its slope S are told apart from the thermal change B' and are not subtracted. None where the
-    range ends before the thermal background shows, or where there is too little continuum.
+    The sky has no stars, so that it tells the temperature. Object and sky differ by starlight as well: its spectrum is
+    known from the brighter spaxels, ``starlight``, and what there is of it, times a slope, is told apart from the
+    thermal change B' and is not subtracted. None where the range ends before the thermal background shows, or where
+    there is too little continuum.
     """
     wavelength = spectra.wavelength_um
     known = np.isfinite(spectra.target) & np.isfinite(spectra.sky)
-    continuum = spectra.continuum & known & (wavelength >= _CHANGE_FROM_UM)
+    continuum = spectra.continuum & known & np.isfinite(starlight) & (wavelength >= _CHANGE_FROM_UM)
     if wavelength[-1] < _VISIBLE_FROM_UM or np.count_nonzero(continuum) < _MIN_PIXELS:
         return None
     sky = _prefiltered(spectra.sky, p)
     temperature, level = _fit_sky(wavelength, sky, known, p)
-    columns = [thermal_shape(wavelength, temperature), np.ones(wavelength.size), 1 / wavelength]
+    columns = [thermal_shape(wavelength, temperature), starlight, starlight * wavelength]
     change = _clipped_fit(np.stack(columns, axis=1), spectra.target - spectra.sky, continuum, p)[0]
     return ThermalFit(temperature_k=temperature, object_level=max(0.0, level + float(change)), sky_level=level)
 
