@@ -1,0 +1,119 @@
+"""Noise-free cubes: the stars alone and the sky alone, as an arm records them in an exposure."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.instrument import N_PLANES, SPAXEL_ARCSEC
+from napari_kmos.simulate.arms import throughput
+from napari_kmos.simulate.conditions import Conditions, level_factors
+from napari_kmos.simulate.lsf import spread_lines
+from napari_kmos.simulate.psf import moffat_images, seeing_at
+from napari_kmos.simulate.scene import Scene, true_wcs, usual_lsf
+from napari_kmos.simulate.stars import Stars, band_centre_um, select_stars
+from napari_kmos.spatial.wcs import sky_to_pixel
+from napari_kmos.spectral.thermal import planck_shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_PSF_NODES = 5
+#: Stars further than this from the centre of an IFU are left out.
+_REACH_ARCSEC = 4.0
+_LIGHT_KMS = 299792.458
+#: ADU per second, plane and spaxel of 0.2 arcsec: a line of strength 1, the continuum, thermal emission at 2.4 micron.
+_LINE, _CONTINUUM, _THERMAL = 3.5e-3, 0.03, 1.2
+_THERMAL_UM, _THERMAL_K = 2.4, 285.0
+_ARM_FLEXURE = 0.2
+
+
+def star_spectra(scene: Scene, stars: Stars, *, shift_pix: Floats | float = 0.0) -> Floats:
+    """Return the spectra of stars as the instrument records them.
+
+    Parameters
+    ----------
+    scene : Scene
+        The night.
+    stars : Stars
+        Stars, all or some.
+    shift_pix : float or ndarray, shape (n_planes,)
+        By how many planes the features lie further.
+
+    Returns
+    -------
+    ndarray, shape (n_stars, n_planes)
+        Flux in the infinite plane, ADU per second and plane.
+    """
+    parameters = scene.parameters
+    wave = parameters.start_um + (np.arange(parameters.nz) - shift_pix) * parameters.step_um
+    common = throughput(parameters.nz) * np.interp(wave, scene.fine_um, scene.transmission)
+    spectra = np.empty((len(stars), parameters.nz))
+    for k in range(len(stars)):
+        rest = wave / (1 + stars.velocity_kms[k] / _LIGHT_KMS)
+        absorbed = np.interp(rest, scene.fine_um, scene.absorptions[str(stars.kind[k])])
+        continuum = (wave / band_centre_um(parameters.band)) ** stars.slope[k]
+        spectra[k] = stars.flux[k] * continuum * (1 - stars.depth[k] * absorbed) * common
+    return spectra
+
+
+def stars_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
+    """Return the light of the stars alone, shape (n_planes, n_y, n_x), ADU per second."""
+    parameters, response = scene.parameters, scene.responses[ifu]
+    n_y, n_x = response.gain.shape
+    cube = np.zeros((parameters.nz, n_y, n_x))
+    y, x = sky_to_pixel(true_wcs(scene, conditions, ifu), scene.stars.ra, scene.stars.dec)
+    near = np.hypot(y - n_y / 2, x - n_x / 2) < _REACH_ARCSEC / parameters.pix_scale
+    if not near.any():
+        return cube
+    spectra = star_spectra(scene, select_stars(scene.stars, near), shift_pix=flexure_pix(scene, conditions, ifu)).T
+    nodes = np.linspace(0, parameters.nz - 1, _PSF_NODES)
+    fwhm = seeing_at(conditions.seeing_arcsec, parameters.start_um + nodes * parameters.step_um) / parameters.pix_scale
+    images = [moffat_images(y[near], x[near], (n_y, n_x), fwhm_pix=float(f)).reshape(-1, n_y * n_x) for f in fwhm]
+    plane = np.arange(parameters.nz)
+    for first, last in zip(range(_PSF_NODES - 1), range(1, _PSF_NODES), strict=True):  # linear between the nodes
+        part = (plane >= nodes[first]) & (plane <= nodes[last])
+        share = ((plane[part] - nodes[first]) / (nodes[last] - nodes[first]))[:, None]
+        light = (spectra[part] * (1 - share)) @ images[first] + (spectra[part] * share) @ images[last]
+        cube[part] = light.reshape(-1, n_y, n_x)
+    return cube * response.gain
+
+
+def sky_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
+    """Return the light of the sky alone, shape (n_planes, n_y, n_x), ADU per second."""
+    parameters, response = scene.parameters, scene.responses[ifu]
+    usual = usual_lsf(parameters)
+    strength = scene.lines.strength * level_factors(scene.lines, conditions.sky)
+    strength *= _LINE * max(1.0, parameters.nz / N_PLANES)
+    position = (scene.lines.wavelength_um - parameters.start_um) / parameters.step_um
+    position += flexure_pix(scene, conditions, ifu, plane=position)
+    background = sky_background(scene, conditions)
+    spectra = np.empty((len(response.shift_pix), parameters.nz))
+    for slitlet, (shift, width) in enumerate(zip(response.shift_pix, response.width, strict=True)):
+        lsf = dataclasses.replace(usual, fwhm_pix=usual.fwhm_pix * width)
+        spectra[slitlet] = spread_lines(position + shift, strength, parameters.nz, lsf=lsf) + background
+    spectra *= throughput(parameters.nz) * (parameters.pix_scale / SPAXEL_ARCSEC) ** 2
+    return np.asarray(spectra.T[:, response.slitlet] * response.gain)
+
+
+def sky_background(scene: Scene, conditions: Conditions) -> Floats:
+    """Return thermal emission and continuum of the sky per spaxel of 0.2 arcsec, shape (n_planes,)."""
+    parameters = scene.parameters
+    wave = parameters.start_um + np.arange(parameters.nz) * parameters.step_um
+    usual = float(planck_shape(_THERMAL_UM, _THERMAL_K))
+    thermal = _THERMAL * planck_shape(wave, conditions.sky.thermal_k) / usual
+    return np.asarray(_CONTINUUM * conditions.sky.continuum + thermal)
+
+
+def flexure_pix(scene: Scene, conditions: Conditions, ifu: int, *, plane: Floats | None = None) -> Floats:
+    """Return by how many planes features lie further, at fractional planes or at all planes."""
+    parameters = scene.parameters
+    at = np.arange(parameters.nz, dtype=float) if plane is None else plane
+    seed = [parameters.seed, 8, conditions.on_sky, conditions.index, ifu]
+    own = np.random.default_rng(seed).normal(0, _ARM_FLEXURE * parameters.flexure)
+    u = 2 * at / (parameters.nz - 1) - 1
+    return np.asarray(conditions.shift_pix + own + conditions.stretch_pix * u)

@@ -1,0 +1,118 @@
+"""Spectra of simulated stars: continua with the features one looks for in each band.
+
+Vacuum wavelengths. Hydrogen from the Rydberg formula; CO band heads from Kleinmann & Hall (1986, ApJS 62, 501) in K and
+Origlia et al. (1993, A&A 280, 536) in H; atomic lines from NIST, rounded. Depths are typical, not those of a model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+
+from napari_kmos.spectral.lines import rydberg_wavelength
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+KINDS = ("late", "early")
+
+_PASCHEN, _BRACKETT = 3, 4
+
+#: Band heads: wavelength, depth, length of the tail to the red; micron.
+_HEADS = (
+    (2.29353, 0.25, 0.020),
+    (2.32265, 0.20, 0.020),
+    (2.35246, 0.15, 0.020),
+    (2.38295, 0.12, 0.020),
+    (1.55818, 0.06, 0.006),
+    (1.57795, 0.07, 0.006),
+    (1.59816, 0.08, 0.006),
+    (1.61890, 0.10, 0.006),
+    (1.63974, 0.08, 0.006),
+    (0.84350, 0.15, 0.012),
+    (0.88620, 0.12, 0.012),
+    (0.98990, 0.08, 0.008),
+    (1.09250, 0.06, 0.010),
+)
+#: Lines of late-type stars: wavelength, depth.
+_LATE = (
+    (0.85004, 0.25),
+    (0.85444, 0.35),
+    (0.86645, 0.30),
+    (1.16934, 0.12),
+    (1.17761, 0.14),
+    (1.24357, 0.10),
+    (1.25256, 0.12),
+    (1.31270, 0.15),
+    (1.31543, 0.12),
+    (1.50291, 0.20),
+    (1.57450, 0.10),
+    (1.58927, 0.15),
+    (1.67235, 0.12),
+    (1.71133, 0.12),
+    (2.20624, 0.12),
+    (2.20897, 0.10),
+    (2.26141, 0.08),
+    (2.26311, 0.08),
+    (2.26573, 0.08),
+)
+#: Helium lines of early-type stars.
+_HELIUM = ((1.08333, 0.12), (1.70072, 0.10), (2.05869, 0.06), (2.11258, 0.08))
+_LATE_SIGMA_UM, _EARLY_SIGMA = 0.0004, 1.0e-3
+
+
+def absorption(kind: str, wavelength_um: Floats) -> Floats:
+    """Return the absorbed share of the continuum of a ``"late"`` or ``"early"`` star, in [0, 1)."""
+    depth = np.zeros_like(wavelength_um)
+    if kind == "late":
+        for head, strength, length in _HEADS:
+            behind = np.maximum(wavelength_um - head, 0)
+            depth += strength * np.exp(-behind / length) * (1 - np.exp(-behind / 0.0004))
+        for centre, strength in _LATE:
+            depth += strength * np.exp(-0.5 * ((wavelength_um - centre) / _LATE_SIGMA_UM) ** 2)
+        return np.minimum(depth, 0.9)
+    series = [
+        (float(rydberg_wavelength(n, low).to_value(u.um)), 0.30 * (low + 1) / n)
+        for low in (_PASCHEN, _BRACKETT)
+        for n in range(low + 1, 15)
+    ]
+    for centre, strength in (*series, *_HELIUM):
+        depth += strength * np.exp(-0.5 * ((wavelength_um - centre) / (_EARLY_SIGMA * centre)) ** 2)
+    return np.minimum(depth, 0.9)
+
+
+#: Bands of molecules in the atmosphere: from, to (micron), number of lines, mean optical depth.
+_TELLURIC = (
+    (0.890, 0.990, 400, 0.25),
+    (1.100, 1.170, 400, 0.30),
+    (1.255, 1.285, 120, 0.15),
+    (1.310, 1.480, 900, 0.40),
+    (1.570, 1.620, 120, 0.04),
+    (1.630, 1.700, 200, 0.06),
+    (1.750, 1.970, 1200, 0.50),
+    (1.998, 2.025, 90, 0.35),
+    (2.048, 2.075, 90, 0.25),
+    (2.300, 2.400, 300, 0.12),
+    (2.400, 2.520, 500, 0.30),
+)
+
+
+def transmission(wavelength_um: Floats) -> Floats:
+    """Return the transmission of a made-up atmosphere: lines at random in the bands of H2O, CO2, CH4 and O2."""
+    from scipy.ndimage import gaussian_filter1d
+
+    rng = np.random.default_rng(0)  # the same atmosphere for all
+    step = wavelength_um[1] - wavelength_um[0]
+    depth = np.zeros_like(wavelength_um)
+    for start, end, n_lines, mean in _TELLURIC:
+        places = np.sort(rng.uniform(start, end, n_lines))
+        hump = np.sin(np.pi * (places - start) / (end - start))
+        areas = rng.exponential(mean * (end - start) / n_lines, n_lines) * hump * 1.57
+        index = np.round((places - wavelength_um[0]) / step).astype(int)
+        inside = (index >= 0) & (index < len(depth))
+        np.add.at(depth, index[inside], areas[inside] / step)
+    return np.asarray(np.exp(-gaussian_filter1d(depth, 1.0e-4 / step + 0.5)))
