@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.spectral.oh import T_ROT_K, SkyLines, level_population
+from napari_kmos.spectral.oh import HOT_FRACTION, T_ROT_K, SkyLines, level_population
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,6 @@ _FIRST_MJD, _EPOCH_DAYS = 59720.13194444, 74.0
 _OVERHEAD_S = 60.0
 #: How strongly each part of the sky follows ``amplitude`` (0.1 makes 3 K).
 _T_ROT_K, _HOT, _F2, _LEVEL, _OXYGEN, _THERMAL_K, _CONTINUUM = 30.0, 1.5, 0.3, 0.1, 1.5, 4.0, 1.0
-_HOT_FRACTION = 0.004
 _WAVES = 6
 
 
@@ -164,7 +163,7 @@ def _sky_state(parameters: SimulationParameters, epoch: int, slot: int, minutes:
     return SkyState(
         vibration=tuple(np.exp(ln_vibration).tolist()),
         t_rot_k=float(T_ROT_K + _T_ROT_K * t_rot),
-        hot_fraction=float(_HOT_FRACTION * np.exp(_HOT * hot)),
+        hot_fraction=float(HOT_FRACTION * np.exp(_HOT * hot)),
         f2=float(np.exp(_F2 * f2)),
         thermal_k=float(285.0 + _THERMAL_K * thermal),
         continuum=float(np.exp(_CONTINUUM * continuum)),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Rotational temperature of the mesopause, kelvin.
 T_ROT_K = 195.0
+#: Share of hot rotational levels.
+HOT_FRACTION = table.HOT_FRACTION
 _MAX_N = 17
 #: 1 / (Boltzmann constant) in kelvin per cm-1.
 _K_CM = 1.438777
@@ -101,7 +103,7 @@ def sky_lines(band: str | tuple[float, float], *, t_rot: float = T_ROT_K, fainte
 
 
 def level_population(
-    energy_cm: ArrayLike, *, t_rot: float = T_ROT_K, hot_fraction: float = table.HOT_FRACTION
+    energy_cm: ArrayLike, *, t_rot: float = T_ROT_K, hot_fraction: float = HOT_FRACTION
 ) -> NDArray[np.float64]:
     """Return the population of rotational levels over their weight, 1 at the lowest: a cold and a hot part.
 
