@@ -1,0 +1,52 @@
+"""A napari window with files open and the docks ready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import napari
+
+from napari_kmos._napari.commands import set_north_up
+from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.widgets.align import AlignDock
+from napari_kmos._napari.widgets.combine import CombineDock
+from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
+from napari_kmos._napari.widgets.spectra import SpectraDock
+
+PLUGIN = "napari-kmos"
+_SIDE = {"Sky tweak": SkyTweakDock, "Align IFUs": AlignDock, "Combine": CombineDock}
+
+
+def view(paths: Sequence[Path | str]) -> None:
+    """Open files in napari and stay until its window is closed.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Exposures, combined cubes, mosaics, collapsed images.
+
+    Raises
+    ------
+    KmosError
+        If a file cannot be used; no window is opened then.
+    """
+    make_viewer(paths)
+    napari.run()
+
+
+def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
+    """Return a viewer with files open, north up, spectra below and the other docks at the side."""
+    viewer = napari.Viewer(title="napari-kmos", show=False)
+    try:
+        for path in paths:
+            add_file(viewer, Path(path))
+    except BaseException:
+        viewer.close()
+        raise
+    for name, dock in _SIDE.items():
+        viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area="right", tabify=True)
+    viewer.window.add_dock_widget(SpectraDock(viewer), name="Spectra (KMOS)", area="bottom")
+    viewer.show()
+    set_north_up(viewer)
+    return viewer

@@ -1,0 +1,67 @@
+"""What a user can ask of the whole viewer; the docks and the menus call these."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.viewer import Viewer
+
+from napari_kmos._napari.layers import active_layer, kmos_of
+from napari_kmos._napari.positions import layout_of, other_layout, show_layout
+
+
+def set_north_up(viewer: ViewerModel) -> None:
+    """Draw north up and east left, and say so: scale bar in arcsec, everything in view."""
+    viewer.scene.camera.orientation2d = ("down", "right")  # our layers count southwards and westwards
+    viewer.dims.ndisplay = 2
+    viewer.canvas.overlays.scale_bar.visible = True
+    viewer.reset_view()
+
+
+def switch_layout(viewer: ViewerModel) -> None:
+    """Switch between the IFUs on the sky and the contact sheet."""
+    show_layout(viewer, other_layout(layout_of(viewer)))
+    viewer.reset_view()
+
+
+def switch_layout_here(viewer: Viewer) -> None:
+    """Menu command of `switch_layout`."""
+    switch_layout(viewer)
+
+
+def set_north_up_here(viewer: Viewer) -> None:
+    """Menu command of `set_north_up`."""
+    set_north_up(viewer)
+
+
+def wavelengths_um(viewer: ViewerModel) -> np.ndarray | None:
+    """Return the wavelengths of the planes of the cube the user looks at, in micron; None without one."""
+    layer = active_layer(viewer)
+    return None if layer is None else kmos_of(layer).cube.wavelength_um
+
+
+def current_plane(viewer: ViewerModel) -> int:
+    """Return the plane the slider shows."""
+    return viewer.dims.current_step[-3] if viewer.dims.ndim >= 3 else 0
+
+
+def current_wavelength(viewer: ViewerModel) -> float:
+    """Return the wavelength of the plane the slider shows, in micron; NaN without one."""
+    grid, plane = wavelengths_um(viewer), current_plane(viewer)
+    return float(grid[plane]) if grid is not None and 0 <= plane < len(grid) else float("nan")
+
+
+def show_wavelength(viewer: ViewerModel, wavelength_um: float) -> None:
+    """Move the slider to the plane nearest to a wavelength."""
+    grid = wavelengths_um(viewer)
+    if grid is not None and viewer.dims.ndim >= 3:
+        viewer.dims.set_current_step(viewer.dims.ndim - 3, int(np.argmin(np.abs(grid - wavelength_um))))
+
+
+def label_plane(viewer: ViewerModel) -> str:
+    """Write the wavelength of the plane shown into the corner of the canvas, and return it."""
+    wavelength_um = current_wavelength(viewer)
+    text = f"{wavelength_um:.5f} µm" if np.isfinite(wavelength_um) else ""
+    viewer.canvas.overlays.text.text = text
+    viewer.canvas.overlays.text.visible = bool(text)
+    return text

@@ -1,0 +1,97 @@
+"""The one place where what went wrong becomes a napari notification."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
+
+from napari_kmos.errors import KmosError, KmosWarning
+from napari_kmos.progress import Cancelled
+
+
+def notify(problem: BaseException | str) -> str:
+    """Tell the user about a problem, and return the line that says it.
+
+    A `KmosError` and a `KmosWarning` are for the user to act on and come as their text; text comes as information;
+    anything else is a fault of the program and comes with its traceback.
+    """
+    if isinstance(problem, str):
+        show_info(problem)
+        return problem
+    text = str(problem) or type(problem).__name__
+    if isinstance(problem, KmosError):
+        show_error(text)
+    elif isinstance(problem, KmosWarning):
+        show_warning(text)
+    elif isinstance(problem, Cancelled):
+        text = "Cancelled"
+    else:
+        text = f"Internal error: {type(problem).__name__}: {text}"
+        notification_manager.receive_error(type(problem), problem, problem.__traceback__)
+    return text
+
+
+@contextmanager
+def notified() -> Iterator[None]:
+    """Turn `KmosError` and `KmosWarning` of the block into notifications; what follows the block still runs."""
+    with warnings_shown.once():
+        try:
+            yield
+        except KmosError as err:
+            notify(err)
+
+
+#: A thread that sets ``quiet.thread`` has its warnings told otherwise.
+quiet = threading.local()
+
+
+class _WarningsShown:
+    """Shows every `KmosWarning` as a notification while anybody works, from whatever thread it comes.
+
+    Python keeps warning filters for the whole process. They are changed and put back in the window's thread only, by
+    the first to begin and the last to end, so that threads cannot leave each other's filters behind.
+    """
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._stack = ExitStack()
+        self._elsewhere = warnings.showwarning
+
+    def begin(self) -> None:
+        """Show warnings from now on."""
+        self._users += 1
+        if self._users == 1:
+            self._stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("always", KmosWarning)
+            self._elsewhere, warnings.showwarning = warnings.showwarning, self._show
+
+    def end(self) -> None:
+        """Leave warnings to Python again, unless somebody else still works."""
+        self._users -= 1
+        if self._users == 0:
+            self._stack.close()
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Show the warnings of a block."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def _show(self, message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        """Show ours, and send the others where they always go."""
+        if isinstance(message, KmosWarning):
+            if not getattr(quiet, "thread", False):
+                notify(message)
+        else:
+            self._elsewhere(message, category, *where, **more)
+
+
+warnings_shown = _WarningsShown()

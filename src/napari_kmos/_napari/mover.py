@@ -1,0 +1,127 @@
+"""Moving an IFU over the others: by dragging, by arrow keys, by numbers; never turned and never stretched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+from psygnal import Signal
+
+from napari_kmos._napari import alignment
+from napari_kmos._napari.keys import ArrowKeys
+from napari_kmos._napari.overlay import Overlay
+from napari_kmos._napari.positions import companions, is_only_moved, offset_of
+
+_POSITION_EVENTS = ("affine", "translate", "scale", "rotate", "shear")
+REFUSED = "Layers are moved only: the turn or stretch was undone"
+
+
+class Mover:
+    """Moves the layers of one IFU of one file, and tells their offset from the header, however they were moved.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Viewer of the layers.
+
+    Attributes
+    ----------
+    moved : Signal
+        ``(east, north)`` in arcsec, after every change of position.
+    refused : Signal
+        Text, after a change that was not a move was undone.
+    """
+
+    moved = Signal(float, float)
+    refused = Signal(str)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.step_arcsec = 0.05
+        self.layer: Layer | None = None
+        self.is_active = False
+        self._followed: list[Layer] = []
+        self._last = (0.0, 0.0)
+        self._busy = False
+        self._dragged: Layer | None = None
+        self._keys = ArrowKeys(viewer, self.nudge)
+        self._overlay = Overlay()
+
+    def choose(self, layer: Layer | None) -> None:
+        """Follow this layer and those that show the same IFU of the same file; None follows nothing."""
+        self.end()
+        for one in self._followed:
+            for name in _POSITION_EVENTS:
+                getattr(one.events, name).disconnect(self._on_position_changed)
+        self.layer = layer
+        self._followed = [] if layer is None else companions(self.viewer, layer)
+        for one in self._followed:
+            for name in _POSITION_EVENTS:
+                getattr(one.events, name).connect(self._on_position_changed)
+        if layer is not None:
+            self._last = offset_of(layer)
+
+    def begin(self) -> None:
+        """Let the mouse drag the layer and the arrow keys nudge it."""
+        if self.layer is None or self.is_active:
+            return
+        self.is_active = True
+        visible = [one for one in self._followed if one.visible]
+        self._dragged = visible[-1] if visible else self.layer
+        self.viewer.layers.selection.active = self._dragged
+        self._dragged.mode = "transform"
+        self._keys.take()
+
+    def end(self) -> None:
+        """Give mouse and keys back, and the colours."""
+        self._overlay.restore()
+        if not self.is_active:
+            return
+        self.is_active = False
+        self._keys.release()
+        if self._dragged in self.viewer.layers:
+            self._dragged.mode = "pan_zoom"
+
+    def show_colours(self, reference: Layer | None) -> None:
+        """Show reference and moving layers in red and cyan, the others not; None shows all as before."""
+        if reference is None or self.layer is None:
+            self._overlay.restore()
+        else:
+            self._overlay.show(self.viewer, companions(self.viewer, reference), self._followed)
+
+    def offset(self) -> tuple[float, float]:
+        """Return the offset (east, north) in arcsec."""
+        return self._last
+
+    def move_to(self, east: float, north: float) -> None:
+        """Move to an offset (east, north) in arcsec from the header's position."""
+        if self.layer is None:
+            return
+        with self._own_change():
+            alignment.move_all(self.viewer, self.layer, east, north)
+        self._last = (east, north)
+        self.moved.emit(east, north)
+
+    def nudge(self, east: float, north: float) -> None:
+        """Move by steps."""
+        self.move_to(self._last[0] + east * self.step_arcsec, self._last[1] + north * self.step_arcsec)
+
+    @contextmanager
+    def _own_change(self) -> Iterator[None]:
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def _on_position_changed(self, event: object) -> None:
+        """Take over where somebody else put a layer, if it was only moved."""
+        if self._busy:
+            return
+        if is_only_moved(event.source):
+            self.move_to(*offset_of(event.source))
+        else:
+            self.move_to(*self._last)
+            self.refused.emit(REFUSED)

@@ -1,0 +1,122 @@
+"""Live spectrum plots, and what stands in their place where pyqtgraph is not installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+try:
+    import pyqtgraph as pg
+except ImportError:  # an optional part of the plugin, said in its place
+    pg = None
+
+NO_PLOT = "No plot: pyqtgraph is not installed. Install it with: pip install pyqtgraph"
+COLOURS = ("#35e0e8", "#ffb454", "#c3e88d", "#ff79c6", "#82aaff", "#f5f5f5")
+_SHOWN_PERCENTILES = (1.0, 99.0)
+_HEADROOM = 0.15
+_DARK, _TEXT = "#14181d", "#d6d9de"
+_LEGEND = (20, 24, 29, 210)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Curve:
+    """A line to plot.
+
+    Parameters
+    ----------
+    name : str
+        For the legend.
+    x, y : ndarray, shape (n,)
+        NaN is a gap.
+    err : ndarray, same shape, optional
+        1 sigma, drawn as a band.
+    """
+
+    name: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    err: NDArray[np.float64] | None = None
+
+
+class SpectrumPlot(QWidget):
+    """Spectra over wavelength, and a marker at the wavelength the slider shows; dark, as the canvas is."""
+
+    marker_moved = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.names: tuple[str, ...] = ()
+        self.curves: list = []
+        if pg is None:
+            self.message = QLabel(NO_PLOT)
+            self.message.setWordWrap(True)
+            self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            layout.addWidget(self.message)
+            return
+        self.plot = pg.PlotWidget(background=_DARK)
+        self.plot.setMinimumHeight(180)
+        self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=_TEXT, brush=_LEGEND)
+        for side in ("left", "bottom"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(_TEXT)
+            axis.setTextPen(_TEXT)
+            axis.enableAutoSIPrefix(False)
+        self.plot.showGrid(x=True, y=True, alpha=0.15)
+        self.plot.setLabel("bottom", "wavelength (µm)")
+        self.marker = pg.InfiniteLine(movable=True, pen=pg.mkPen("#ff5c57", width=1.5))
+        self.marker.setZValue(10)
+        self.marker.sigDragged.connect(self._on_marker_dragged)
+        self.plot.addItem(self.marker)
+        layout.addWidget(self.plot)
+
+    def show_curves(self, curves: Sequence[Curve], *, unit: str) -> None:
+        """Draw curves in place of those before; the range along y is kept clear of spikes."""
+        self.names = tuple(curve.name for curve in curves)
+        if pg is None:
+            return
+        for old in self.curves:
+            self.plot.removeItem(old)
+        self.curves = []
+        for number, curve in enumerate(curves):
+            self._draw(curve, COLOURS[number % len(COLOURS)])
+        self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)")
+        self._show_range(curves)
+
+    def show_marker(self, wavelength_um: float) -> None:
+        """Put the marker at a wavelength; does not tell."""
+        if pg is not None:
+            self.marker.setValue(wavelength_um)
+
+    def _draw(self, curve: Curve, colour: str) -> None:
+        if curve.err is not None and np.isfinite(curve.err).any():
+            edges = [pg.PlotDataItem(curve.x, curve.y + sign * curve.err, pen=None) for sign in (-1, 1)]
+            faint = pg.mkColor(colour)
+            faint.setAlpha(70)
+            for item in (*edges, pg.FillBetweenItem(*edges, brush=faint)):
+                self._add(item)
+        line = pg.PlotDataItem(curve.x, curve.y, pen=pg.mkPen(colour, width=1), name=curve.name, connect="finite")
+        self._add(line)
+
+    def _add(self, item: object) -> None:
+        self.plot.addItem(item)
+        self.curves.append(item)
+
+    def _show_range(self, curves: Sequence[Curve]) -> None:
+        values = np.concatenate([curve.y[np.isfinite(curve.y)] for curve in curves]) if curves else np.empty(0)
+        if not values.size:
+            return
+        low, high = np.percentile(values, _SHOWN_PERCENTILES)
+        room = _HEADROOM * (high - low) or 1.0
+        self.plot.setYRange(low - room, high + room, padding=0)
+        first, last = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
+        self.plot.setXRange(first, last, padding=0.01)
+
+    def _on_marker_dragged(self) -> None:
+        self.marker_moved.emit(float(self.marker.value()))

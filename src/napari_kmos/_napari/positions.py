@@ -1,0 +1,80 @@
+"""Where a layer stands against where its header puts it: the offset, read from the layer and written to it.
+
+An offset is the correction to add to the header WCS, (east, north) in arcsec; the canvas counts (south, west).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_kmos._napari.frames import SHEET, SKY
+from napari_kmos._napari.layers import KEY, embedded, kmos_layers, kmos_of
+
+_LINEAR_TOLERANCE = 1e-6
+_SAME = 1e-12
+
+
+def offset_of(layer: Layer) -> tuple[float, float]:
+    """Return how far (east, north) in arcsec a layer was moved from where its header puts it."""
+    shown = kmos_of(layer)
+    centre = (np.array(shown.shape) - 1) / 2
+    here = np.array(layer.data_to_world((*[0.0] * (layer.ndim - 2), *centre))[-2:])
+    scale, matrix = shown.home()
+    home = (matrix @ (*centre * scale, 1.0))[:2]
+    south, west = here - home
+    return -float(west), -float(south)
+
+
+def move_to(layer: Layer, east: float, north: float) -> None:
+    """Move a layer by a correction from where its header puts it, and undo any other change of its position."""
+    scale, matrix = kmos_of(layer).home()
+    matrix[:2, 2] += -north, -east
+    plain = {
+        "scale": (1.0, scale, scale)[-layer.ndim :],
+        "translate": np.zeros(layer.ndim),
+        "rotate": np.eye(layer.ndim),
+        "shear": np.zeros(layer.ndim * (layer.ndim - 1) // 2),
+    }
+    for name, value in plain.items():
+        if not np.allclose(getattr(layer, name), value, rtol=0, atol=_SAME):
+            setattr(layer, name, value)
+    layer.affine = embedded(matrix, layer.ndim)
+
+
+def is_only_moved(layer: Layer) -> bool:
+    """Tell whether a layer is neither turned, stretched nor sheared against its header."""
+    scale, home = kmos_of(layer).home()
+    expected = np.eye(layer.ndim)
+    expected[-2:, -2:] = home[:2, :2] * scale
+    corners = np.vstack([np.zeros(layer.ndim), np.eye(layer.ndim)])
+    origin, *steps = (np.array(layer.data_to_world(corner)) for corner in corners)
+    found = np.stack([step - origin for step in steps], axis=1)
+    return bool(np.allclose(found, expected, atol=_LINEAR_TOLERANCE))
+
+
+def companions(viewer: ViewerModel, layer: Layer) -> list[Layer]:
+    """Return the layers that show the same IFU of the same file, the given one included."""
+    return [other for other in kmos_layers(viewer) if kmos_of(other).identity == kmos_of(layer).identity]
+
+
+def layout_of(viewer: ViewerModel) -> str:
+    """Return how the layers are drawn: on the common sky or on the contact sheet."""
+    layers = kmos_layers(viewer)
+    return kmos_of(layers[0]).layout if layers else SKY
+
+
+def show_layout(viewer: ViewerModel, layout: str) -> None:
+    """Draw all layers on the sky or on the contact sheet; each keeps its offset."""
+    for layer in kmos_layers(viewer):
+        east, north = offset_of(layer)
+        layer.metadata = {**layer.metadata, KEY: dataclasses.replace(kmos_of(layer), layout=layout)}
+        move_to(layer, east, north)
+
+
+def other_layout(layout: str) -> str:
+    """Return the layout that is not shown."""
+    return SKY if layout == SHEET else SHEET

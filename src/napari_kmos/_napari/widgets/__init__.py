@@ -1,0 +1,1 @@
+"""The docks and the parts they are made of."""

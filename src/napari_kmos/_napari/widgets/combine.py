@@ -1,0 +1,121 @@
+"""The dock *Combine*: merge exposures into cubes by target, by IFU, or into a mosaic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit
+from superqt import QCollapsible
+
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.layers import open_paths
+from napari_kmos._napari.steps import IFU, TARGET, UNACCEPTED, WHAT, combine_files
+from napari_kmos._napari.widgets.dock import Dock, Link
+from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
+from napari_kmos._napari.widgets.form import ParameterForm
+from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
+from napari_kmos.recipes.outcome import Outcome
+
+STEP = "combine"
+USER = "user"
+_ASKED = {TARGET: "name of the target", IFU: "number, or numbers with ; one a file"}
+
+
+class CombineDock(Dock):
+    """Combination from files to files; the results come back as layers.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        Gets the results.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.files = FileList(lambda: open_paths(self.viewer))
+        self.what, self.method, self.cmethod, self.unaccepted = (QComboBox() for _ in range(4))
+        self.what.addItems(list(WHAT))
+        self.method.addItems(list(PLACING_METHODS))
+        self.cmethod.addItems(list(COMBINE_METHODS))
+        self.unaccepted.addItems(list(UNACCEPTED))
+        self.method.setCurrentText(CombineParameters().method)
+        self.cmethod.setCurrentText(CombineParameters().cmethod)
+        self.which = QLineEdit()
+        self.offsets = PathField("Offsets file", pattern=OFFSETS)
+        self.form = ParameterForm(CombineParameters, exclude=("method", "cmethod"))
+        self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
+        self.overwrite = QCheckBox("Replace products that exist")
+        self.run_button = button("Combine", "Run in the background; the results come as layers", self.run)
+        self._build()
+
+    def links(self) -> Iterable[Link]:
+        """Files, folder and offsets, which other docks may change too."""
+        events = self.session.events
+        return tuple((event, self._show_state) for event in (events.inputs, events.out_dir, events.offsets))
+
+    def run(self) -> None:
+        """Start."""
+        with notified():
+            method, cmethod = self.method.currentText(), self.cmethod.currentText()
+            self.start(
+                combine_files,
+                self.session.inputs,
+                self.session.out_dir,
+                what=self.what.currentText(),
+                which=self.which.text().strip(),
+                offsets=(self.offsets.path() or self.session.offsets) if method == USER else None,
+                unaccepted=self.unaccepted.currentText(),
+                parameters=self.form.parameters(method=method, cmethod=cmethod),
+                overwrite=self.overwrite.isChecked(),
+                done=self._on_done,
+            )
+
+    def _build(self) -> None:
+        self.files.changed.connect(self._on_files_chosen)
+        self.out_dir.changed.connect(self._on_folder_chosen)
+        self.what.currentTextChanged.connect(self._show_choices)
+        self.method.currentTextChanged.connect(self._show_choices)
+        form = QFormLayout()
+        form.addRow(QLabel("Exposures"))
+        form.addRow(self.files)
+        form.addRow("Combine", row_of(self.what, self.which))
+        form.addRow("Place by", self.method)
+        form.addRow("Offsets", self.offsets)
+        form.addRow("Not accepted", self.unaccepted)
+        form.addRow("Merge by", self.cmethod)
+        more = QCollapsible("Parameters")
+        more.addWidget(self.form)
+        form.addRow(more)
+        form.addRow("Products", self.out_dir)
+        form.addRow("", self.overwrite)
+        form.addRow(self.run_button)
+        self.body.addLayout(form)
+        self.body.addStretch()
+        self.unaccepted.setToolTip("What to do with exposures whose offset is missing or not accepted")
+        self._show_choices()
+
+    def _show_state(self) -> None:
+        self.files.show_paths(self.session.inputs)
+        self.out_dir.show_path(self.session.out_dir)
+        accepted = sum(offset.accepted for offset in self.session.offsets)
+        self.offsets.line.setPlaceholderText(f"the {accepted} accepted in Align IFUs")
+
+    def _show_choices(self) -> None:
+        what = self.what.currentText()
+        self.which.setVisible(what in _ASKED)
+        self.which.setPlaceholderText(_ASKED.get(what, ""))
+        for field in (self.offsets, self.unaccepted):
+            field.setEnabled(self.method.currentText() == USER)
+
+    def _on_files_chosen(self, paths: tuple[Path, ...]) -> None:
+        self.session.inputs = paths
+
+    def _on_folder_chosen(self, path: Path | None) -> None:
+        self.session.out_dir = path or type(self.session)().out_dir
+
+    def _on_done(self, outcome: Outcome) -> None:
+        self.session.outcomes = {**self.session.outcomes, STEP: outcome}
+        self.show_products(outcome)

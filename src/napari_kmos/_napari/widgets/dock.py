@@ -1,0 +1,176 @@
+"""What all docks have: the wavelength on top, messages, progress and cancel below, and clean coming and going."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+
+from napari_kmos._napari.errors import notified, notify
+from napari_kmos._napari.layers import add_derived, kmos_of
+from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.session import session_of
+from napari_kmos._napari.steps import white_light
+from napari_kmos._napari.widgets.parts import button, scrolled
+from napari_kmos._napari.widgets.view_bar import ViewBar
+from napari_kmos._napari.workers import Task
+from napari_kmos.cube import Image
+from napari_kmos.recipes.outcome import Outcome
+
+Link = tuple[Any, Callable[..., Any]]
+
+_MARGIN = 8
+_WIDTH = 400
+
+
+class Dock(QWidget):
+    """Base of the docks.
+
+    A subclass fills ``self.body``, returns from `links` what it listens to, and refreshes itself in `_show_state`. It
+    listens only while it is seen; what happened meanwhile is in the session and the layers.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer it belongs to.
+    """
+
+    scrolls = True
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)  # napari hands out a proxy
+        self.session = session_of(self.viewer)
+        self._linked: list[Link] = []
+        self._task: Task | None = None
+        self.setMinimumWidth(_WIDTH)
+        self.view_bar = ViewBar(self.viewer)
+        content = QWidget()
+        self.body = QVBoxLayout(content)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        outer.addWidget(self.view_bar)
+        outer.addWidget(scrolled(content) if self.scrolls else content, stretch=1)
+        outer.addLayout(self._make_footer())
+
+    def links(self) -> Iterable[Link]:
+        """Return the signals to listen to and their slots; bound methods only."""
+        return ()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Listen, and show what is now."""
+        super().showEvent(event)
+        if not self._linked:
+            events = self.viewer.layers.events
+            common = [
+                (self.viewer.dims.events.current_step, self.view_bar.show_state),
+                (self.viewer.layers.selection.events.active, self.view_bar.show_state),
+                (events.inserted, self.view_bar.show_state),
+                (events.removed, self.view_bar.show_state),
+            ]
+            self._linked = [*common, *self.links()]
+            for signal, slot in self._linked:
+                signal.connect(slot)
+        self.view_bar.show_state()
+        self._show_state()
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Stop listening."""
+        for signal, slot in self._linked:
+            signal.disconnect(slot)
+        self._linked = []
+        self._on_hidden()
+        super().hideEvent(event)
+
+    def start(self, function: Callable[..., Any], *args: Any, done: Callable[[Any], None], **arguments: Any) -> None:
+        """Run a step in a thread; ``done`` gets what it returns. One step a dock at a time."""
+        if self._task is not None:
+            self.say("Wait for the step that runs, or cancel it")
+            return
+        self._task = Task(function, *args, **arguments)
+        self._task.progressed.connect(self._on_progressed)
+        self._task.succeeded.connect(done)
+        self._task.failed.connect(self._on_failed)
+        self._task.ended.connect(self._on_ended)
+        self._show_running(True)
+        self._task.start()
+
+    def show_products(self, outcome: Outcome) -> None:
+        """Add the cubes that a step wrote as layers."""
+        with notified():
+            for path in (path for path in outcome.products if path.suffix == ".fits"):
+                add_file(self.viewer, path)
+            self.say(f"Done: {', '.join(path.name for path in outcome.products)}")
+
+    @property
+    def is_running(self) -> bool:
+        """True while a step runs."""
+        return self._task is not None
+
+    def show_white_light(self, layers: Sequence[Layer | None]) -> None:
+        """Add the white-light images of cubes as layers over them, computed in a thread."""
+        chosen = [layer for layer in layers if layer is not None]
+        cubes = [kmos_of(layer).cube for layer in chosen]
+        self.start(white_light, cubes, done=lambda images: self._on_white_light_made(chosen, images))
+
+    def say(self, text: str) -> None:
+        """Show a line at the foot of the dock."""
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def _make_footer(self) -> QVBoxLayout:
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.cancel = button("Cancel", "Stop after the piece that is being computed", self._on_cancel)
+        row = QHBoxLayout()
+        row.addWidget(self.bar, stretch=1)
+        row.addWidget(self.cancel)
+        footer = QVBoxLayout()
+        footer.addLayout(row)
+        footer.addWidget(self.message)
+        self._show_running(False)
+        self.say("")
+        return footer
+
+    def _show_running(self, running: bool) -> None:
+        self.bar.setRange(0, 0)
+        self.bar.setVisible(running)
+        self.cancel.setVisible(running)
+        self.cancel.setEnabled(True)
+
+    def _show_state(self) -> None:
+        """Show what the session and the layers hold; for subclasses."""
+
+    def _on_hidden(self) -> None:
+        """Put the viewer back as it was; for subclasses."""
+
+    def _on_cancel(self) -> None:
+        if self._task is not None:
+            self.cancel.setEnabled(False)
+            self.say("Cancelling…")
+            self._task.cancel()
+
+    def _on_progressed(self, done: int, total: int, text: str) -> None:
+        if self.cancel.isEnabled():
+            self.bar.setRange(0, max(total, 0))
+            self.bar.setValue(done)
+            self.say(text)
+
+    def _on_white_light_made(self, layers: Sequence[Layer], images: Sequence[Image]) -> None:
+        for layer, image in zip(layers, images, strict=True):
+            add_derived(self.viewer, layer, image, f"{layer.name} white light")
+
+    def _on_failed(self, problem: BaseException) -> None:
+        self.say(notify(problem))
+
+    def _on_ended(self) -> None:
+        self._task = None
+        self._show_running(False)

@@ -1,0 +1,88 @@
+"""Small parts the docks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QDoubleSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+_FIELD_WIDTH = 100
+
+
+def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:
+    """Make a button; it takes no focus, so that keys go where they went before."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    made.clicked.connect(lambda _=False: on_clicked())
+    return made
+
+
+def number(lowest: float, highest: float, value: float, *, unit: str = "", step: float, tip: str) -> QDoubleSpinBox:
+    """Make a field for a number; it tells when typing has ended."""
+    field = QDoubleSpinBox()
+    field.setRange(lowest, highest)
+    field.setDecimals(3 if step < 0.1 else 2)
+    field.setSingleStep(step)
+    field.setValue(value)
+    field.setSuffix(unit)
+    field.setKeyboardTracking(False)
+    field.setToolTip(tip)
+    field.setMinimumWidth(_FIELD_WIDTH)
+    return field
+
+
+def row_of(*widgets: QWidget) -> QHBoxLayout:
+    """Return a row of widgets."""
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """Return a frameless scroll area, up and down only."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area
+
+
+class ResultTable(QTableWidget):
+    """A table to read: numbers to the right, columns as wide as needed."""
+
+    def __init__(self, headings: Sequence[str], tips: Sequence[str]) -> None:
+        super().__init__(0, len(headings))
+        self.setHorizontalHeaderLabels(list(headings))
+        for column, tip in enumerate(tips):
+            self.horizontalHeaderItem(column).setToolTip(tip)
+        self.verticalHeader().hide()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.setMinimumHeight(140)
+
+    def show_rows(self, rows: Sequence[Sequence[str | float | int]]) -> None:
+        """Show rows of texts and numbers."""
+        self.setRowCount(len(rows))
+        for row, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                text = cell if isinstance(cell, str) else str(cell) if isinstance(cell, int) else f"{cell:.4g}"
+                item = QTableWidgetItem(text)
+                if not isinstance(cell, str):
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.setItem(row, column, item)

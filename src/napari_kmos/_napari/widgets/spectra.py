@@ -1,0 +1,193 @@
+"""The dock *Spectra*: apertures on the image, the spectrum of the selected one as it moves, all of them to files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QSplitter, QVBoxLayout, QWidget
+
+from napari_kmos._napari import commands, live
+from napari_kmos._napari.apertures import ApertureSync
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.layers import active_layer, kmos_layers, open_paths
+from napari_kmos._napari.plots import SpectrumPlot
+from napari_kmos._napari.steps import write_spectra
+from napari_kmos._napari.widgets.aperture_table import ApertureTable
+from napari_kmos._napari.widgets.dock import Dock, Link
+from napari_kmos._napari.widgets.files import APERTURES, PathField, ask_open, ask_save
+from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos._napari.widgets.sky_edit import SkyEdit
+from napari_kmos._napari.workers import Latest
+from napari_kmos.io import read_apertures, write_apertures
+from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.spectrum import StarSpectrum
+
+_WIDE = 1.3
+_HEIGHT = 320
+
+
+class SpectraDock(Dock):
+    """Star spectra: seen while the apertures are placed, then written.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        Spectra come from its cube layers.
+    """
+
+    scrolls = False
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.sync = ApertureSync(self.viewer, self.session)
+        self.latest = Latest()
+        self.spectra: tuple[Any, ...] = ()
+        self.table = ApertureTable()
+        self.plot = SpectrumPlot()
+        self.sky = SkyEdit()
+        self.out_dir = PathField("Folder for the spectra", placeholder="folder for the spectra")
+        self.overwrite = QCheckBox("replace")
+        self.overwrite.setToolTip("Replace files that exist")
+        self.splitter = QSplitter()
+        self._build()
+
+    def links(self) -> Iterable[Link]:
+        """Apertures, selection, layers; and what was computed."""
+        layers = self.viewer.layers
+        return (
+            (self.session.events.apertures, self._on_changed),
+            (self.session.events.selected, self._on_changed),
+            (layers.events.inserted, self._on_layers_changed),
+            (layers.events.removed, self._on_layers_changed),
+            (layers.selection.events.active, self._on_layers_changed),
+            (self.viewer.dims.events.current_step, self._show_marker),
+        )
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Put the plot beside the table where there is room, else below."""
+        super().resizeEvent(event)
+        wide = self.width() > _WIDE * self.height()
+        self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+
+    def read(self, path: Path) -> None:
+        """Read apertures and add them to those there are."""
+        with notified():
+            if not kmos_layers(self.viewer):
+                self.say("Open a cube first: apertures are drawn on its sky")
+                return
+            self.sync.add(read_apertures(path))
+            self.session.apertures_file = path
+            self.say(f"{path.name}: {len(self.session.apertures)} apertures now")
+
+    def save(self, path: Path) -> None:
+        """Write all apertures to an ECSV or region file."""
+        with notified():
+            write_apertures(self.session.apertures, path, overwrite=True)
+            self.session.apertures_file = path
+            self.say(f"Written: {path}")
+
+    def write(self) -> None:
+        """Write the spectra of all stars of all open files, in a thread."""
+        with notified():
+            self.session.out_dir = self.out_dir.path() or self.session.out_dir
+            self.start(
+                write_spectra,
+                open_paths(self.viewer),
+                self.session.apertures,
+                parameters=self.sky.parameters(),
+                out_dir=self.session.out_dir,
+                overwrite=self.overwrite.isChecked(),
+                done=self._on_written,
+            )
+
+    def _build(self) -> None:
+        controls = QWidget()
+        column = QVBoxLayout(controls)
+        column.setContentsMargins(0, 0, 0, 0)
+        add_star = button("Add stars", "Then click on stars", lambda: self.sync.begin_adding("star"))
+        add_sky = button("Add sky areas", "Then click where the sky is empty", lambda: self.sync.begin_adding("sky"))
+        remove = button("Remove", "Remove the selected apertures", self.sync.remove_selected)
+        white = button("White light", "Add the median over all wavelengths of the cube looked at", self._on_white_light)
+        column.addLayout(row_of(add_star, add_sky, remove, white))
+        column.addWidget(self.sky)
+        column.addWidget(self.table, stretch=1)
+        read = button("Read apertures…", "Add the apertures of an ECSV or ds9 region file", self._on_read)
+        save = button("Save apertures…", "Write the apertures to an ECSV or ds9 region file", self._on_save)
+        column.addLayout(row_of(read, save))
+        write = button("Write spectra", "Write the spectra of all stars of all open files", self.write)
+        column.addLayout(row_of(self.out_dir, self.overwrite, write))
+        self.splitter.addWidget(controls)
+        self.splitter.addWidget(self.plot)
+        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setChildrenCollapsible(False)
+        self.body.addWidget(self.splitter)
+        self.setMinimumHeight(_HEIGHT)
+        self.sky.radius.valueChanged.connect(self.sync.resize)
+        self.sky.changed.connect(self._request)
+        self.table.renamed.connect(self.sync.rename)
+        self.table.chosen.connect(self.sync.select)
+        self.plot.marker_moved.connect(self._on_marker_moved)
+        self.latest.ready.connect(self._on_ready)
+        self.latest.failed.connect(self._on_failed)
+
+    def _show_state(self) -> None:
+        self.out_dir.show_path(self.session.out_dir)
+        self.sync.follow()
+        self._show_table()
+        self._show_marker()
+        self._request()
+
+    def _on_hidden(self) -> None:
+        self.sync.unfollow()
+
+    def _show_table(self) -> None:
+        snr = {spectrum.aperture.id: spectrum.snr for spectrum in self.spectra}
+        self.table.show_apertures(self.session.apertures, self.session.selected, snr)
+
+    def _show_marker(self) -> None:
+        self.plot.show_marker(commands.current_wavelength(self.viewer))
+
+    def _request(self) -> None:
+        """Ask for the spectra of the selected apertures; moved again before they are there, they are asked for anew."""
+        wanted = self.sync.selected()
+        skies = [one for one in self.session.apertures if one.kind == "sky"]
+        with notified():
+            cubes, parameters = live.cubes_as_seen(self.viewer), self.sky.parameters()
+            self.latest.request(lambda: live.spectra_of(cubes, wanted, skies, parameters))
+
+    def _on_ready(self, spectra: tuple[StarSpectrum, ...]) -> None:
+        self.spectra = spectra
+        curves, unit = live.curves_of(spectra)
+        self.plot.show_curves(curves, unit=unit)
+        self.say("; ".join(spectrum.note for spectrum in spectra if spectrum.note))
+        self._show_table()
+
+    def _on_changed(self) -> None:
+        self._show_table()
+        self._request()
+
+    def _on_layers_changed(self) -> None:
+        self.sync.follow()
+        self._request()
+
+    def _on_white_light(self) -> None:
+        self.show_white_light([active_layer(self.viewer)])
+
+    def _on_marker_moved(self, wavelength_um: float) -> None:
+        commands.show_wavelength(self.viewer, wavelength_um)
+
+    def _on_written(self, outcome: Outcome) -> None:
+        self.session.outcomes = {**self.session.outcomes, "extract": outcome}
+        self.say(f"{len(outcome.products)} files written to {self.session.out_dir}")
+
+    def _on_read(self) -> None:
+        if path := ask_open(self, "Read apertures", APERTURES):
+            self.read(path)
+
+    def _on_save(self) -> None:
+        if path := ask_save(self, "Save apertures", self.session.apertures_file or Path("apertures.ecsv"), APERTURES):
+            self.save(path)

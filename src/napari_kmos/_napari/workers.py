@@ -1,0 +1,118 @@
+"""Long work in threads: with progress, and with a way to stop it.
+
+Plain threads: napari's workers change the warning filters of the process from their own threads, and two that overlap
+leave each other's behind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_kmos._napari.errors import quiet, warnings_shown
+from napari_kmos.progress import Cancelled
+
+
+class Task(QObject):
+    """A function with a ``progress`` parameter, run in a thread; signals arrive in the thread of the window.
+
+    Parameters
+    ----------
+    function : callable
+        Called with ``progress=``; progress raises `Cancelled` in it once `cancel` was called.
+    *args, **arguments
+        Passed on.
+    """
+
+    progressed = Signal(int, int, str)
+    succeeded = Signal(object)
+    failed = Signal(object)
+    ended = Signal()
+    _returned = Signal(object)
+
+    def __init__(self, function: Callable[..., Any], /, *args: Any, **arguments: Any) -> None:
+        super().__init__()
+        self._call = lambda: function(*args, progress=self._report, **arguments)
+        self._stop = threading.Event()
+        self._returned.connect(self._on_returned)
+
+    def start(self) -> None:
+        """Begin; call it in the thread of the window."""
+        warnings_shown.begin()
+        _in_thread(self._call, self._returned)
+
+    def cancel(self) -> None:
+        """Stop at the next progress report; products not yet complete are removed by the step itself."""
+        self._stop.set()
+
+    def _report(self, done: int, total: int, text: str) -> None:
+        """Pass progress on; in the thread."""
+        if self._stop.is_set():
+            raise Cancelled
+        self.progressed.emit(done, total, text)
+
+    def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
+        """Tell how it ended; in the thread of the window."""
+        warnings_shown.end()
+        value, problem = answer
+        if problem is None:
+            self.succeeded.emit(value)
+        else:
+            self.failed.emit(problem)
+        self.ended.emit()
+
+
+class Latest(QObject):
+    """Answers the newest of many requests: while one is computed, only the last one asked for waits.
+
+    Warnings are not shown: what is asked for many times a second would bury the user; results carry their notes.
+    """
+
+    ready = Signal(object)
+    failed = Signal(object)
+    _returned = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running = False
+        self._waiting: Callable[[], Any] | None = None
+        self._returned.connect(self._on_returned)
+
+    def request(self, call: Callable[[], Any]) -> None:
+        """Ask for ``call()``; its result comes by ``ready``, its exception by ``failed``."""
+        if self._running:
+            self._waiting = call
+            return
+        self._running = True
+        warnings_shown.begin()
+        _in_thread(call, self._returned, without_warnings=True)
+
+    def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
+        """Hand the answer on and begin what waits."""
+        warnings_shown.end()
+        self._running = False
+        value, problem = answer
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self.request(waiting)
+        elif problem is not None:
+            self.failed.emit(problem)
+        if problem is None:
+            self.ready.emit(value)
+
+
+def _in_thread(call: Callable[[], Any], returned: Any, *, without_warnings: bool = False) -> None:
+    """Call in a thread, and emit what came of it: the value, or the exception."""
+
+    def run() -> None:
+        quiet.thread = without_warnings
+        try:
+            answer = call(), None
+        except (Exception, Cancelled) as err:  # noqa: BLE001 - told to the user by whoever asked
+            answer = None, err
+        returned.emit(answer)
+
+    threading.Thread(target=run, daemon=True).start()

@@ -1,0 +1,47 @@
+"""Writers: points as apertures, a cube layer as a FITS file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import napari
+
+from napari_kmos._napari.layers import KEY as KMOS
+from napari_kmos._napari.layers import KmosLayer, kmos_layers, kmos_of
+from napari_kmos._napari.points import apertures_of
+from napari_kmos.errors import ExtractionError, GeometryError
+from napari_kmos.io import write_apertures, write_cube
+from napari_kmos.provenance import Step
+
+
+def write_apertures_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a points layer as apertures: an ECSV table, or a ds9 region file by its suffix.
+
+    Raises
+    ------
+    ExtractionError
+        If no KMOS layer is open, whose sky the points lie on.
+    """
+    viewer = napari.current_viewer()
+    frames = [] if viewer is None else list(dict.fromkeys(kmos_of(layer).frame for layer in kmos_layers(viewer)))
+    if not frames:
+        msg = f"{path}: points have no place on the sky without a KMOS cube; open the cube they were drawn on"
+        raise ExtractionError(msg)
+    return [str(write_apertures(apertures_of(data, attributes, frames), path, overwrite=True))]
+
+
+def write_cube_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the cube that a layer shows, with its noise and header, as a combined cube of three HDUs.
+
+    Raises
+    ------
+    GeometryError
+        If the layer shows no cube.
+    """
+    shown = attributes.get("metadata", {}).get(KMOS)
+    if not isinstance(shown, KmosLayer) or shown.cube is None:
+        msg = f"{path}: the layer {attributes.get('name', '')!r} shows no KMOS cube; only those can be written here"
+        raise GeometryError(msg)
+    inputs = () if shown.path is None else (shown.path,)
+    return [str(write_cube(shown.cube, Path(path), step=Step(name="cut", inputs=inputs), overwrite=True))]

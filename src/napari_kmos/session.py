@@ -1,0 +1,53 @@
+"""What the docks of one viewer share: evented fields only; whoever changes one, all see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+if TYPE_CHECKING:
+    from napari_kmos.aperture import Aperture
+    from napari_kmos.offset import Offset
+    from napari_kmos.recipes.outcome import Outcome
+
+
+@dataclass(eq=False, kw_only=True)
+class Session:
+    """State of the work on a set of open files.
+
+    Every field emits ``session.events.<field>`` when it is replaced. Nothing here computes, and nothing is lost when a
+    step fails or a dock is closed.
+
+    Parameters
+    ----------
+    apertures : tuple of Aperture
+        Stars and sky areas, in the order they were made.
+    selected : tuple of str
+        Ids of the selected apertures.
+    offsets : tuple of Offset
+        Accepted corrections, a row an exposure and IFU.
+    objects, skies, inputs : tuple of Path
+        Files chosen for the sky tweak, and those for the combination.
+    offsets_file, apertures_file : Path, optional
+        Where offsets and apertures were last read from or written to.
+    out_dir : Path
+        Folder for products.
+    outcomes : mapping of str to Outcome
+        What each step gave back the last time, by its name.
+    """
+
+    apertures: tuple[Aperture, ...] = ()
+    selected: tuple[str, ...] = ()
+    offsets: tuple[Offset, ...] = ()
+    objects: tuple[Path, ...] = ()
+    skies: tuple[Path, ...] = ()
+    inputs: tuple[Path, ...] = ()
+    offsets_file: Path | None = None
+    apertures_file: Path | None = None
+    out_dir: Path = Path("kmos_products")
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

@@ -1,0 +1,35 @@
+import dask.array as da
+import numpy as np
+
+from napari_kmos._napari.planes import Planes
+
+DATA = np.arange(10 * 3 * 4, dtype=np.float32).reshape(10, 3, 4)
+
+
+def counted(read: list[int]) -> da.Array:
+    def block(block_info=None):
+        start, stop = block_info[None]["array-location"][0]
+        read.append(start)
+        return DATA[start:stop]
+
+    return da.map_blocks(block, chunks=((4, 4, 2), (3,), (4,)), dtype=DATA.dtype, meta=np.empty((0, 0, 0), np.float32))
+
+
+def test_planes_are_those_of_the_array():
+    planes = Planes(da.from_array(DATA, chunks=(4, 3, 4)))
+    for plane in (0, 3, 4, 9, -1):
+        np.testing.assert_array_equal(planes[plane], DATA[plane])
+    np.testing.assert_array_equal(planes[5, 1:, ::2], DATA[5, 1:, ::2])
+    np.testing.assert_array_equal(planes[2:7, 1], DATA[2:7, 1])
+    np.testing.assert_array_equal(np.asarray(planes), DATA)
+    assert (planes.shape, planes.ndim, planes.dtype, len(planes)) == ((10, 3, 4), 3, np.float32, 10)
+
+
+def test_neighbouring_planes_are_read_once_and_only_two_blocks_are_kept():
+    read: list[int] = []
+    planes = Planes(counted(read))
+    for plane in range(10):
+        np.testing.assert_array_equal(planes[plane], DATA[plane])
+    assert read == [0, 4, 8]
+    assert planes[0][0, 0] == 0
+    assert read == [0, 4, 8, 0]
