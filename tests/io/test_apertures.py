@@ -9,7 +9,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from regions import CircleSkyRegion, Regions
@@ -243,6 +243,7 @@ def test_existing_file_is_kept(tmp_path: Path):
 
 
 @given(st.text(min_size=1).filter(plain_text))
+@example("#1")
 def test_any_id_survives_a_table_as_one_line(tmp_path_factory: pytest.TempPathFactory, name: str):
     path = tmp_path_factory.mktemp("ids") / "a.ecsv"
     write_apertures([Aperture(id=name, ra=1.0, dec=2.0, radius_arcsec=0.5)], path)

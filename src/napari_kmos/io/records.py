@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,16 @@ def write_table(table: Table, path: Path | str, *, overwrite: bool = False) -> P
     """Write an ECSV table, atomically."""
     with atomic_path(path, overwrite) as temporary:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
+        _quote_hashes(temporary)
     return Path(path)
+
+
+def _quote_hashes(path: Path) -> None:
+    """Quote the first value of a row where it starts with ``#``: astropy reads such a row as a comment."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    names = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    lines[names + 1 :] = [re.sub(r"^#\S*", r'"\g<0>"', line) for line in lines[names + 1 :]]
+    path.write_text("\n".join(lines), encoding="utf-8")
 
 
 def read_table(path: Path | str, *, required: Iterable[str] = ()) -> Table:
