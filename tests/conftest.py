@@ -8,8 +8,13 @@ from pathlib import Path
 
 import factories
 import pytest
+from hypothesis import settings
 
 from napari_kmos.cli.window import window_problem
+
+# A slow machine is not a wrong answer.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 _problem = functools.cache(window_problem)
 
