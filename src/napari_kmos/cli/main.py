@@ -2,7 +2,8 @@
 
 Only the module of the chosen command is imported, so that help and ``info`` are quick. A command module has
 ``NAME``, ``HELP`` (what it does, for its own help), ``add_arguments(parser)``, ``run(args, progress) -> Outcome``
-and, if its result is read rather than opened, ``describe(outcome) -> str``.
+and, if it has more to tell than names of files, ``describe(outcome) -> str``; ``finish(args, outcome)`` is called when
+the result has been printed.
 """
 
 from __future__ import annotations
@@ -126,6 +127,8 @@ def _run(module: ModuleType, args: argparse.Namespace) -> None:
         outcome = module.run(args, progress)
     describe = None if args.json else getattr(module, "describe", None)
     output.print_outcome(outcome, warned, as_json=args.json, text=describe(outcome) if describe else None)
+    if hasattr(module, "finish"):
+        module.finish(args, outcome)
 
 
 def _start_logging(verbosity: int) -> None:

@@ -1,7 +1,7 @@
 """The only code that opens or writes files."""
 
 from napari_kmos.io.apertures import apertures_table, extra_column, plain_text, read_apertures, write_apertures
-from napari_kmos.io.atomic import atomic_path, check_free, output_dir, safe_name
+from napari_kmos.io.atomic import atomic_path, check_free, output_dir, remove_leftovers, safe_name
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.lines import read_line_list, read_windows
@@ -10,7 +10,7 @@ from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
-from napari_kmos.io.text import read_toml, write_text
+from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 
 __all__ = [
@@ -35,8 +35,10 @@ __all__ = [
     "read_recipe_blocks",
     "read_spectrum",
     "read_table",
+    "read_text",
     "read_toml",
     "read_windows",
+    "remove_leftovers",
     "safe_name",
     "write_apertures",
     "write_cube",

@@ -13,6 +13,7 @@ from napari_kmos.errors import WriteError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST_NAME = 120
+_TEMPORARY = re.compile(r"\.(\d+)-[0-9a-f]{8}\.part")
 
 
 def safe_name(text: str) -> str:
@@ -63,6 +64,27 @@ def check_free(path: Path | str, overwrite: bool) -> Path:
         msg = f"{target}: exists already; choose another name or allow overwriting (--overwrite)"
         raise WriteError(msg)
     return target
+
+
+def remove_leftovers(folder: Path | str) -> None:
+    """Remove what writers that were killed have left in a folder and below: temporary files of processes now gone."""
+    for path in Path(folder).rglob(".*.part*"):
+        match = _TEMPORARY.search(path.name)
+        if match and path.is_file() and not _is_running(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    """Tell whether a process exists; where that cannot be asked, say so to be careful."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

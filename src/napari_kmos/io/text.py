@@ -23,6 +23,22 @@ def write_text(text: str, path: Path | str, *, overwrite: bool = False) -> Path:
     return Path(path)
 
 
+def read_text(path: Path | str) -> str:
+    """Read a text file.
+
+    Raises
+    ------
+    NotKmosError
+        If the file cannot be read or is not text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as err:
+        reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8 text"
+        msg = f"{path}: cannot be read ({reason})"
+        raise NotKmosError(msg) from err
+
+
 def read_toml(path: Path | str) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -32,9 +48,7 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         If the file cannot be read or is not TOML.
     """
     try:
-        with Path(path).open("rb") as stream:
-            return tomllib.load(stream)
-    except (OSError, ValueError) as err:
-        reason = err.strerror if isinstance(err, OSError) else str(err)
-        msg = f"{path}: cannot be read as TOML ({reason})"
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as err:
+        msg = f"{path}: cannot be read as TOML ({err})"
         raise NotKmosError(msg) from err

@@ -169,7 +169,7 @@ def _edited(folder: Path, record: Mapping[str, Any]) -> list[Path]:
 
 
 def _is_editable(entry: Mapping[str, Any]) -> bool:
-    return entry["file"].endswith(_EDITABLE)
+    return Path(entry["file"]).suffix in _EDITABLE
 
 
 def _is_changed(folder: Path, entry: Mapping[str, Any]) -> bool:
@@ -177,8 +177,7 @@ def _is_changed(folder: Path, entry: Mapping[str, Any]) -> bool:
     path = folder / entry["file"]
     if not path.is_file():
         return False
-    digest: str = _stamp(path, entry["file"], {entry["file"]: entry})["sha256"]
-    return digest != entry["sha256"]
+    return bool(_stamp(path, entry["file"], {entry["file"]: entry})["sha256"] != entry["sha256"])
 
 
 def _remembered(job: Job, record: Mapping[str, Any], edited: Iterable[Path]) -> Outcome:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from napari_kmos.errors import KmosError, NotKmosError
-from napari_kmos.io import read_toml
+from napari_kmos.io import read_text, read_toml, write_text
 from napari_kmos.recipes.plan import ROLES, Plan, PlannedExposure
 from napari_kmos.recipes.steps import STEPS, Setting, check_settings, nearest_word
 
@@ -73,6 +73,22 @@ def read_plan(path: Path | str) -> Plan:
             raise KmosError(msg)
         check_settings(step, settings, where=f"{path.name}, [{step}]")
     return Plan(exposures=exposures, settings={step: _absolute(step, content[step], folder) for step in content})
+
+
+def set_in_plan(path: Path, step: str, **settings: Any) -> Path:
+    """Change settings of a step in a plan; everything else, comments included, stays as it is.
+
+    Raises
+    ------
+    KmosError
+        If the plan cannot be read, or the step has no such setting.
+    """
+    check_settings(step, settings, where=f"{path.name}, [{step}]")
+    document = tomlkit.parse(read_text(path))
+    table = document.setdefault(step, tomlkit.table())
+    for name, value in settings.items():
+        table[name] = value
+    return write_text(tomlkit.dumps(document), path, overwrite=True)
 
 
 def _exposure_table(exposure: PlannedExposure, folder: Path) -> Table:

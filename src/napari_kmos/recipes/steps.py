@@ -7,10 +7,14 @@ import difflib
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from napari_kmos.align import OFFSET_METHODS, AlignParameters
+from napari_kmos.combine import PLACING_METHODS, CombineParameters
 from napari_kmos.errors import KmosError
+from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
 from napari_kmos.provenance import descriptions_of
+from napari_kmos.recipes.sky_tweak import PICKS
 from napari_kmos.sky import SKY_METHODS, SkyParameters
 
 
@@ -42,16 +46,24 @@ class Setting:
     is_parameter: bool = False
 
 
-def _settings(parameters: type[Any] | None, **options: Setting) -> dict[str, Setting]:
+def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **options: Setting) -> dict[str, Setting]:
     """Return the options of a recipe and then the fields of its parameter class."""
     if parameters is None:
         return options
     texts = descriptions_of(parameters)
+    hints = get_type_hints(parameters)
     fields = {
-        field.name: Setting(default=_default(field), text=texts.get(field.name, ""), is_parameter=True)
+        field.name: Setting(
+            default=_default(field),
+            text=texts.get(field.name, ""),
+            choices=get_args(hints[field.name]) if get_origin(hints[field.name]) is Literal else (),
+            example=_example(hints[field.name]),
+            is_parameter=True,
+        )
         for field in dataclasses.fields(parameters)
+        if field.name not in (*options, *left_out)
     }
-    return {**options, **{name: setting for name, setting in fields.items() if name not in options}}
+    return {**options, **fields}
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -60,12 +72,18 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return None if field.default is dataclasses.MISSING else field.default
 
 
+def _example(hint: Any) -> str:
+    """Return a value to show where the default is none."""
+    kinds = {bool: "true", int: "1", float: "0.2", str: '"..."'}
+    return next((kinds[kind] for kind in (get_args(hint) or (hint,)) if kind in kinds), "[]")
+
+
 #: Parameter class of each step.
 PARAMETERS: Mapping[str, type[Any] | None] = {
     "sky-tweak": SkyParameters,
-    "align": None,
-    "combine": None,
-    "extract": None,
+    "align": AlignParameters,
+    "combine": CombineParameters,
+    "extract": ExtractParameters,
     "compare": None,
 }
 
@@ -73,16 +91,49 @@ PARAMETERS: Mapping[str, type[Any] | None] = {
 STEPS: Mapping[str, Mapping[str, Setting]] = {
     "sky-tweak": _settings(
         SkyParameters,
-        method=Setting(default="davies", choices=tuple(SKY_METHODS), text=f"One of {', '.join(SKY_METHODS)}."),
-        pick=Setting(default="nearest", choices=("nearest",), text="Which of several skies: nearest in time."),
+        method=Setting(default="davies", choices=tuple(SKY_METHODS), text="How the sky is matched."),
+        pick=Setting(default="nearest", choices=PICKS, text="Which of several skies is taken."),
+    ),
+    "align": _settings(
+        AlignParameters,
+        method=Setting(default="correlation", choices=tuple(OFFSET_METHODS), text="How offsets are measured."),
+        offsets=Setting(
+            example='"offsets.ecsv"', is_file=True, text="Take these offsets, as the Align IFUs dock writes them."
+        ),
+    ),
+    "combine": _settings(
+        CombineParameters,
+        by=Setting(
+            default="all",
+            choices=("all", "epoch", "half"),
+            text="What is merged: all exposures, those of an epoch, or those of a half of an epoch.",
+        ),
+        mosaic=Setting(default=False, text="Put all IFUs on one grid, instead of a cube for each target."),
+        unaccepted=Setting(
+            default="header",
+            choices=("error", "header", "skip"),
+            text="What to do with an exposure whose offset is not accepted: trust its header, skip it, or stop.",
+        ),
+        method=Setting(
+            default="user",
+            choices=tuple(PLACING_METHODS),
+            text="How exposures are placed; user takes the offsets of [align].",
+            is_parameter=True,
+        ),
     ),
     "extract": _settings(
-        None,
+        ExtractParameters,
         apertures=Setting(
             example='"stars.ecsv"',
             is_file=True,
             text="Stars and sky areas: a table (.ecsv) or ds9 regions (.reg), as the Spectra dock writes them.",
         ),
+        method=Setting(default="aperture", choices=tuple(EXTRACT_METHODS), text="How light becomes a spectrum."),
+    ),
+    "compare": _settings(
+        None,
+        windows=Setting(example='"2.10-2.15,2.20-2.28"', text="Where the SNR is measured, in micron."),
+        lines=Setting(example='"lines.ecsv"', is_file=True, text="Lines to mark, instead of the packaged ones."),
     ),
 }
 
@@ -124,9 +175,10 @@ def build_parameters(step: str, settings: Mapping[str, Any], *, where: str = "pl
     if parameters is None:
         return None
     hints = get_type_hints(parameters)
-    given = {name: value for name, value in settings.items() if STEPS[step][name].is_parameter}
+    fields = {name: setting.default for name, setting in STEPS[step].items() if setting.is_parameter}
+    given = {name: value for name, value in settings.items() if name in fields}
     try:
-        return parameters(**{name: _fitted(name, value, hints[name]) for name, value in given.items()})
+        return parameters(**{**fields, **{name: _fitted(name, value, hints[name]) for name, value in given.items()}})
     except (TypeError, ValueError) as err:
         msg = f"{where}: {err}"
         raise KmosError(msg) from err

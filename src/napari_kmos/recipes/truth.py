@@ -1,0 +1,200 @@
+"""Compare the products of a simulated night with its truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+
+from napari_kmos.extract import extract_spectra
+from napari_kmos.io import read_cube, read_exposure, read_offsets, read_spectrum
+from napari_kmos.simulate.psf import moffat_images, seeing_at
+from napari_kmos.simulate.render import sky_background, sky_cube, star_spectra, stars_cube
+from napari_kmos.simulate.stars import select_stars
+from napari_kmos.simulate.truth import true_offsets
+from napari_kmos.spatial.wcs import pixel_scale_arcsec, sky_to_pixel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Cube
+    from napari_kmos.offset import Offset
+    from napari_kmos.simulate.conditions import Conditions
+    from napari_kmos.simulate.scene import Scene
+    from napari_kmos.spectrum import StarSpectrum
+
+    Floats = NDArray[np.float64]
+
+#: Spaxels with the least starlight, as many as an aperture holds, in which the sky is judged.
+_DARK_SPAXELS = 36
+#: A plane belongs to an airglow line where the line's light exceeds this many times the noise of a spaxel.
+_LINE_SIGMA = 3.0
+#: Share of the voxels, those with the largest residuals, that is left out: the simulator's bad pixels.
+_BAD_SHARE = 1e-3
+_PSF_NODES = 9
+
+
+def measure_sky(scene: Scene, raw: Sequence[Path], tweaked: Sequence[Path]) -> dict[str, float]:
+    """Measure what is left of the airglow in the dark spaxels, in units of the noise of the object exposure.
+
+    Parameters
+    ----------
+    scene : Scene
+        The truth.
+    raw, tweaked : sequence of Path
+        Object exposures before and after sky-tweak, in the order of the night.
+
+    Returns
+    -------
+    dict
+        ``before`` and ``after``: RMS over spaxels and line planes of (cube - true stars) / noise, 1 is the noise of
+        the object alone and 1.41 that of object and sky; ``mean_before`` and ``mean_after``: the same of the mean of
+        36 spaxels over its own noise, which is what an aperture sees. Medians over exposures and IFUs.
+    """
+    objects = [conditions for conditions in scene.exposures if not conditions.on_sky]
+    rows = []
+    for conditions, before, after in zip(objects, raw, tweaked, strict=True):
+        first, second = read_exposure(before), read_exposure(after)
+        rows += [_sky_row(scene, conditions, first.cube(ifu), second.cube(ifu)) for ifu in scene.responses]
+    names = ("before", "after", "mean_before", "mean_after")
+    return dict(zip(names, np.median(rows, axis=0).tolist(), strict=True))
+
+
+def measure_offsets(scene: Scene, offsets_file: Path) -> dict[str, float]:
+    """Measure by how much the accepted offsets miss the truth, relative to the first exposure of each IFU.
+
+    Returns
+    -------
+    dict
+        ``median_spaxels`` and ``max_spaxels`` of the distance, ``accepted`` and ``total`` number of offsets. The first
+        exposure is the reference: its own pointing error is common to all and cannot be known without a catalogue.
+    """
+    truth = {(offset.exposure, offset.ifu): _vector(offset) for offset in true_offsets(scene)}
+    found = read_offsets(offsets_file)
+    errors = []
+    for offset in found:
+        reference = next(o for o in found if o.ifu == offset.ifu and o.exposure == 0)
+        if offset.accepted and offset is not reference:
+            true = truth[offset.exposure, offset.ifu] - truth[0, offset.ifu]
+            errors.append(float(np.hypot(*(_vector(offset) - _vector(reference) - true))) / scene.parameters.pix_scale)
+    return {
+        "median_spaxels": float(np.median(errors)) if errors else float("nan"),
+        "max_spaxels": max(errors, default=float("nan")),
+        "accepted": sum(offset.accepted for offset in found),
+        "total": len(found),
+    }
+
+
+def measure_fluxes(scene: Scene, cubes: Sequence[Path], spectra: Sequence[Path]) -> dict[str, Any]:
+    """Measure how much the fluxes of isolated stars differ from the truth after aperture correction.
+
+    The correction is the share of a star's light which the same aperture and ring give on a noise-free image of the
+    star alone: the known point spread function of every exposure, averaged, integrated over the spaxels of the cube.
+
+    Returns
+    -------
+    dict
+        ``median_error``: median over the stars of the absolute relative error; ``errors``: star to relative error,
+        each the median over the wavelengths; ``stars``: their number. What neighbours add is part of the error.
+    """
+    by_ifu = {cube.ifu: cube for cube in map(read_cube, cubes)}
+    errors = {}
+    for spectrum in map(read_spectrum, spectra):
+        index = np.flatnonzero((scene.stars.id == spectrum.aperture.id) & scene.stars.isolated)
+        if len(index) and spectrum.aperture.kind == "star":
+            total = star_spectra(scene, select_stars(scene.stars, index))[0]
+            share = aperture_share(scene, by_ifu[spectrum.ifu], spectrum)
+            errors[spectrum.aperture.id] = float(np.nanmedian(spectrum.flux / (total * share)) - 1)
+    values = np.abs(list(errors.values()))
+    return {
+        "median_error": float(np.median(values)) if len(values) else float("nan"),
+        "errors": errors,
+        "stars": len(errors),
+    }
+
+
+def measure_noise(scene: Scene, cubes: Sequence[Path]) -> dict[str, float]:
+    """Measure the noise that combined cubes state over the scatter that they show.
+
+    The scatter is that of the differences of neighbouring planes, which share no noise, over the stated noise of the
+    difference; by its median absolute deviation in all spaxels, on planes free of airglow lines.
+
+    Returns
+    -------
+    dict
+        ``over_scatter``: median over the cubes; 1 is right, less is too small a noise.
+    """
+    values = []
+    for cube in map(read_cube, cubes):
+        flux, noise = np.asarray(cube.flux, dtype=float), np.asarray(cube.noise, dtype=float)
+        free = ~_line_planes(scene, scene.exposures[0], cube.ifu or 0, float(np.nanmedian(noise)))
+        free = free[1:] & free[:-1]
+        ratio = np.diff(flux, axis=0)[free] / np.hypot(noise[1:], noise[:-1])[free]
+        values.append(1 / (1.4826 * float(np.nanmedian(np.abs(ratio - np.nanmedian(ratio))))))
+    return {"over_scatter": float(np.median(values))}
+
+
+def aperture_share(scene: Scene, cube: Cube, spectrum: StarSpectrum) -> Floats:
+    """Return the share of a star's light that its aperture gives, sky ring subtracted, shape (n_wavelength,)."""
+    nodes = np.linspace(0, cube.shape[0] - 1, _PSF_NODES).round().astype(int)
+    y, x = sky_to_pixel(cube.wcs, spectrum.aperture.ra, spectrum.aperture.dec)
+    seeings = [conditions.seeing_arcsec for conditions in scene.exposures if not conditions.on_sky]
+    scale = pixel_scale_arcsec(cube.wcs)
+    images = np.array(
+        [[_star_image(y, x, cube, fwhm, wave, scale) for fwhm in seeings] for wave in cube.wavelength_um[nodes]]
+    )
+    light = images.mean(axis=1).astype(np.float32)
+    alone = dataclasses.replace(
+        cube, flux=light, noise=np.ones_like(light), wavelength=cube.wavelength[nodes], unit=u.dimensionless_unscaled
+    )
+    (share,) = extract_spectra(alone, [spectrum.aperture])
+    return np.interp(np.arange(cube.shape[0]), nodes, share.flux)
+
+
+def _star_image(y: float, x: float, cube: Cube, fwhm: float, wave: float, scale: float) -> Floats:
+    """Return the image of a star of flux 1 on the grid of a cube."""
+    width = float(seeing_at(fwhm, wave)) / scale
+    shape = (cube.shape[1], cube.shape[2])
+    image: Floats = moffat_images(np.array([y]), np.array([x]), shape, fwhm_pix=width)[0]
+    return image
+
+
+def _sky_row(scene: Scene, conditions: Conditions, before: Cube, after: Cube) -> tuple[float, float, float, float]:
+    """Return the four numbers of one IFU of one exposure."""
+    ifu = before.ifu or 0
+    stars = stars_cube(scene, conditions, ifu)
+    noise = np.asarray(before.noise, dtype=float)
+    dark = _dark_spaxels(stars, noise)
+    lines = _line_planes(scene, conditions, ifu, float(np.nanmedian(noise)))
+    sigma = noise[lines][:, dark]
+    rests = [(np.asarray(cube.flux, dtype=float) - stars)[lines][:, dark] for cube in (before, after)]
+    single = [_rms(rest / sigma) for rest in rests]
+    mean = [_rms(np.nanmean(rest, axis=1) / (np.sqrt(np.nansum(sigma**2, axis=1)) / len(dark[0]))) for rest in rests]
+    return single[0], single[1], mean[0], mean[1]
+
+
+def _dark_spaxels(stars: Floats, noise: Floats) -> tuple[NDArray[np.int_], ...]:
+    """Return the spaxels with data and the least starlight, as an index."""
+    light = np.where(np.isfinite(noise).mean(axis=0) > 0.9, stars.mean(axis=0), np.inf)
+    return np.unravel_index(np.argsort(light, axis=None)[:_DARK_SPAXELS], light.shape)
+
+
+def _line_planes(scene: Scene, conditions: Conditions, ifu: int, noise: float) -> NDArray[np.bool_]:
+    """Return the planes in which airglow lines stand out of the noise of a spaxel."""
+    sky = sky_cube(scene, conditions, ifu).mean(axis=(1, 2))
+    floor = sky_background(scene, conditions)
+    return np.asarray(sky - floor * np.nanmedian(sky / floor) > _LINE_SIGMA * noise)
+
+
+def _rms(values: Floats) -> float:
+    """Return the RMS without the few largest values."""
+    squared = np.sort(values[np.isfinite(values)] ** 2)
+    return float(np.sqrt(squared[: max(1, int(len(squared) * (1 - _BAD_SHARE)))].mean()))
+
+
+def _vector(offset: Offset) -> Floats:
+    return np.array([offset.dra_arcsec, offset.ddec_arcsec])

@@ -1,0 +1,216 @@
+"""The summary of a night on one page: the sky before and after, the fields with their apertures, the spectra."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_scale_arcsec, pixel_to_sky
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import NDArray
+
+    from napari_kmos.aperture import Aperture
+    from napari_kmos.cube import Image
+    from napari_kmos.spectrum import StarSpectrum
+
+    Floats = NDArray[np.float64]
+
+_WIDTH_INCH = 12.0
+_HEIGHTS_INCH = {"sky": 4.6, "white_light": 4.2, "spectra": 4.8}
+_SMOOTHED_PLANES = 5
+#: Spectra in the picture; the others are in their files.
+_MOST_SPECTRA = 9
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+img { width: 100%; height: auto; } figure { margin: 2rem 0; } figcaption { color: #555; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: .3rem 1rem .3rem 0; vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; font-weight: 600; } code { font-size: .9em; }
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SkyPanel:
+    """Mean spectrum of the dark spaxels of one IFU before and after the sky was subtracted.
+
+    Parameters
+    ----------
+    title : str
+        Which exposure and IFU.
+    wavelength_um, before, after, noise : ndarray, shape (n_wavelength,)
+        Noise is that of ``after``.
+    unit : str
+        Of the flux.
+    """
+
+    title: str
+    wavelength_um: Floats
+    before: Floats
+    after: Floats
+    noise: Floats
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Summary:
+    """What the page shows.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    numbers : tuple of (str, str, str)
+        What was measured: name, value, meaning.
+    sky : SkyPanel
+        The sky before and after.
+    fields : tuple of (Image, tuple of Aperture)
+        White light of each combined cube, and the apertures on it.
+    spectra : tuple of StarSpectrum
+        Spectra of stars.
+    files : tuple of (str, str)
+        Name relative to the page, and what it is.
+    """
+
+    title: str
+    numbers: tuple[tuple[str, str, str], ...]
+    sky: SkyPanel
+    fields: tuple[tuple[Image, tuple[Aperture, ...]], ...]
+    spectra: tuple[StarSpectrum, ...]
+    files: tuple[tuple[str, str], ...] = ()
+
+
+def summary_figures(summary: Summary) -> dict[str, Figure]:
+    """Draw the page as one figure, ``"summary"``, and its parts, ``"sky"``, ``"white_light"`` and ``"spectra"``."""
+    from matplotlib.figure import Figure
+
+    figures = {}
+    for name, height in _HEIGHTS_INCH.items():
+        figures[name] = Figure(figsize=(_WIDTH_INCH, height), layout="constrained")
+        _draw(name, figures[name], summary)
+    heights = list(_HEIGHTS_INCH.values())
+    whole = Figure(figsize=(_WIDTH_INCH, sum(heights)), layout="constrained")
+    whole.suptitle(summary.title)
+    for name, part in zip(_HEIGHTS_INCH, whole.subfigures(len(heights), 1, height_ratios=heights), strict=True):
+        _draw(name, part, summary)
+    return {"summary": whole, **figures}
+
+
+def summary_html(summary: Summary, pictures: dict[str, str]) -> str:
+    """Return the page as HTML that needs nothing but its pictures.
+
+    Parameters
+    ----------
+    summary : Summary
+        What it shows.
+    pictures : dict
+        ``"sky"``, ``"white_light"`` and ``"spectra"`` to file names relative to the page.
+    """
+    captions = {
+        "sky": f"The sky before and after: {summary.sky.title}. Grey: 1 sigma noise.",
+        "white_light": "White light of the combined cubes with the apertures; north is up, east is left.",
+        "spectra": f"Spectra of {min(len(summary.spectra), _MOST_SPECTRA)} of {len(summary.spectra)} stars.",
+    }
+    rows = "\n".join(
+        f'<tr><td>{_escaped(name)}</td><td class="number">{_escaped(value)}</td><td>{_escaped(meaning)}</td></tr>'
+        for name, value, meaning in summary.numbers
+    )
+    figures = "\n".join(
+        f'<figure><img src="{_escaped(pictures[name])}" alt="{_escaped(text)}">'
+        f"<figcaption>{_escaped(text)}</figcaption></figure>"
+        for name, text in captions.items()
+    )
+    files = "\n".join(
+        f'<li><a href="{_escaped(name)}"><code>{_escaped(name)}</code></a> {_escaped(what)}</li>'
+        for name, what in summary.files
+    )
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{_escaped(summary.title)}</title>\n'
+        f"<style>{_STYLE}</style></head>\n<body>\n<h1>{_escaped(summary.title)}</h1>\n<table>\n{rows}\n</table>\n"
+        f"{figures}\n<h2>Files</h2>\n<ul>\n{files}\n</ul>\n</body>\n</html>\n"
+    )
+
+
+def _draw(name: str, figure: Figure | SubFigure, summary: Summary) -> None:
+    """Draw one part of the page."""
+    if name == "sky":
+        _draw_sky(figure.subplots(2, sharex=True), summary.sky)
+    elif name == "white_light":
+        axes = np.atleast_1d(figure.subplots(1, max(len(summary.fields), 1)))
+        for axis, (image, apertures) in zip(axes, summary.fields, strict=False):
+            _draw_field(axis, image, apertures)
+    else:
+        _draw_spectra(figure.subplots(), summary.spectra)
+
+
+def _draw_sky(axes: Any, sky: SkyPanel) -> None:
+    above, below = axes
+    above.plot(sky.wavelength_um, sky.before, color="tab:orange", linewidth=0.7, label="before")
+    below.fill_between(sky.wavelength_um, -sky.noise, sky.noise, color="0.85", linewidth=0, label="1 sigma")
+    below.plot(sky.wavelength_um, sky.after, color="tab:blue", linewidth=0.7, label="after")
+    shown = sky.after[np.isfinite(sky.after)]
+    if len(shown):
+        limit = 1.3 * float(np.percentile(np.abs(shown), 99.5)) or 1.0
+        below.set_ylim(-limit, limit)
+    above.set_title(sky.title, fontsize="medium")
+    for axis in axes:
+        axis.set_ylabel(f"flux ({sky.unit})" if sky.unit else "flux")
+        axis.legend(loc="upper left", fontsize="small")
+    below.set_xlim(sky.wavelength_um[0], sky.wavelength_um[-1])
+    below.set_xlabel("wavelength (µm)")
+
+
+def _draw_field(axes: Axes, image: Image, apertures: Sequence[Aperture]) -> None:
+    """Draw an image on the sky, arcsec from its centre, whatever its rotation, with its apertures."""
+    from matplotlib.patches import Circle
+
+    n_y, n_x = image.data.shape
+    centre = pixel_to_sky(image.wcs, (n_y - 1) / 2, (n_x - 1) / 2)
+    corners = np.indices((n_y + 1, n_x + 1)) - 0.5
+    east, north = _from_centre(pixel_to_sky(image.wcs, corners[0], corners[1]), centre)
+    finite = image.data[np.isfinite(image.data)]
+    low, high = np.percentile(finite, (5, 99.5)) if len(finite) else (0.0, 1.0)
+    shown = np.ma.masked_invalid(np.arcsinh((image.data - low) / max((high - low) / 10, 1e-30)))
+    axes.pcolormesh(east, north, shown, cmap="gray", vmin=0, rasterized=True)
+    for aperture in apertures:
+        x, y = _from_centre((aperture.ra, aperture.dec), centre)
+        colour = "tab:orange" if aperture.kind == "star" else "tab:cyan"
+        axes.add_patch(Circle((float(x), float(y)), aperture.radius_arcsec, fill=False, color=colour))
+        axes.annotate(aperture.id, (float(x), float(y)), color=colour, fontsize="x-small", ha="center", va="center")
+    axes.invert_xaxis()
+    axes.set_aspect("equal")
+    title = image.name if image.ifu is None else f"IFU {image.ifu} {image.name}"
+    axes.set_title(f'{title}, {pixel_scale_arcsec(image.wcs):.2g}"', fontsize="medium")
+    axes.set_xlabel("east (arcsec)")
+    axes.set_ylabel("north (arcsec)")
+
+
+def _draw_spectra(axes: Axes, spectra: Sequence[StarSpectrum]) -> None:
+    """Draw normalised spectra above each other, the best first from below."""
+    best = sorted(spectra, key=lambda s: -s.snr if np.isfinite(s.snr) else 0.0)[:_MOST_SPECTRA]
+    kernel = np.ones(_SMOOTHED_PLANES) / _SMOOTHED_PLANES
+    for level, spectrum in enumerate(best):
+        normal = spectrum.flux / np.nanmedian(spectrum.flux)
+        smooth = np.convolve(np.nan_to_num(normal, nan=1.0), kernel, mode="same")
+        smooth[~np.isfinite(normal)] = np.nan
+        wave = spectrum.wavelength.to_value("um")
+        axes.plot(wave, smooth + level, linewidth=0.7)
+        label = f"{spectrum.aperture.id}  SNR {spectrum.snr:.0f}" if np.isfinite(spectrum.snr) else spectrum.aperture.id
+        axes.annotate(label, (1.005, 1 + level), xycoords=("axes fraction", "data"), fontsize="small", va="center")
+    axes.set_ylim(0, len(best) + 1)
+    axes.set_xlabel("wavelength (µm)")
+    axes.set_ylabel("normalised flux + constant")
+
+
+def _from_centre(sky: Any, centre: Any) -> tuple[Any, Any]:
+    """Return how far east and north, in arcsec, sky positions lie of a centre."""
+    return offset_arcsec(float(centre[0]), float(centre[1]), sky[0], sky[1])
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=True)
