@@ -18,16 +18,17 @@ FINAL_BIT = "final bit"
 OXYGEN = "O2"
 
 # Boundaries in micron and the band that begins at each. From 0.998 um on they are those of R. Davies' skysub as the
-# OSIRIS pipeline publishes them (scaledskysub). Those below are UNVERIFIED: no source could be read; they lie between
-# the OH bands 5-1, 6-2, 7-3, 8-4 and 3-0 with 9-5, whose Q branches begin at 0.791, 0.834, 0.882, 0.937, 0.979 um.
+# OSIRIS pipeline publishes them (scaledskysub), except for 1.014. Those below, and 1.014, are UNVERIFIED: no source
+# could be read. They do lie between the OH bands 5-1, 6-2, 7-3, 8-4, 3-0, 9-5 and 4-1, whose Q branches begin at 0.791,
+# 0.834, 0.882, 0.937, 0.979, 1.001 and 1.029 um; without 1.014, 9-5 and 4-1, of different levels, share a factor.
 _BOUNDARIES = (
     (0.780, "5-1"), (0.824, "6-2"), (0.873, "7-3"), (0.926, "8-4"), (0.964, "3-0"),
-    (0.998, "4-1"), (1.067, "5-2"), (1.125, "6-3"), (1.196, "7-4"), (1.252, OXYGEN), (1.289, "8-5"), (1.400, "2-0"),
-    (1.472, "3-1"), (1.5543, "4-2"), (1.6356, "5-3"), (1.7253, "6-4"), (1.840, "7-5"), (1.957, "8-6"), (2.095, "9-7"),
-    (2.30, FINAL_BIT),
+    (0.998, "9-5"), (1.014, "4-1"), (1.067, "5-2"), (1.125, "6-3"), (1.196, "7-4"), (1.252, OXYGEN), (1.289, "8-5"),
+    (1.400, "2-0"), (1.472, "3-1"), (1.5543, "4-2"), (1.6356, "5-3"), (1.7253, "6-4"), (1.840, "7-5"), (1.957, "8-6"),
+    (2.095, "9-7"), (2.30, FINAL_BIT),
 )  # fmt: skip
 
-#: First wavelength whose groups are listed: below it no line is corrected for rotation.
+#: Below this no group is listed, and no line is corrected for rotation.
 FIRST_GROUPED_UM = 0.998
 
 # P1(2.5) and Q1(1.5), then P1(3.5) and R1(1.5); vacuum, micron; same source. The last value of the second list is

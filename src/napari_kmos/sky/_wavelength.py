@@ -11,7 +11,7 @@ from scipy import ndimage, optimize
 
 from napari_kmos.errors import KmosWarning
 from napari_kmos.sky._lines import above_continuum, band_pieces, has_enough, line_part, unexplained
-from napari_kmos.sky._resample import shifted
+from napari_kmos.sky._resample import WaveResampler, shifted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,13 +27,16 @@ _MIN_LINES = 6
 _LINES_PER_COEFFICIENT = 2
 _STRETCH_CLIP = 3.0
 _STRETCH_ITERATIONS = 3
+#: The shift of a line is found from the slope of its profile, which is exact for small shifts only.
+_STRETCH_ROUNDS = 3
 
 
 def measure_shift(spectra: MeanSpectra, p: SkyParameters) -> float:
     """Return by how many pixels the object's lines lie towards longer wavelengths than the sky's.
 
     The shift of the sky, up to ``max_shift``, that leaves least on the line pixels when every band has its own best
-    factor: first on a grid, then refined. Zero without enough line pixels.
+    factor: first on a grid, then refined. Zero without enough line pixels, and where it is too small to be measured,
+    so that the sky is not interpolated for nothing.
     """
     pieces = [(planes, piece) for _, planes, piece in band_pieces(spectra) if has_enough(piece, p)]
     if not pieces:
@@ -51,7 +54,7 @@ def measure_shift(spectra: MeanSpectra, p: SkyParameters) -> float:
     best = float(grid[int(np.argmin([misfit(shift) for shift in grid]))])
     bounds = max(best - _GRID_PIX, -p.max_shift), min(best + _GRID_PIX, p.max_shift)
     fit = optimize.minimize_scalar(misfit, bounds=bounds, method="bounded", options={"xatol": _PRECISION_PIX})
-    return float(fit.x)
+    return float(fit.x) if abs(fit.x) > _PRECISION_PIX else 0.0
 
 
 def measure_stretch(spectra: MeanSpectra, shift: float, p: SkyParameters, label: str) -> NDArray[np.float64]:
@@ -60,18 +63,22 @@ def measure_stretch(spectra: MeanSpectra, shift: float, p: SkyParameters, label:
     Shape (n_wavelength,), positive towards longer wavelengths. The degree is lowered, with a warning, where there
     are less than two lines for a coefficient; with very few lines the common shift stays.
     """
-    constant = np.full(spectra.sky.size, shift)
-    moved = shifted(above_continuum(spectra.sky, p), shift)
-    centres, shifts = _line_shifts(above_continuum(spectra.target, p), moved, p)
-    if centres.size < _MIN_LINES:
-        msg = f"{label}: {centres.size} bright sky lines are too few for a stretch; one shift is used instead"
-        warnings.warn(msg, KmosWarning, stacklevel=2)
-        return constant
-    degree = min(p.stretch_degree, centres.size // _LINES_PER_COEFFICIENT - 1)
+    target, sky = above_continuum(spectra.target, p), above_continuum(spectra.sky, p)
+    shifts = np.full(sky.size, shift)
+    degree = p.stretch_degree
+    for _ in range(_STRETCH_ROUNDS):
+        moved = WaveResampler(np.arange(sky.size) - shifts).flux(sky[:, None])[:, 0]
+        centres, further = _line_shifts(target, np.where(np.isfinite(moved), moved, 0.0), p)
+        if centres.size < _MIN_LINES:
+            msg = f"{label}: {centres.size} bright sky lines are too few for a stretch; one shift is used instead"
+            warnings.warn(msg, KmosWarning, stacklevel=2)
+            return np.full(sky.size, shift)
+        degree = min(degree, centres.size // _LINES_PER_COEFFICIENT - 1)
+        shifts = shifts + _robust_polynomial(centres, further, degree, sky.size)
     if degree < p.stretch_degree:
         msg = f"{label}: {centres.size} bright sky lines allow a stretch of degree {degree}, not {p.stretch_degree}"
         warnings.warn(msg, KmosWarning, stacklevel=2)
-    return constant + _robust_polynomial(centres, shifts, degree, constant.size)
+    return shifts
 
 
 def _line_shifts(

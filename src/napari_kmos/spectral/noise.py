@@ -67,7 +67,7 @@ def estimate_noise(cube: Cube) -> Cube:
         raise GeometryError(msg)
     dark, bright = _sample_spaxels(cube)
     spectra = _gather(cube.flux, np.concatenate([dark, bright]))
-    sky = nan_median(spectra[:, : dark.size].T) if dark.size else np.full(cube.shape[0], np.nan)
+    sky = nan_median(spectra[:, : dark.size].T)
     differences = _differences(spectra, dark.size)
     sigma = _fill(_plane_sigma(differences[:, : dark.size]))
     gain = _photon_gain(differences, spectra - sky[:, None], dark.size)
@@ -99,7 +99,7 @@ def _differences(spectra: NDArray[np.float64], n_dark: int) -> NDArray[np.float6
     """Differences of each plane from its neighbours, in units of the plane's noise, without the common line shape."""
     differences = np.full_like(spectra, np.nan)
     differences[1:-1] = (spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])) / np.sqrt(_DIFFERENCE_VARIANCE)
-    return differences - nan_median(differences[:, :n_dark].T)[:, None] if n_dark else differences
+    return differences - nan_median(differences[:, :n_dark].T)[:, None]
 
 
 def _plane_sigma(differences: NDArray[np.float64]) -> NDArray[np.float64]:
