@@ -34,6 +34,8 @@ _MAX_DEGREE = 2
 _POINTS_PER_TERM = 8
 _CLIP = 3.0
 _CLIP_PASSES = 3
+#: A continuum that falls below this share of its median is not divided by.
+_LEAST_CONTINUUM = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +95,19 @@ def measure_snr(
     Returns
     -------
     Snr
-        ``value`` is NaN where the windows hold fewer than eight points or no positive continuum.
+        ``value`` is NaN where the windows hold fewer than eight points; of a star too faint to be seen it scatters
+        around zero.
 
     Notes
     -----
     In each window the flux is divided by a polynomial of at most second degree, fitted with points beyond 3 sigma left
     out (they are bad or lines); the ratio is that of median and standard deviation of all windows together, the latter
-    corrected for the terms of the fits. Where neighbouring wavelengths are correlated, as after resampling, the
-    scatter is smaller than the noise and the ratio too large: compare with ``propagated``.
+    corrected for the terms of the fits. Of a spectrum whose continuum touches zero, the ratio is that of the median
+    flux and the scatter about the polynomial, without division. Where neighbouring wavelengths are correlated, as after
+    resampling, the scatter is smaller than the noise and the ratio too large: compare with ``propagated``.
     """
     wave, values = np.asarray(wavelength_um, dtype=float), np.asarray(flux, dtype=float)
     chosen = tuple(windows) if windows else default_windows(wave)
-    normalised, n_terms = _normalised(wave, values, chosen)
     inside = _inside(wave, chosen) & np.isfinite(values)
     propagated = math.nan
     if noise is not None:
@@ -112,13 +115,9 @@ def measure_snr(
         inside &= np.isfinite(sigma) & (sigma > 0)
         if inside.any():
             propagated = float(np.median(values[inside] / sigma[inside]))
-    n_free = normalised.size - n_terms
-    value = math.nan
-    if normalised.size >= _MIN_POINTS and n_free > 0:
-        centre = float(np.median(normalised))
-        scatter = math.sqrt(float(np.sum((normalised - centre) ** 2)) / n_free)
-        value = centre / scatter if scatter > 0 else math.inf
-    return Snr(value=value, propagated=propagated, windows=chosen, n_points=int(normalised.size))
+    pieces = _continuum_pieces(wave, values, chosen)
+    n_points = sum(piece.flux.size for piece in pieces)
+    return Snr(value=_ratio(pieces, n_points), propagated=propagated, windows=chosen, n_points=n_points)
 
 
 def fit_continuum(
@@ -148,21 +147,41 @@ def fit_continuum(
     return np.asarray(legendre.legval(_scaled(wave, wave[used]), coefficients), dtype=float)
 
 
-def _normalised(
-    wave: NDArray[np.float64], flux: NDArray[np.float64], windows: Sequence[Window]
-) -> tuple[NDArray[np.float64], int]:
-    """Flux over continuum of all windows together, outliers left out, and the number of fitted terms."""
-    parts, n_terms = [], 0
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Flux and fitted continuum of one window, outliers left out, and the number of fitted terms."""
+
+    flux: NDArray[np.float64]
+    continuum: NDArray[np.float64]
+    n_terms: int
+
+
+def _continuum_pieces(wave: NDArray[np.float64], flux: NDArray[np.float64], windows: Sequence[Window]) -> list[_Piece]:
+    """Fit the continuum of each window that has enough points."""
+    pieces = []
     for window in windows:
         inside = _inside(wave, (window,)) & np.isfinite(flux)
         x, y = wave[inside], flux[inside]
         if y.size < _MIN_POINTS // 2:
             continue
         kept, coefficients = _fit(x, y, _MAX_DEGREE, _CLIP, _CLIP)
-        continuum = legendre.legval(_scaled(x, x), coefficients)[kept]
-        parts.append(y[kept][continuum > 0] / continuum[continuum > 0])
-        n_terms += len(coefficients) - 1
-    return (np.concatenate(parts) if parts else np.empty(0)), n_terms + 1
+        continuum = np.asarray(legendre.legval(_scaled(x, x), coefficients), dtype=float)
+        pieces.append(_Piece(y[kept], continuum[kept], len(coefficients)))
+    return pieces
+
+
+def _ratio(pieces: Sequence[_Piece], n_points: int) -> float:
+    """Median over standard deviation of all pieces together; NaN with too few points."""
+    n_free = n_points - sum(piece.n_terms for piece in pieces)
+    if n_points < _MIN_POINTS or n_free <= 0:
+        return math.nan
+    flux, continuum = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("flux", "continuum"))
+    steady = all(piece.continuum.min() > _LEAST_CONTINUUM * np.median(piece.continuum) > 0 for piece in pieces)
+    # Where noise makes the continuum touch zero, dividing by it would make the ratio meaningless.
+    shape = continuum if steady else 1.0
+    centre = float(np.median(flux / shape))
+    scatter = math.sqrt(float(np.sum(((flux - continuum) / shape) ** 2)) / n_free)
+    return centre / scatter if scatter > 0 else math.copysign(math.inf, centre)
 
 
 def _fit(

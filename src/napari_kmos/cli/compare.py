@@ -1,0 +1,52 @@
+"""``napari-kmos compare``: spectra side by side, with their lines and signal-to-noise ratios."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_kmos.cli.options import add_files, add_output_dir
+from napari_kmos.recipes.compare import compare
+
+if TYPE_CHECKING:
+    from napari_kmos.progress import Progress
+    from napari_kmos.recipes.outcome import Outcome
+
+NAME = "compare"
+HELP = (
+    "Plot spectra above each other with marked lines, measure their signal-to-noise ratios in continuum windows, and "
+    "write all stars to one ds9 region file: compare.png, .pdf, .ecsv and .reg."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    add_files(
+        parser, "spectra of `extract`, their tables (.ecsv), or folders of them", dest="spectra", metavar="SPECTRUM"
+    )
+    add_output_dir(parser)
+    parser.add_argument(
+        "--windows",
+        metavar="FILE|UM-UM,...",
+        help="where the SNR is measured, in micron: 2.10-2.15,2.20-2.28 or a file with two columns "
+        "(default: continuum windows of the band)",
+    )
+    parser.add_argument(
+        "--lines",
+        type=Path,
+        metavar="FILE",
+        help="lines to mark: a table (.ecsv: name, wavelength_um in vacuum) instead of the packaged list",
+    )
+
+
+def run(args: argparse.Namespace, progress: Progress) -> Outcome:
+    """Compare the spectra."""
+    return compare(
+        args.spectra,
+        args.output,
+        windows=args.windows,
+        lines=args.lines,
+        overwrite=args.overwrite,
+        progress=progress,
+    )

@@ -1,0 +1,68 @@
+"""``napari-kmos extract``: spectra of stars through apertures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_kmos.cli.options import (
+    add_files,
+    add_ifu,
+    add_output_dir,
+    add_parameters,
+    add_scheduler,
+    build_parameters,
+)
+from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
+from napari_kmos.recipes.extract import extract
+
+if TYPE_CHECKING:
+    from napari_kmos.progress import Progress
+    from napari_kmos.recipes.outcome import Outcome
+
+NAME = "extract"
+HELP = (
+    "Extract the spectra of stars from combined cubes, mosaics or all IFUs of exposures: a file a star, opened by "
+    "specutils and others, and a table a cube."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    add_files(parser, "exposures, combined cubes or mosaics", metavar="CUBE")
+    parser.add_argument(
+        "--apertures",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="stars and sky areas: a table (.ecsv: id, kind, ra, dec, radius_arcsec) or ds9 regions (.reg)",
+    )
+    add_output_dir(parser)
+    parser.add_argument(
+        "--method",
+        choices=list(EXTRACT_METHODS),
+        default="aperture",
+        help="how light becomes a spectrum (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--radius", type=float, metavar="ARCSEC", help="radius of apertures that have none in the file, such as points"
+    )
+    add_ifu(parser)
+    add_scheduler(parser)
+    add_parameters(parser, ExtractParameters, title="parameters of the extraction")
+
+
+def run(args: argparse.Namespace, progress: Progress) -> Outcome:
+    """Extract the spectra."""
+    return extract(
+        args.files,
+        args.apertures,
+        args.output,
+        method=args.method,
+        parameters=build_parameters(args, ExtractParameters),
+        ifu=args.ifu,
+        radius_arcsec=args.radius,
+        overwrite=args.overwrite,
+        progress=progress,
+    )

@@ -1,0 +1,194 @@
+"""Compare the spectra of many stars: one plot, one table, one region file."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_kmos.errors import ExtractionError, KmosError, KmosWarning
+from napari_kmos.io import (
+    check_free,
+    output_dir,
+    read_line_list,
+    read_spectrum,
+    read_table,
+    read_windows,
+    write_figure,
+    write_record,
+    write_star_regions,
+    write_table,
+)
+from napari_kmos.progress import Progress, silent
+from napari_kmos.provenance import Step
+from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.report.spectra import compare_figure, comparison_table
+from napari_kmos.spectral.snr import Snr, measure_snr
+
+if TYPE_CHECKING:
+    from napari_kmos.spectrum import SpectralLine, StarSpectrum
+
+Window = tuple[float, float]
+
+_SPECTRA = "spec_*.fits"
+_NUMBER = r"\s*\d*\.?\d+\s*"
+_WINDOWS = re.compile(rf"^{_NUMBER}-{_NUMBER}(,{_NUMBER}-{_NUMBER})*$")
+
+_log = logging.getLogger(__name__)
+
+
+def compare(
+    spectra: Sequence[Path | str],
+    out_dir: Path | str,
+    *,
+    windows: Sequence[Window] | Path | str | None = None,
+    lines: Sequence[SpectralLine] | Path | str | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Outcome:
+    """Plot spectra above each other, measure their signal-to-noise ratios, and write all stars as ds9 regions.
+
+    Parameters
+    ----------
+    spectra : sequence of path
+        Spectra of `extract`, their tables, or folders of them. Sky spectra are left out, and what is named twice is
+        taken once.
+    out_dir : path
+        Folder of the products; made if missing.
+    windows : sequence of (start, end) in micron, text, or path, optional
+        Where the ratio is measured: ``"2.10-2.15,2.20-2.28"``, or a file of two columns. By default continuum windows
+        of the band.
+    lines : sequence of SpectralLine, or path, optional
+        Lines to mark; the packaged list by default.
+    overwrite : bool
+        Replace products that exist.
+    progress : Progress
+        Told each spectrum; it may raise `Cancelled`, and then no half-written file is left.
+
+    Returns
+    -------
+    Outcome
+        Products: ``compare.png``, ``compare.pdf``, ``compare.ecsv``, ``compare.reg``. Extras: the record. Measured:
+        ``spectra``, for each its id, IFU, target, file and ratios.
+
+    Raises
+    ------
+    ExtractionError
+        If there is no spectrum of a star.
+    KmosError
+        If windows or lines cannot be understood.
+    NotKmosError
+        If a file is no spectrum.
+    WriteError
+        If a product exists and may not be replaced.
+    """
+    chosen = parse_windows(windows)
+    marked = read_line_list(lines) if lines is None or isinstance(lines, Path | str) else tuple(lines)
+    files, stars = _read_stars(spectra, progress)
+    folder = output_dir(out_dir)
+    products = tuple(folder / f"compare.{suffix}" for suffix in ("png", "pdf", "ecsv", "reg"))
+    for path in (*products, folder / "compare.json"):
+        check_free(path, overwrite)
+    ratios = [measure_snr(star.wavelength_um, star.flux, chosen, noise=star.noise) for star in stars]
+    _warn_of_missing(stars, ratios)
+    png, pdf, table, regions = products
+    progress(len(files), len(files) + 1, "drawing")
+    figure = compare_figure(stars, ratios, marked)
+    write_figure(figure, png, overwrite=overwrite)
+    write_figure(figure, pdf, overwrite=overwrite)
+    write_table(comparison_table(stars, [path.name for path in files], ratios), table, overwrite=overwrite)
+    entries = (
+        (star.aperture.id, star.aperture.ra, star.aperture.dec, ratio.value)
+        for star, ratio in zip(stars, ratios, strict=True)
+    )
+    write_star_regions(entries, regions, overwrite=overwrite)
+    measured = [_measured(*row) for row in zip(files, stars, ratios, strict=True)]
+    record = write_record(products[0], _step(files, chosen, lines), products=products, overwrite=overwrite)
+    return Outcome(products=products, extras=(record,), measured={"spectra": measured})
+
+
+def parse_windows(windows: Sequence[Window] | Path | str | None) -> tuple[Window, ...] | None:
+    """Return windows in micron of a text such as ``"2.10-2.15,2.20-2.28"``, of a file, or as given; None stays None.
+
+    Raises
+    ------
+    KmosError
+        If the text is neither a list of windows nor a file, or a window does not go upwards.
+    """
+    if windows is None:
+        return None
+    if isinstance(windows, Path | str):
+        text = str(windows)
+        if not _WINDOWS.match(text):
+            return read_windows(text)
+        windows = [(float(start), float(end)) for start, end in (part.split("-") for part in text.split(","))]
+    for start, end in windows:
+        if not 0 < start < end < math.inf:
+            msg = f"window {start:g}-{end:g} does not go upwards; expected micron, as in 2.10-2.15"
+            raise KmosError(msg)
+    return tuple(windows)
+
+
+def _read_stars(spectra: Sequence[Path | str], progress: Progress) -> tuple[list[Path], list[StarSpectrum]]:
+    """Read the spectra of stars, each once, and their files."""
+    files = list(dict.fromkeys(path.absolute() for given in spectra for path in _files(Path(given))))
+    kept, stars = [], []
+    for number, path in enumerate(files):
+        progress(number, len(files) + 1, f"reading {path.name}")
+        spectrum = read_spectrum(path)
+        if spectrum.aperture.kind == "star":
+            kept.append(path)
+            stars.append(spectrum)
+        else:
+            _log.info("%s: a sky spectrum, left out", path.name)
+    if not stars:
+        what = f"{len(files)} files, no star's spectrum among them" if files else "no spectrum in what was given"
+        msg = f"{what}; give files that `napari-kmos extract` wrote ({_SPECTRA}), their table, or their folder"
+        raise ExtractionError(msg)
+    return kept, stars
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield the spectra that a path stands for."""
+    if path.is_dir():
+        yield from sorted(path.rglob(_SPECTRA))
+    elif path.suffix.lower() == ".ecsv":
+        # An empty cell is read as a masked one.
+        files = read_table(path, required=("id", "file"))["file"]
+        yield from (path.parent / str(name) for name in files if name is not np.ma.masked and str(name))
+    else:
+        yield path
+
+
+def _warn_of_missing(stars: Sequence[StarSpectrum], ratios: Sequence[Snr]) -> None:
+    """Name the spectra whose ratio could not be measured."""
+    missing = [star.aperture.id for star, ratio in zip(stars, ratios, strict=True) if not math.isfinite(ratio.value)]
+    if missing:
+        text = f"no SNR of {', '.join(missing)}: too little data or no continuum in the windows"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+
+
+def _step(files: Sequence[Path], windows: Sequence[Window] | None, lines: Any) -> Step:
+    """Describe what was done."""
+    text = "" if windows is None else ",".join(f"{start:g}-{end:g}" for start, end in windows)
+    inputs = (*files, *([Path(lines)] if isinstance(lines, Path | str) else []))
+    return Step(name="compare", inputs=inputs, parameters={"windows": text}, defaults={"windows": ""})
+
+
+def _measured(path: Path, star: StarSpectrum, ratio: Snr) -> dict[str, Any]:
+    """Return what is told of one star."""
+    return {
+        "id": star.aperture.id,
+        "ifu": star.ifu,
+        "target": star.target,
+        "file": path.name,
+        "snr": ratio.value,
+        "snr_noise": ratio.propagated,
+        "windows_um": [list(window) for window in ratio.windows],
+    }

@@ -1,0 +1,160 @@
+"""Which stars are extracted from which cube, and what the products are called."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_kmos.errors import ExtractionError, KmosWarning
+from napari_kmos.extract import ExtractParameters, apertures_inside
+from napari_kmos.io import read_exposure, safe_name
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
+
+if TYPE_CHECKING:
+    from napari_kmos.aperture import Aperture
+    from napari_kmos.cube import Cube
+    from napari_kmos.exposure import Exposure
+    from napari_kmos.provenance import Step
+    from napari_kmos.report.spectra import TableRow
+
+OUTSIDE = "outside every cube"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CubeInFile:
+    """One cube of one file."""
+
+    path: Path
+    exposure: Exposure
+    cube: Cube
+
+    @property
+    def name(self) -> str:
+        """What the names of its products share: target and IFU."""
+        target = safe_name(self.cube.name or self.path.name.removesuffix(".gz").removesuffix(".fits"))
+        return f"{target}_mosaic" if self.cube.ifu is None else f"{target}_ifu{self.cube.ifu}"
+
+
+@dataclass(slots=True, eq=False)
+class ExtractTask:
+    """The stars and sky areas in one cube, where its products go, and what came of it.
+
+    ``elsewhere`` are stars outside every cube to which this cube is the nearest: its table says so.
+    """
+
+    source: CubeInFile
+    folder: Path
+    stars: tuple[Aperture, ...]
+    skies: tuple[Aperture, ...]
+    elsewhere: list[Aperture] = field(default_factory=list)
+    step: Step | None = None
+    rows: list[TableRow] = field(default_factory=list)
+    products: list[Path] = field(default_factory=list)
+    sky_file: Path | None = None
+
+    @property
+    def table(self) -> Path:
+        """Table of the spectra."""
+        return self.folder / f"spectra_{self.source.name}.ecsv"
+
+    @property
+    def sky(self) -> Path:
+        """File of the mean sky."""
+        return self.folder / f"sky_{self.source.name}.fits"
+
+    def star(self, aperture: Aperture) -> Path:
+        """File of one star."""
+        return self.folder / f"spec_{self.source.name}_{safe_name(aperture.id)}.fits"
+
+    def outputs(self) -> list[Path]:
+        """All files that may be written."""
+        paths = [*map(self.star, self.stars), self.table, self.table.with_suffix(".json")]
+        return [*paths, self.sky] if self.skies else paths
+
+
+def read_cubes(files: Sequence[Path | str], ifu: int | None) -> list[CubeInFile]:
+    """Read the headers of all files: their cubes, or the one of an IFU."""
+    sources = []
+    for path in map(Path, files):
+        exposure = read_exposure(path)
+        cubes = exposure.cubes if ifu is None else (exposure.cube(ifu),)
+        sources += [CubeInFile(path, exposure, cube) for cube in cubes]
+    if not sources:
+        msg = f"{len(files)} files given and no cube with data in them; give exposures, combined cubes or mosaics"
+        raise ExtractionError(msg)
+    return sources
+
+
+def plan_tasks(
+    sources: Sequence[CubeInFile], rows: Sequence[Aperture], out_dir: Path, parameters: ExtractParameters
+) -> tuple[list[ExtractTask], list[Aperture]]:
+    """Give each aperture to the cubes that hold it; return the work, and the stars outside every cube."""
+    names = [source.name for source in sources]
+    apart = len(set(names)) < len(names)
+    tasks = []
+    for source in sources:
+        inside = apertures_inside(source.cube, rows)
+        stars = tuple(row for row in inside if row.kind == "star")
+        folder = out_dir / safe_name(source.path.name.removesuffix(".gz").removesuffix(".fits"))
+        skies = tuple(row for row in inside if row.kind == "sky")
+        if stars:
+            tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies))
+    all_stars = [row for row in rows if row.kind == "star"]
+    outside = [row for row in all_stars if not any(row in task.stars for task in tasks)]
+    _check(tasks, all_stars, sources, parameters)
+    if outside:
+        text = f"{OUTSIDE}: {', '.join(row.id for row in outside)}"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+    for row in outside:
+        min(tasks, key=lambda task: _distance(task.source.cube, row)).elsewhere.append(row)
+    return tasks, outside
+
+
+def _check(
+    tasks: Sequence[ExtractTask],
+    stars: Sequence[Aperture],
+    sources: Sequence[CubeInFile],
+    parameters: ExtractParameters,
+) -> None:
+    """Refuse what cannot give a spectrum, or would give two of one name."""
+    if not stars:
+        msg = "all apertures are of kind sky; expected at least one of kind star"
+        raise ExtractionError(msg)
+    if not tasks:
+        ra, dec = _centre(sources[0].cube)
+        where = f"the first of {len(sources)} cubes is at RA {ra:.5f}, Dec {dec:.5f}"
+        msg = f"none of the {len(stars)} star apertures lies in any cube ({where}); give positions in degrees"
+        raise ExtractionError(msg)
+    if parameters.sky == "areas" and not any(task.skies for task in tasks):
+        msg = "no aperture of kind sky lies in a cube with stars; pick some, or take the sky from an annulus"
+        raise ExtractionError(msg)
+    taken: dict[Path, CubeInFile] = {}
+    for task in tasks:
+        for path in task.outputs():
+            if path in taken:
+                _refuse_clash(path, taken[path], task)
+            taken[path] = task.source
+
+
+def _refuse_clash(path: Path, first: CubeInFile, task: ExtractTask) -> None:
+    """Tell what would have the same file."""
+    same = [repr(row.id) for row in task.stars if task.star(row) == path]
+    what = f"the stars {' and '.join(same)}" if len(same) > 1 else f"{first.path} and {task.source.path}"
+    msg = f"{what} would both become {path.name}; rename one, or extract them into different folders (-o)"
+    raise ExtractionError(msg)
+
+
+def _centre(cube: Cube) -> tuple[float, float]:
+    """Sky position of the middle of a cube."""
+    n_y, n_x = cube.shape[1:]
+    ra, dec = pixel_to_sky(cube.wcs, (n_y - 1) / 2, (n_x - 1) / 2)
+    return float(ra), float(dec)
+
+
+def _distance(cube: Cube, aperture: Aperture) -> float:
+    """Distance of an aperture from the middle of a cube; exact enough to find the nearest cube."""
+    return math.hypot(*offset_arcsec(*_centre(cube), aperture.ra, aperture.dec))
