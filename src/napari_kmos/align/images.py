@@ -1,0 +1,68 @@
+"""White-light images of exposures, and their sum once they are aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.cube import Cube, Image
+from napari_kmos.spatial.resample import make_resampler
+from napari_kmos.spatial.wcs import image_grid
+from napari_kmos.spectral import collapse_median, ensure_noise
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+_NOISE_PLANES = 64
+#: Standard deviation of the median of many normal values over that of their mean.
+_MEDIAN_NOISE = float(np.sqrt(np.pi / 2))
+
+
+def white_light(cube: Cube) -> Image:
+    """Collapse a cube by the median over all wavelengths, which OH lines and bad voxels do not reach.
+
+    Parameters
+    ----------
+    cube : Cube
+        Shape (n_wavelength, n_y, n_x), in memory or lazy.
+
+    Returns
+    -------
+    Image
+        Computed, in the cube's unit; the noise is one number for all spaxels, from a sample of planes.
+    """
+    image = collapse_median(cube)
+    every = slice(None, None, max(1, cube.shape[0] // _NOISE_PLANES))
+    noise = ensure_noise(cube).noise
+    sampled = np.asarray([] if noise is None else noise[every], dtype=float)
+    known = sampled[np.isfinite(sampled)]
+    sigma = float(np.median(known)) if known.size else 0.0
+    level = np.full(image.data.shape, _MEDIAN_NOISE * sigma / np.sqrt(cube.shape[0]))
+    return Image(data=image.data, noise=level, wcs=cube.wcs, unit=cube.unit, name=cube.name, ifu=cube.ifu)
+
+
+def add_images(images: Sequence[Image], wcs: Sequence[WCS]) -> Image:
+    """Average images on the grid of the first.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        Brought to one flux scale; with noise.
+    wcs : sequence of WCS
+        Corrected WCS of each.
+    """
+    shapes = [(image.data.shape[0], image.data.shape[1]) for image in images]
+    grid, shape = image_grid(list(zip(wcs, shapes, strict=True)))
+    total, count = np.zeros(shape), np.zeros(shape)
+    for image, own, own_shape in zip(images, wcs, shapes, strict=True):
+        resampler = make_resampler(own, own_shape, grid, shape)
+        if resampler is not None:
+            (values,) = resampler.apply(image.data[None])
+            total[resampler.window] += np.nan_to_num(values[0])
+            count[resampler.window] += np.isfinite(values[0])
+    noise = np.mean([np.median(np.asarray(image.noise)) for image in images]) / np.sqrt(max(1.0, float(count.max())))
+    with np.errstate(invalid="ignore"):
+        data = total / np.where(count > 0, count, np.nan)
+    return Image(data=data, noise=np.full(shape, noise), wcs=grid, name=images[0].name, ifu=images[0].ifu)

@@ -1,0 +1,194 @@
+"""Sub-pixel match of two images of one field: shift, gain, background and the difference in seeing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import map_coordinates, spline_filter
+from scipy.optimize import least_squares
+
+from napari_kmos.spatial.resample import fill_missing
+from napari_kmos.spatial.wcs import pixel_to_pixel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.optimize import OptimizeResult
+
+    from napari_kmos.cube import Image
+
+    Floats = NDArray[np.float64]
+
+_REACH_PIX = 1.0
+_GAIN_RANGE = (0.5, 2.0)
+_GAIN_SIGMA = 0.15
+_SEEING_RANGE_PIX2 = 4.0
+_SEEING_SIGMA_PIX2 = 1.5
+_MIN_COVERAGE = 0.8
+_LOSS_SCALE = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Best fit of one image by another near one shift.
+
+    Parameters
+    ----------
+    shift : tuple of float
+        (y, x) in pixels of the reference: what is at p in the moving image by its header is at p + shift.
+    err_pix : float
+        1 sigma of each, from the curvature.
+    gain, background : float
+        Moving = gain * reference + background.
+    loss : float
+        Mean robust loss a pixel; about 0.5 for a perfect match.
+    flat_loss : float
+        The same for a constant instead of the reference.
+    n_pixels : int
+        Pixels compared.
+    at_limit : bool
+        Whether the fit ended where it was not allowed to go on: the shift is then no measurement.
+    """
+
+    shift: tuple[float, float]
+    err_pix: float
+    gain: float
+    background: float
+    loss: float
+    flat_loss: float
+    n_pixels: int
+    at_limit: bool
+
+    @property
+    def explained(self) -> float:
+        """How much better than a constant it fits, summed over the pixels: comparable between shifts."""
+        return self.n_pixels * (self.flat_loss - self.loss)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two images to be matched.
+
+    Parameters
+    ----------
+    reference, moving : Image
+        With noise.
+    model_error : float
+        Part of the star light by which they may differ beyond noise.
+    """
+
+    reference: Image
+    moving: Image
+    model_error: float
+    _parts: dict[str, Floats] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        reference, moving = (np.asarray(image.data, dtype=float) for image in (self.reference, self.moving))
+        y, x = np.indices(moving.shape)
+        at = np.asarray(pixel_to_pixel(self.moving.wcs, self.reference.wcs, y, x), dtype=float)
+        self._parts.update(
+            at=at,
+            ok_reference=np.isfinite(reference),
+            ok_moving=np.isfinite(moving),
+            reference=fill_missing(reference[None], np.isfinite(reference)[None])[0],
+            moving=fill_missing(moving[None], np.isfinite(moving)[None])[0],
+            sigma=self._sigma(reference, moving),
+        )
+
+    def _sigma(self, reference: Floats, moving: Floats) -> Floats:
+        """Scale of the residuals: noise of both, and a part of the star light of the moving image alone.
+
+        It does not depend on the shift or on how well it fits, so that no wrong shift is rewarded.
+        """
+        noise = [np.nanmedian(np.asarray(image.noise, dtype=float)) for image in (self.reference, self.moving)]
+        light = np.nan_to_num(moving - np.nanpercentile(moving, 20))
+        return np.asarray(np.sqrt(noise[0] ** 2 + noise[1] ** 2 + (self.model_error * light) ** 2))
+
+    def match(self, start: tuple[float, float], *, min_pixels: int) -> Match | None:
+        """Fit near a shift (y, x); None if too few pixels overlap there."""
+        used = self._overlap(start)
+        if used.sum() < min_pixels:
+            return None
+        gain, background = self._first_guess(start, used)
+        scale = max(1.0, abs(background))
+        low = [start[0] - _REACH_PIX, start[1] - _REACH_PIX, -_SEEING_RANGE_PIX2, _GAIN_RANGE[0], -np.inf]
+        high = [start[0] + _REACH_PIX, start[1] + _REACH_PIX, _SEEING_RANGE_PIX2, _GAIN_RANGE[1], np.inf]
+        fit = least_squares(
+            lambda p: self._residuals(p, used, scale),
+            [*start, 0.01, gain, background / scale],
+            bounds=(low, high),
+            loss="soft_l1",
+            f_scale=_LOSS_SCALE,
+            x_scale="jac",
+        )
+        return self._result(fit, used, scale)
+
+    def _result(self, fit: OptimizeResult, used: NDArray[np.bool_], scale: float) -> Match:
+        """Numbers of a fit."""
+        data = self._parts["moving"][used]
+        flat = (data - np.median(data)) / self._parts["sigma"][used]
+        covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
+        loss = float(fit.cost / used.sum())
+        return Match(
+            shift=(float(fit.x[0]), float(fit.x[1])),
+            err_pix=float(np.sqrt(np.mean(np.diag(covariance)[:2]) * max(1.0, 2 * loss))),
+            gain=float(fit.x[3]),
+            background=float(fit.x[4] * scale),
+            loss=loss,
+            flat_loss=float(np.mean(_soft_l1(flat))),
+            n_pixels=int(used.sum()),
+            at_limit=bool(np.any(fit.active_mask)),
+        )
+
+    def _residuals(self, p: Floats, used: NDArray[np.bool_], scale: float) -> Floats:
+        """Residuals of the pixels, and of gain and seeing which are known to differ little.
+
+        The parameters are the shift (y, x), the difference in seeing, the gain and the background over ``scale``.
+        """
+        model, data = self._smoothed(p[2])
+        at = self._parts["at"][:, used] + p[:2, None]
+        values = map_coordinates(model, at, order=3, prefilter=False, mode="mirror")
+        misfit = (data[used] - p[3] * values - p[4] * scale) / self._parts["sigma"][used]
+        return np.append(misfit, [p[2] / _SEEING_SIGMA_PIX2, np.log(p[3]) / _GAIN_SIGMA])
+
+    def _overlap(self, shift: tuple[float, float]) -> NDArray[np.bool_]:
+        """Pixels of the moving image that lie on data of the reference at a shift."""
+        at = self._parts["at"] + np.asarray(shift)[:, None, None]
+        share = map_coordinates(self._parts["ok_reference"].astype(float), at, order=1, mode="constant", cval=0.0)
+        return np.asarray((share > _MIN_COVERAGE) & (self._parts["ok_moving"] > 0))
+
+    def _first_guess(self, shift: tuple[float, float], used: NDArray[np.bool_]) -> tuple[float, float]:
+        """Gain and background from the percentiles of the overlap."""
+        at = self._parts["at"][:, used] + np.asarray(shift)[:, None]
+        values = map_coordinates(self._parts["reference"], at, order=1, mode="nearest")
+        low, high = np.percentile(values, [20, 95])
+        data_low, data_high = np.percentile(self._parts["moving"][used], [20, 95])
+        gain = float(np.clip((data_high - data_low) / max(high - low, 1e-300), *_GAIN_RANGE))
+        return gain, float(data_low - gain * low)
+
+    def _smoothed(self, seeing: float) -> tuple[Floats, Floats]:
+        """Spline coefficients of the reference, and the moving image, the sharper one smoothed by a variance."""
+        reference, moving = self._parts["reference"], self._parts["moving"]
+        if seeing > 0:
+            reference = _diffuse(reference, seeing)
+        elif seeing < 0:
+            moving = _diffuse(moving, -seeing)
+        return np.asarray(spline_filter(reference, order=3, mode="mirror")), moving
+
+
+def _diffuse(image: Floats, variance: float) -> Floats:
+    """Smooth by a Gaussian of some variance in pixels squared; smooth in the variance down to zero, flux kept."""
+    for axis in (0, 1):
+        size = image.shape[axis]
+        second = -2.0 * np.eye(size) + np.eye(size, k=1) + np.eye(size, k=-1)
+        second[0, 0] = second[-1, -1] = -1.0
+        values, vectors = np.linalg.eigh(second)
+        kernel = (vectors * np.exp(variance / 2 * values)) @ vectors.T
+        image = kernel @ image if axis == 0 else image @ kernel.T
+    return image
+
+
+def _soft_l1(residuals: Floats) -> Floats:
+    """Return the loss that the fit minimises."""
+    return np.asarray(_LOSS_SCALE**2 * (np.sqrt(1 + (residuals / _LOSS_SCALE) ** 2) - 1))

@@ -1,0 +1,58 @@
+"""Parameters of the alignment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_kmos.errors import KmosError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignParameters:
+    """How offsets are searched, measured and judged.
+
+    Parameters
+    ----------
+    max_shift_arcsec : float
+        Largest correction searched, in each axis.
+    candidates : int
+        How many of the best whole-spaxel shifts are refined.
+    min_overlap : float
+        Smallest part of the smaller field that must overlap.
+    model_error : float
+        Part of the star light by which two exposures may differ for other reasons than noise.
+    margin : float
+        The next best shift must explain less of the image than the best one by this part, for that to be accepted.
+    min_explained : float
+        How many times worse a constant must fit than the best shift, for that to be accepted; more is asked of a poor
+        fit.
+    passes : int
+        1 measures against the reference exposure alone; each further pass against the sum of the others aligned before.
+    pointing_error_arcsec : float
+        What a header is trusted to, 1 sigma in each axis.
+    """
+
+    max_shift_arcsec: float = 1.2
+    candidates: int = 4
+    min_overlap: float = 0.3
+    model_error: float = 0.04
+    margin: float = 0.3
+    min_explained: float = 2.0
+    passes: int = 2
+    pointing_error_arcsec: float = 0.25
+
+    def __post_init__(self) -> None:
+        self._check("max_shift_arcsec", self.max_shift_arcsec > 0, "a positive number of arcsec")
+        self._check("candidates", self.candidates >= 1, "one or more")
+        self._check("min_overlap", 0 < self.min_overlap < 1, "a number between 0 and 1")
+        self._check("model_error", self.model_error > 0, "a positive number")
+        self._check("margin", self.margin >= 0, "zero or more")
+        self._check("min_explained", self.min_explained >= 1, "one or more")
+        self._check("passes", self.passes >= 1, "one or more")
+        self._check("pointing_error_arcsec", self.pointing_error_arcsec > 0, "a positive number of arcsec")
+
+    def _check(self, name: str, is_fine: bool, expected: str) -> None:
+        """Refuse a value that cannot be meant."""
+        if not is_fine:
+            msg = f"{name} is {getattr(self, name)}, expected {expected}"
+            raise KmosError(msg)

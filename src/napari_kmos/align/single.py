@@ -1,0 +1,141 @@
+"""The offset of one image against another, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.align.correlation import best_shifts, correlate, stretch
+from napari_kmos.align.matching import Match, Pair
+from napari_kmos.align.parameters import AlignParameters
+from napari_kmos.offset import Offset
+from napari_kmos.spatial.resample import make_resampler
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_scale_arcsec, pixel_to_pixel, pixel_to_sky, window_wcs
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Image
+
+#: Shifts closer than this are the same, found twice.
+_SAME_PIX = 0.8
+#: What a match cannot be trusted below, for the PSFs of two exposures differ in more than width.
+_FLOOR_PIX = 0.03
+_MIN_PIXELS = 12
+#: Loss a pixel that a right match has in simulations (median 0.23, 95 % below 0.46). Fields without a star in common
+#: match by chance with 0.3 to 3: what fits worse than this must explain so much more.
+_GOOD_LOSS = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aligned:
+    """An image with its offset and, where it was matched, its flux scale."""
+
+    image: Image
+    offset: Offset
+    gain: float = 1.0
+    background: float = 0.0
+
+
+def measure_offset(reference: Image, moving: Image, *, parameters: AlignParameters | None = None) -> Offset:
+    """Measure the correction of one image against another by correlation.
+
+    Parameters
+    ----------
+    reference, moving : Image
+        White-light images, shape (n_y, n_x), of any rotation and spaxel size; NaN is no data. Without noise, 1 % of the
+        range of the image is taken.
+    parameters : AlignParameters, optional
+        The defaults if not given.
+
+    Returns
+    -------
+    Offset
+        Exposure 0 and no file, to be filled in by the caller. ``accepted`` is False, and ``note`` says why, where no
+        shift stands out.
+
+    Notes
+    -----
+    Masked normalised cross-correlation of the images, compressed by an asinh, over all whole-pixel shifts; the best few
+    are refined by a robust fit of shift, gain, background and difference in seeing to the moving image. The shift
+    that explains most wins if the next one explains clearly less.
+    """
+    return measure_image(reference, moving, parameters or AlignParameters()).offset
+
+
+def measure_image(reference: Image, moving: Image, parameters: AlignParameters) -> Aligned:
+    """Measure and judge the shift of one image against another, as `measure_offset`, and keep its flux scale."""
+    reference, moving = _with_noise(reference), _with_noise(moving)
+    matches = _matches(reference, moving, parameters)
+    zero = Offset(exposure=0, file="", ifu=moving.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="correlation")
+    if not matches:
+        err = parameters.pointing_error_arcsec
+        note = "no common sky with light in it"
+        return Aligned(image=moving, offset=dataclasses.replace(zero, err_arcsec=err, accepted=False, note=note))
+    best, rest = matches[0], matches[1:]
+    accepted, note = _judge(best, rest, parameters)
+    dra, ddec = _correction(reference, moving, best.shift)
+    err = float(np.hypot(best.err_pix, _FLOOR_PIX)) * pixel_scale_arcsec(reference.wcs)
+    offset = dataclasses.replace(zero, dra_arcsec=dra, ddec_arcsec=ddec, err_arcsec=err, accepted=accepted, note=note)
+    return Aligned(image=moving, offset=offset, gain=best.gain, background=best.background)
+
+
+def _correction(reference: Image, moving: Image, shift: tuple[float, float]) -> tuple[float, float]:
+    """Return on the sky what a shift in pixels of the reference is at the centre of the moving image."""
+    n_y, n_x = moving.data.shape
+    y, x = pixel_to_pixel(moving.wcs, reference.wcs, (n_y - 1) / 2, (n_x - 1) / 2)
+    before, after = pixel_to_sky(reference.wcs, y, x), pixel_to_sky(reference.wcs, y + shift[0], x + shift[1])
+    return offset_arcsec(*before, *after)
+
+
+def _matches(reference: Image, moving: Image, parameters: AlignParameters) -> list[Match]:
+    """Fits near the best whole-pixel shifts, the one that explains most first."""
+    data = np.asarray(reference.data, dtype=float)
+    reach = int(np.ceil(parameters.max_shift_arcsec / pixel_scale_arcsec(reference.wcs)))
+    shape = (data.shape[0] + 2 * reach, data.shape[1] + 2 * reach)
+    grid = window_wcs(reference.wcs, -reach, -reach)
+    n_y, n_x = moving.data.shape
+    resampler = make_resampler(moving.wcs, (n_y, n_x), grid, shape, flux=False)
+    if resampler is None or not np.isfinite(data).any() or not np.isfinite(moving.data).any():
+        return []
+    there = np.full(shape, np.nan)
+    there[resampler.window] = resampler.apply(moving.data[None])[0][0]
+    here = np.pad(data, reach, constant_values=np.nan)
+    correlation = correlate(
+        stretch(here, np.asarray(reference.noise)),
+        stretch(there, np.asarray(moving.noise)),
+        reach=reach,
+        min_overlap=parameters.min_overlap,
+    )
+    pair = Pair(reference, moving, parameters.model_error)
+    needed = max(_MIN_PIXELS, int(parameters.min_overlap * np.isfinite(moving.data).sum()))
+    fits = [pair.match((-dy, -dx), min_pixels=needed) for dy, dx in best_shifts(correlation, parameters.candidates)]
+    return sorted((fit for fit in fits if fit is not None), key=lambda fit: -fit.explained)
+
+
+def _judge(best: Match, rest: Sequence[Match], parameters: AlignParameters) -> tuple[bool, str]:
+    """Tell whether a match can be trusted, and why."""
+    others = [one for one in rest if np.hypot(*np.subtract(one.shift, best.shift)) > _SAME_PIX]
+    share = (
+        max((max(0.0, one.explained) / best.explained for one in others), default=0.0) if best.explained > 0 else 1.0
+    )
+    numbers = f"next best shift explains {share:.0%}, a constant fits {best.flat_loss / best.loss:.1f} times worse"
+    needed = parameters.min_explained * max(1.0, best.loss / _GOOD_LOSS)
+    if best.flat_loss < needed * best.loss:
+        return False, f"no clear match: {numbers}"
+    if share > 1 - parameters.margin:
+        return False, f"ambiguous: {numbers}"
+    if best.at_limit:
+        return False, f"fit ended at a limit of shift, seeing or gain {best.gain:.2f}: {numbers}"
+    return True, numbers
+
+
+def _with_noise(image: Image) -> Image:
+    """Return the image with some noise: what it has, else 1 % of its range."""
+    noise = np.nan if image.noise is None else float(np.nanmedian(np.asarray(image.noise, dtype=float)))
+    if not noise > 0:
+        finite = image.data[np.isfinite(image.data)]
+        noise = max(float(np.ptp(finite)) / 100, np.finfo(float).tiny) if finite.size else 1.0
+    return dataclasses.replace(image, noise=np.full(image.data.shape, noise))
