@@ -30,7 +30,7 @@ from napari_kmos.sky import SKY_METHODS, SkyParameters, choose_sky_cube, has_dat
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
-    from napari_kmos.sky import BandFit, SkyResult
+    from napari_kmos.sky import SkyResult
 
 SUFFIX = "_SKY_TWEAK"
 CATEGORY = "SKY_TWEAK"
@@ -108,6 +108,7 @@ def sky_tweak(
         counter.next(f"{task.target.label}: writing {task.product.name}")
         write_exposure(_without_sky(task, results), task.product, step=step, category=CATEGORY, overwrite=overwrite)
         outcomes.append(_explain(task, step, found, overwrite, counter))
+    counter.next("sky subtracted")
     return _joined(outcomes)
 
 
@@ -173,8 +174,8 @@ def _plan(
             msg = f"{products[product]} and {path} would both become {product.name}; use a folder (-o) for each"
             raise WriteError(msg)
         products[product] = path
-    sky_exposures = [_readable(Path(path)) for path in skies]
     targets = {product: _readable(path) for product, path in products.items()}
+    sky_exposures = [_readable(Path(path)) for path in skies]
     return tuple(
         _Task(target, nearest_sky(target, sky_exposures), product, _cubes(target, ifu))
         for product, target in targets.items()
@@ -276,19 +277,16 @@ def _measured(task: _Task, results: Sequence[SkyResult]) -> dict[str, Any]:
     ifus = {
         "cube" if result.cube.ifu is None else str(result.cube.ifu): {
             "target": result.cube.name,
+            "sky": result.sky_source,
             "shift_pix": result.shift_pix,
             "rms_before": result.rms_before,
             "rms_after": result.rms_after,
             "groups": {group.name: group.factor for group in result.groups},
-            "bands": [_band(band) for band in result.bands],
+            "bands": [dataclasses.asdict(band) for band in result.bands],
         }
         for result in results
     }
     return {"object": task.target.label, "sky": task.sky.label, "ifus": ifus}
-
-
-def _band(band: BandFit) -> dict[str, Any]:
-    return dataclasses.asdict(band)
 
 
 def _joined(outcomes: Sequence[Outcome]) -> Outcome:

@@ -92,5 +92,6 @@ def build_result(cube: Cube, sky: Cube, evidence: Evidence, model: SkyModel, **f
         scale=model.scale,
         line_mask=spectra.lines,
         sky_mask=evidence.mask,
+        sky_source=sky.source,
         **found,
     )

@@ -99,6 +99,8 @@ class SkyResult:
         True on the line pixels.
     sky_mask : ndarray of bool, shape (n_y, n_x)
         True on the spaxels taken as sky.
+    sky_source : str
+        Where the sky cube came from.
     """
 
     cube: Cube
@@ -114,6 +116,7 @@ class SkyResult:
     scale: NDArray[np.float64]
     line_mask: NDArray[np.bool_]
     sky_mask: NDArray[np.bool_]
+    sky_source: str = ""
 
     @property
     def residual_spectrum(self) -> NDArray[np.float64]:
