@@ -111,7 +111,8 @@ def _read_apertures(
     """Apertures of a file, in image pixels only where it is clear of which image, or as given."""
     if not isinstance(apertures, Path | str):
         return check_apertures(apertures)
-    wcs = sources[0].cube.wcs if len(sources) == 1 else None
+    wanted = [source for source in sources if source.wanted]
+    wcs = wanted[0].cube.wcs if len(wanted) == 1 else None
     return read_apertures(apertures, radius_arcsec=radius_arcsec, wcs=wcs)
 
 

@@ -26,11 +26,12 @@ OUTSIDE = "outside every cube"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CubeInFile:
-    """One cube of one file."""
+    """One cube of one file, and whether its stars are wanted."""
 
     path: Path
     exposure: Exposure
     cube: Cube
+    wanted: bool
 
     @property
     def name(self) -> str:
@@ -77,12 +78,12 @@ class ExtractTask:
 
 
 def read_cubes(files: Sequence[Path | str], ifu: int | None) -> list[CubeInFile]:
-    """Read the headers of all files: their cubes, or the one of an IFU."""
+    """Read the headers of all files: their cubes; where one IFU is asked for, it must be in each file."""
     sources = []
     for path in map(Path, files):
         exposure = read_exposure(path)
-        cubes = exposure.cubes if ifu is None else (exposure.cube(ifu),)
-        sources += [CubeInFile(path, exposure, cube) for cube in cubes]
+        wanted = exposure.cubes if ifu is None else (exposure.cube(ifu),)
+        sources += [CubeInFile(path, exposure, cube, cube in wanted) for cube in exposure.cubes]
     if not sources:
         msg = f"{len(files)} files given and no cube with data in them; give exposures, combined cubes or mosaics"
         raise ExtractionError(msg)
@@ -95,16 +96,17 @@ def plan_tasks(
     """Give each aperture to the cubes that hold it; return the work, and the stars outside every cube."""
     names = [source.name for source in sources]
     apart = len(set(names)) < len(names)
-    tasks = []
+    tasks, held = [], set()
     for source in sources:
         inside = apertures_inside(source.cube, rows)
         stars = tuple(row for row in inside if row.kind == "star")
         folder = out_dir / safe_name(source.path.name.removesuffix(".gz").removesuffix(".fits"))
         skies = tuple(row for row in inside if row.kind == "sky")
-        if stars:
+        held.update(row.id for row in stars)
+        if stars and source.wanted:
             tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies))
     all_stars = [row for row in rows if row.kind == "star"]
-    outside = [row for row in all_stars if not any(row in task.stars for task in tasks)]
+    outside = [row for row in all_stars if row.id not in held]
     _check(tasks, all_stars, sources, parameters)
     if outside:
         text = f"{OUTSIDE}: {', '.join(row.id for row in outside)}"
@@ -125,8 +127,9 @@ def _check(
         msg = "all apertures are of kind sky; expected at least one of kind star"
         raise ExtractionError(msg)
     if not tasks:
-        ra, dec = _centre(sources[0].cube)
-        where = f"the first of {len(sources)} cubes is at RA {ra:.5f}, Dec {dec:.5f}"
+        wanted = [source for source in sources if source.wanted]
+        ra, dec = _centre(wanted[0].cube)
+        where = f"the first of {len(wanted)} cubes is at RA {ra:.5f}, Dec {dec:.5f}"
         msg = f"none of the {len(stars)} star apertures lies in any cube ({where}); give positions in degrees"
         raise ExtractionError(msg)
     if parameters.sky == "areas" and not any(task.skies for task in tasks):

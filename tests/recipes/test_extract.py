@@ -1,0 +1,299 @@
+"""From files to files: spectra of known stars, their tables, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from factories import make_cube, make_exposure, make_wcs
+
+from napari_kmos.aperture import Aperture
+from napari_kmos.cli.main import main
+from napari_kmos.errors import ExtractionError, KmosError, KmosWarning, NotKmosError, WriteError
+from napari_kmos.extract import ExtractParameters
+from napari_kmos.io import read_apertures, read_spectrum, read_table, write_apertures, write_cube, write_exposure
+from napari_kmos.progress import Cancelled
+from napari_kmos.recipes.extract import extract
+from napari_kmos.spatial.wcs import pixel_to_sky
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Cube
+
+RADIUS = 0.5
+STARS = ((5.3, 8.7, 5000.0), (8.2, 4.6, 3000.0))
+
+
+def apertures_of(cube: Cube, *, prefix: str = "", radius: float = RADIUS) -> list[Aperture]:
+    """Return an aperture on each star, and two sky areas."""
+    places = [(f"{prefix}{number}", "star", y, x) for number, (y, x, _) in enumerate(STARS, start=1)]
+    places += [(f"{prefix}sky1", "sky", 1.5, 1.5), (f"{prefix}sky2", "sky", 10.5, 12.5)]
+    return [
+        Aperture(id=name, kind=kind, **dict(zip(("ra", "dec"), pixel_to_sky(cube.wcs, y, x), strict=True)),
+                 radius_arcsec=radius if kind == "star" else 0.3)
+        for name, kind, y, x in places
+    ]  # fmt: skip
+
+
+def star_cube(**facts: object) -> Cube:
+    return make_cube(shape=(60, 13, 15), stars=STARS, background=40.0, **facts)
+
+
+@pytest.fixture
+def combined(tmp_path: Path) -> tuple[Path, Path]:
+    """A combined cube, and its apertures with a column of the user's."""
+    cube = star_cube(name="GC/7", ifu=7)
+    rows = [dataclasses.replace(row, extra={"mag": 12.0 + n}) for n, row in enumerate(apertures_of(cube))]
+    return (
+        write_cube(cube, tmp_path / "COMBINE_GC_7.fits"),
+        write_apertures(rows, tmp_path / "stars.ecsv"),
+    )
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_combined_cube_gives_a_file_a_star_a_sky_a_table_and_a_record(tmp_path: Path, combined: tuple[Path, Path]):
+    outcome = extract([combined[0]], combined[1], tmp_path / "out")
+
+    assert [path.name for path in outcome.products] == [
+        "spec_GC_7_ifu7_1.fits", "spec_GC_7_ifu7_2.fits", "sky_GC_7_ifu7.fits", "spectra_GC_7_ifu7.ecsv",
+    ]  # fmt: skip
+    assert [path.name for path in outcome.extras] == ["spectra_GC_7_ifu7.json"]
+    assert names(tmp_path / "out") == sorted(path.name for path in (*outcome.products, *outcome.extras))
+    table = read_table(outcome.products[-1])
+    assert list(table["file"]) == ["spec_GC_7_ifu7_1.fits", "spec_GC_7_ifu7_2.fits"]
+    assert list(table["mag"]) == [12.0, 13.0]
+    assert list(table["ifu"]) == [7, 7]
+    record = json.loads(outcome.extras[0].read_text())
+    assert record["step"] == "extract"
+    assert [Path(entry["file"]).name for entry in record["inputs"]] == ["COMBINE_GC_7.fits", "stars.ecsv"]
+    assert record["parameters"]["sky"] == "annulus"
+    assert len(record["products"]) == 4
+
+
+def test_fluxes_sky_and_header_are_those_of_the_stars(tmp_path: Path, combined: tuple[Path, Path]):
+    parameters = ExtractParameters(sky="areas")
+    outcome = extract([combined[0]], combined[1], tmp_path / "out", parameters=parameters)
+
+    first, second, sky = map(read_spectrum, outcome.products[:3])
+    # Share of a Gaussian of FWHM 3 spaxels, smeared by the spaxels at the rim (variance 1/12), within 2.5; light of the
+    # stars in the sky areas, and of one in the aperture of the other, is 1 %.
+    share = 1 - math.exp(-(2.5**2) / (2 * ((3 / 2.3548) ** 2 + 1 / 12)))
+    assert np.median(first.flux) == pytest.approx(5000 * share, rel=0.02)
+    assert np.median(second.flux) == pytest.approx(3000 * share, rel=0.02)
+    assert np.median(sky.flux) == pytest.approx(40, rel=0.02)
+    assert (sky.aperture.kind, sky.n_sky) == ("sky", 2)
+    assert (first.target, first.ifu, first.aperture.id) == ("GC/7", 7, "1")
+    assert dict(first.parameters) == {"sky": "areas", "inner": 2.0, "outer": 3.0, "min_coverage": 0.8}
+    assert first.source == "COMBINE_GC_7.fits[GC/7.DATA]"
+    assert outcome.measured["spectra"][0]["snr"] == pytest.approx(first.snr)
+
+
+def test_all_ifus_of_an_exposure_at_once(tmp_path: Path):
+    exposure = make_exposure(ifus=(3, 5, 22), shape=(60, 13, 15), stars=STARS)
+    arms = tuple(
+        dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, wcs=make_wcs(ra=266.0 + 0.01 * arm.number)))
+        if arm.cube
+        else arm
+        for arm in exposure.arms
+    )
+    exposure = dataclasses.replace(exposure, arms=arms)
+    path = write_exposure(exposure, tmp_path / "KMOS.fits")
+    rows = [row for ifu in (3, 22) for row in apertures_of(exposure.cube(ifu), prefix=f"{ifu}-")]
+
+    outcome = extract([path], rows, tmp_path / "out", parameters=ExtractParameters(sky="areas"))
+
+    spectra = [p.name for p in outcome.products if p.name.startswith("spec_")]
+    assert spectra == [f"spec_star{ifu}_ifu{ifu}_{ifu}-{n}.fits" for ifu in (3, 22) for n in (1, 2)]
+    assert [p.name for p in outcome.products if p.suffix == ".ecsv"] == [
+        "spectra_star3_ifu3.ecsv", "spectra_star22_ifu22.ecsv",
+    ]  # fmt: skip
+    only = extract([path], rows, tmp_path / "only", ifu=22)
+    assert {row["ifu"] for row in only.measured["spectra"]} == {22}
+    assert only.measured["outside"] == []  # those of IFU 3 were not asked for, and are not lost
+    with pytest.raises(ExtractionError, match="none of the 4 star apertures lies in any cube"):
+        extract([path], rows, tmp_path / "none", ifu=5)
+    with pytest.raises(KmosError, match="no data for IFU 4; IFUs with data: 3, 5, 22"):
+        extract([path], rows, tmp_path / "none", ifu=4)
+
+
+def test_mosaic_says_mosaic_where_there_is_no_ifu(tmp_path: Path):
+    cube = star_cube(name="mosaic", ifu=None)
+    path = write_cube(cube, tmp_path / "COMBINE_mosaic.fits")
+
+    outcome = extract([path], apertures_of(cube)[:1], tmp_path / "out")
+
+    assert [p.name for p in outcome.products] == ["spec_mosaic_mosaic_1.fits", "spectra_mosaic_mosaic.ecsv"]
+
+
+def test_stars_outside_every_cube_are_warned_of_and_stand_in_the_nearest_table(tmp_path: Path):
+    near, far = star_cube(name="A", ifu=1), star_cube(name="B", ifu=2, wcs=make_wcs(ra=266.5))
+    files = [write_cube(near, tmp_path / "a.fits"), write_cube(far, tmp_path / "b.fits")]
+    rows = [*apertures_of(near), *apertures_of(far, prefix="b"), Aperture(id="lost", ra=266.49, dec=-28.93,
+                                                                         radius_arcsec=0.5)]  # fmt: skip
+
+    with pytest.warns(KmosWarning, match="outside every cube: lost"):
+        outcome = extract(files, rows, tmp_path / "out")
+
+    assert outcome.measured["outside"] == ["lost"]
+    first, second = (read_table(tmp_path / "out" / f"spectra_{name}.ecsv") for name in ("A_ifu1", "B_ifu2"))
+    assert list(first["id"]) == ["1", "2"]
+    assert list(second["id"]) == ["b1", "b2", "lost"]
+    assert second["note"][2] == "outside every cube"
+
+
+def test_same_target_in_two_files_goes_into_folders(tmp_path: Path):
+    cube = star_cube()
+    files = [write_cube(cube, tmp_path / f"epoch{n}.fits") for n in (1, 2)]
+
+    extract(files, apertures_of(cube)[:1], tmp_path / "out")
+
+    assert [name for name in names(tmp_path / "out") if "spec_" in name] == [
+        "epoch1/spec_target_ifu5_1.fits", "epoch2/spec_target_ifu5_1.fits",
+    ]  # fmt: skip
+
+
+def test_star_without_data_has_a_row_and_no_file(tmp_path: Path):
+    cube = star_cube()
+    cube.flux[:, :, 8:13] = np.nan
+    path = write_cube(cube, tmp_path / "c.fits")
+
+    with pytest.warns(KmosWarning, match="star 1: no data: at most .* is covered; left out"):
+        outcome = extract([path], apertures_of(cube)[:2], tmp_path / "out", parameters=ExtractParameters(sky="none"))
+
+    assert outcome.measured["n_spectra"] == 1
+    table = read_table(tmp_path / "out" / "spectra_target_ifu5.ecsv")
+    assert table["file"].mask[0]
+    assert table["note"][0].startswith("no data")
+    assert table["file"][1] == "spec_target_ifu5_2.fits"
+
+
+def test_cube_without_sky_areas_is_left_out_where_others_have_some(tmp_path: Path):
+    first, second = star_cube(name="A", ifu=1), star_cube(name="B", ifu=2, wcs=make_wcs(ra=266.5))
+    files = [write_cube(first, tmp_path / "a.fits"), write_cube(second, tmp_path / "b.fits")]
+    rows = [*apertures_of(first), *apertures_of(second, prefix="b")[:2]]
+
+    with pytest.warns(KmosWarning, match="IFU 2 B: no sky aperture in this cube; its stars are left out"):
+        outcome = extract(files, rows, tmp_path / "out", parameters=ExtractParameters(sky="areas"))
+
+    assert [row["note"] for row in outcome.measured["spectra"]][2:] == ["no sky aperture in this cube"] * 2
+    assert outcome.measured["n_spectra"] == 2
+
+
+def test_what_cannot_be_extracted_is_said_before_anything_is_written(tmp_path: Path):
+    cube = star_cube()
+    path, out = write_cube(cube, tmp_path / "c.fits"), tmp_path / "out"
+    star, _, sky, _ = apertures_of(cube)
+    away = dataclasses.replace(star, ra=10.0)
+    blank = write_cube(dataclasses.replace(cube, flux=np.full_like(cube.flux, np.nan)), tmp_path / "blank.fits")
+
+    with pytest.raises(ExtractionError, match=r"none of the 1 star apertures lies in any cube \(the first of 1 cubes"):
+        extract([path], [away], out)
+    with pytest.raises(ExtractionError, match="all apertures are of kind sky"):
+        extract([path], [sky], out)
+    with pytest.raises(ExtractionError, match="no aperture of kind sky lies in a cube with stars"):
+        extract([path], [star], out, parameters=ExtractParameters(sky="areas"))
+    with pytest.raises(ExtractionError, match="no aperture; expected at least one"):
+        extract([path], [], out)
+    with pytest.raises(ExtractionError, match=r"the stars 'a/b' and 'a b' would both become spec_target_ifu5_a_b.fits"):
+        extract([path], [dataclasses.replace(star, id=name) for name in ("a/b", "a b")], out)
+    with pytest.raises(NotKmosError, match="no such file"):
+        extract([tmp_path / "missing.fits"], [star], out)
+    assert not out.exists()
+    with (
+        pytest.raises(ExtractionError, match="no star has a spectrum: no data"),
+        pytest.warns(KmosWarning, match="left out"),
+    ):
+        extract([blank], [star], out)
+
+
+def test_files_that_exist_are_kept_unless_told(tmp_path: Path, combined: tuple[Path, Path]):
+    out = tmp_path / "out"
+    extract([combined[0]], combined[1], out)
+    (out / "spec_GC_7_ifu7_1.fits").unlink()
+
+    with pytest.raises(WriteError, match=r"spec_GC_7_ifu7_2.fits: exists already"):
+        extract([combined[0]], combined[1], out)
+    assert not (out / "spec_GC_7_ifu7_1.fits").exists()
+    assert len(extract([combined[0]], combined[1], out, overwrite=True).products) == 4
+
+
+def test_cancelling_leaves_no_half_written_file(tmp_path: Path, combined: tuple[Path, Path]):
+    def cancel(done: int, total: int, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        extract([combined[0]], combined[1], tmp_path / "out", progress=cancel)
+    assert names(tmp_path / "out") == []
+
+
+def test_regions_in_pixels_serve_a_single_cube(tmp_path: Path):
+    cube = star_cube()
+    path = write_cube(cube, tmp_path / "c.fits")
+    regions = tmp_path / "stars.reg"
+    regions.write_text("image\ncircle(9.7,6.3,2.5) # text={a}\npoint(5.6,9.2) # point=cross text={b}\n")
+
+    outcome = extract([path], regions, tmp_path / "out", radius_arcsec=0.5)
+
+    expected = extract([path], apertures_of(cube)[:2], tmp_path / "other")
+    for one, other in zip(outcome.products[:2], expected.products[:2], strict=True):
+        np.testing.assert_allclose(read_spectrum(one).flux, read_spectrum(other).flux, rtol=1e-6)
+
+
+def test_command_extracts_and_tells(tmp_path: Path, combined: tuple[Path, Path], capsys: pytest.CaptureFixture[str]):
+    words = ["extract", str(combined[0]), "--apertures", str(combined[1]), "-o", str(tmp_path / "out"), "--json"]
+
+    assert main([*words, "--sky", "areas", "--inner", "1.5"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert Path(told["products"][0]).name == "spec_GC_7_ifu7_1.fits"
+    assert told["warnings"] == []
+    assert read_spectrum(told["products"][0]).parameters["inner"] == 1.5
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sky", "moon"], "invalid choice: 'moon'"),
+        (["--method", "psf"], "invalid choice: 'psf'"),
+        (["--inner", "4"], "the sky ring goes from 4.0 to 3.0 radii"),
+        (["--ifu", "8"], "no data for IFU 8"),
+    ],
+)
+def test_command_refuses_in_a_line(
+    tmp_path: Path, combined: tuple[Path, Path], capsys: pytest.CaptureFixture[str], words: list[str], message: str
+):
+    start = ["extract", str(combined[0]), "--apertures", str(combined[1]), "-o", str(tmp_path / "out")]
+
+    assert main([*start, *words]) == 2
+
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.realdata
+def test_real_cube_gives_a_spectrum_that_specutils_opens(tmp_path: Path, real_data: Path):
+    from specutils import Spectrum
+
+    from napari_kmos.io import read_cube
+
+    path = real_data / "kmos_combined_yj_ifu22.fits"
+    ra, dec = pixel_to_sky(read_cube(path).wcs, 6.0, 7.0)
+    rows = [Aperture(id="1", ra=ra, dec=dec, radius_arcsec=0.5)]
+    table = write_apertures(rows, tmp_path / "a.ecsv")
+    assert read_apertures(table)[0].id == "1"
+
+    outcome = extract([path], table, tmp_path / "out")
+
+    spectrum = Spectrum.read(outcome.products[0])
+    assert spectrum.flux.shape == (2048,)
+    assert np.isfinite(spectrum.flux.value).sum() > 1500
+    assert outcome.measured["spectra"][0]["snr"] > 1
