@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import factories
 import pytest
@@ -29,6 +30,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no real files: NAPARI_KMOS_DATA names no folder with some"))
         if item.get_closest_marker("viewer") and _problem():
             item.add_marker(pytest.mark.skip(reason=f"no window can be opened: {_problem()}"))
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Skip, with the reason, the modules that cannot even be imported where the libraries of windows are missing."""
+    if module_path.parent.name == "_napari" and _import_problem():
+        return _Unimportable.from_parent(parent, path=module_path)
+    return None
+
+
+class _Unimportable(pytest.Module):
+    """A module that is skipped whole."""
+
+    def collect(self) -> NoReturn:
+        pytest.skip(f"napari cannot be imported: {_import_problem()}", allow_module_level=True)
+
+
+@functools.cache
+def _import_problem() -> str:
+    """Return why napari and Qt cannot be imported; empty if they can."""
+    try:
+        import napari.components
+        import qtpy.QtWidgets  # noqa: F401
+    except ImportError as err:
+        return str(err) or type(err).__name__
+    return ""
 
 
 def _real_data() -> Path | None:
