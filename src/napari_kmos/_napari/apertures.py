@@ -8,12 +8,15 @@ from contextlib import contextmanager
 
 from napari.components import ViewerModel
 from napari.layers import Points
+from napari.layers.base import ActionType
 
+from napari_kmos._napari.frames import Frame
 from napari_kmos._napari.points import (
     RADIUS_ARCSEC,
     ensure_points_layer,
+    frames_of,
     lift_labels,
-    name_new_points,
+    name_points,
     points_layer,
     read_points,
     show_points,
@@ -38,11 +41,20 @@ class ApertureSync:
         self.viewer, self.session = viewer, session
         self.radius_arcsec = RADIUS_ARCSEC
         self._followed: list[Points] = []
+        self._drawn: set[Frame] = set()
         self._busy = False
 
     def follow(self) -> None:
-        """Listen to the points layers there are, and take over what they show."""
+        """Listen to the points layers there are, and take over what they show.
+
+        If the sky they were drawn on is gone, they are drawn on the one there is now.
+        """
         self.unfollow()
+        drawn = set(frames_of(self.viewer))
+        if drawn and not self._drawn <= drawn:
+            with self._own_change():
+                show_points(self.viewer, self.session.apertures)
+        self._drawn = drawn or self._drawn
         self._followed = [layer for kind in KINDS if (layer := points_layer(self.viewer, kind)) is not None]
         for layer in self._followed:
             layer.events.data.connect(self._on_points_changed)
@@ -124,7 +136,9 @@ class ApertureSync:
         return tuple(one for one in self.session.apertures if one.id in self.session.selected)
 
     def _take_over(self) -> None:
-        self.session.apertures = read_points(self.viewer, self.session.apertures)
+        """Read the points; without a cube they have no place on the sky, and what is known stays."""
+        if frames_of(self.viewer):
+            self.session.apertures = read_points(self.viewer, self.session.apertures)
 
     @contextmanager
     def _own_change(self) -> Iterator[None]:
@@ -137,10 +151,11 @@ class ApertureSync:
     def _on_points_changed(self, event: object) -> None:
         if self._busy:
             return
-        if str(getattr(event, "action", "")).lower().endswith("added"):
-            taken = [one.id for one in self.session.apertures]
-            with self._own_change():
-                name_new_points(event.source, event.data_indices, taken)
+        layer = event.source
+        is_new = getattr(event, "action", None) == ActionType.ADDED
+        taken = [str(id_) for other in self._followed if other is not layer for id_ in other.features["id"]]
+        with self._own_change():
+            name_points(layer, taken, new=event.data_indices if is_new else ())
         self._take_over()
 
     def _on_selected(self) -> None:

@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari.viewer import Viewer
 
 from napari_kmos._napari.layers import active_layer, kmos_of
+from napari_kmos._napari.points import read_points, show_points
 from napari_kmos._napari.positions import layout_of, other_layout, show_layout
 
 
@@ -20,7 +21,9 @@ def set_north_up(viewer: ViewerModel) -> None:
 
 def switch_layout(viewer: ViewerModel) -> None:
     """Switch between the IFUs on the sky and the contact sheet."""
+    apertures = read_points(viewer)
     show_layout(viewer, other_layout(layout_of(viewer)))
+    show_points(viewer, apertures)
     viewer.reset_view()
 
 

@@ -70,15 +70,8 @@ class KmosLayer:
         """Number of rows and columns."""
         return _shape(self.product)
 
-    @property
-    def label(self) -> str:
-        """What to call it where several files are open."""
-        ifu = "" if self.ifu is None else f"IFU {self.ifu}"
-        name = self.path.name if self.path else self.product.source
-        return "  ".join(part for part in (ifu, self.product.name, name) if part)
-
     def home(self) -> tuple[float, np.ndarray]:
-        """Return the pixel size in arcsec and the 3 x 3 matrix, applied after it, that draw it where its header says."""
+        """Return the pixel size in arcsec and the 3 x 3 matrix, applied after it, that draw it as its header says."""
         return self.frame.transform((self.product.wcs, self.shape))
 
 
@@ -113,7 +106,7 @@ def open_paths(viewer: ViewerModel) -> tuple[Path, ...]:
 
 
 def layer_data(
-    products: Sequence[Cube | Image], *, path: Path | None, known: Sequence[KmosLayer] = ()
+    products: Sequence[Cube | Image], *, path: Path | None, tag: str = "", known: Sequence[KmosLayer] = ()
 ) -> list[LayerData]:
     """Return the layers of the products of one file, as napari's readers do.
 
@@ -123,6 +116,8 @@ def layer_data(
         Each becomes a layer named by IFU and target.
     path : Path, optional
         Their file.
+    tag : str
+        What tells their exposure from others; added to the names of targets that are open already.
     known : sequence of KmosLayer
         What is open already: the new layers are drawn on the same sky or sheet.
     """
@@ -130,10 +125,14 @@ def layer_data(
     sky = frames.sky_frame(fields, [layer.homes[SKY] for layer in known])
     sheet = frames.sheet_frames(fields, [layer.homes[SHEET] for layer in known])
     layout = known[0].layout if known else SHEET if frames.is_scattered(fields) else SKY
-    return [
+    made = [
         _one(KmosLayer(product=product, path=path, homes={SKY: sky, SHEET: cell}, layout=layout))
         for product, cell in zip(products, sheet, strict=True)
     ]
+    taken = {_name(layer.product) for layer in known}
+    for _, options, _ in made:
+        options["name"] += f" {tag}" if tag and options["name"] in taken else ""
+    return made
 
 
 def add_layers(viewer: ViewerModel, data: Iterable[LayerData]) -> list[Layer]:

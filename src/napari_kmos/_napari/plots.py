@@ -16,6 +16,7 @@ except ImportError:  # an optional part of the plugin, said in its place
     pg = None
 
 NO_PLOT = "No plot: pyqtgraph is not installed. Install it with: pip install pyqtgraph"
+HINT = "The spectra of the selected apertures appear here"
 COLOURS = ("#35e0e8", "#ffb454", "#c3e88d", "#ff79c6", "#82aaff", "#f5f5f5")
 _SHOWN_PERCENTILES = (1.0, 99.0)
 _HEADROOM = 0.15
@@ -74,6 +75,7 @@ class SpectrumPlot(QWidget):
         self.marker.setZValue(10)
         self.marker.sigDragged.connect(self._on_marker_dragged)
         self.plot.addItem(self.marker)
+        self.plot.setTitle(HINT, color=_TEXT)
         layout.addWidget(self.plot)
 
     def show_curves(self, curves: Sequence[Curve], *, unit: str) -> None:
@@ -86,7 +88,8 @@ class SpectrumPlot(QWidget):
         self.curves = []
         for number, curve in enumerate(curves):
             self._draw(curve, COLOURS[number % len(COLOURS)])
-        self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)")
+        self.plot.setTitle(None if curves else HINT, color=_TEXT)
+        self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)" if curves else "flux")
         self._show_range(curves)
 
     def show_marker(self, wavelength_um: float) -> None:

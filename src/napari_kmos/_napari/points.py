@@ -49,6 +49,11 @@ def ensure_points_layer(viewer: ViewerModel, kind: str) -> Points:
     return layer
 
 
+def frames_of(viewer: ViewerModel) -> list[Frame]:
+    """Return the frames in use, each once."""
+    return list(dict.fromkeys(kmos_of(layer).frame for layer in kmos_layers(viewer)))
+
+
 def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Aperture, ...]:
     """Return the apertures that the points layers show.
 
@@ -59,7 +64,7 @@ def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Ap
     known : sequence of Aperture
         Apertures whose further columns are kept, by id.
     """
-    drawn = _frames(viewer)
+    drawn = frames_of(viewer)
     extras = {aperture.id: aperture.extra for aperture in known}
     layers = [layer for kind in KINDS if (layer := points_layer(viewer, kind)) is not None] if drawn else []
     found = [one for layer in layers for one in apertures_of(layer.data, _attributes(layer), drawn)]
@@ -93,7 +98,7 @@ def apertures_of(data: np.ndarray, attributes: Mapping[str, Any], drawn: Sequenc
 
 def show_points(viewer: ViewerModel, apertures: Sequence[Aperture]) -> None:
     """Make the points layers show these apertures, each in the frame that is drawn nearest to it on the sky."""
-    drawn = _frames(viewer)
+    drawn = frames_of(viewer)
     for kind in KINDS if drawn else ():
         chosen = [aperture for aperture in apertures if aperture.kind == kind]
         if not chosen and points_layer(viewer, kind) is None:
@@ -106,16 +111,29 @@ def show_points(viewer: ViewerModel, apertures: Sequence[Aperture]) -> None:
         lift_labels(layer)
 
 
-def name_new_points(layer: Points, indices: Sequence[int], taken: Sequence[str]) -> None:
-    """Give new points ids of their own: the next free number, with an ``s`` before it for sky areas."""
+def name_points(layer: Points, taken: Sequence[str], *, new: Sequence[int] = ()) -> None:
+    """Give points without an id of their own the next free number, with an ``s`` before it for sky areas.
+
+    Parameters
+    ----------
+    layer : Points
+        One of ours.
+    taken : sequence of str
+        Ids in other layers.
+    new : sequence of int
+        Points whose id, if they have one, is a copy of another's.
+    """
     prefix = "s" if layer.metadata[KEY] == "sky" else ""
-    ids = list(layer.features["id"])
-    used = {*taken, *(id_ for index, id_ in enumerate(ids) if index not in _positive(indices, len(ids)))}
-    for index in _positive(indices, len(ids)):
+    ids = [str(id_) for id_ in layer.features["id"]]
+    nameless = set(_positive(new, len(ids)))
+    nameless |= {index for index, id_ in enumerate(ids) if id_ in ("", "nan", "None", *taken, *ids[:index])}
+    used = {*taken, *(id_ for index, id_ in enumerate(ids) if index not in nameless)}
+    for index in sorted(nameless):
         number = next(n for n in range(1, len(used) + 2) if f"{prefix}{n}" not in used)
         ids[index] = f"{prefix}{number}"
         used.add(ids[index])
-    layer.features = {"id": np.array(ids, dtype=object)}
+    if nameless:
+        layer.features = {"id": np.array(ids, dtype=object)}
 
 
 def lift_labels(layer: Points) -> None:
@@ -138,11 +156,6 @@ def _positive(indices: Sequence[int], length: int) -> list[int]:
 
 def _attributes(layer: Points) -> dict[str, Any]:
     return {"size": layer.size, "features": layer.features, "metadata": layer.metadata}
-
-
-def _frames(viewer: ViewerModel) -> list[Frame]:
-    """Frames in use, each once."""
-    return list(dict.fromkeys(kmos_of(layer).frame for layer in kmos_layers(viewer)))
 
 
 def _on_canvas(drawn: Sequence[Frame], aperture: Aperture) -> tuple[float, float]:

@@ -6,16 +6,21 @@ An offset is the correction to add to the header WCS, (east, north) in arcsec; t
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_kmos._napari.frames import SHEET, SKY
-from napari_kmos._napari.layers import KEY, embedded, kmos_layers, kmos_of
+from napari_kmos._napari.layers import KEY, cube_layers, embedded, kmos_layers, kmos_of
+from napari_kmos.errors import KmosWarning
 
 _LINEAR_TOLERANCE = 1e-6
 _SAME = 1e-12
+_MOVED_ARCSEC = 0.01
 
 
 def offset_of(layer: Layer) -> tuple[float, float]:
@@ -59,6 +64,23 @@ def is_only_moved(layer: Layer) -> bool:
 def companions(viewer: ViewerModel, layer: Layer) -> list[Layer]:
     """Return the layers that show the same IFU of the same file, the given one included."""
     return [other for other in kmos_layers(viewer) if kmos_of(other).identity == kmos_of(layer).identity]
+
+
+def warn_of_moved(viewer: ViewerModel, files: Sequence[Path]) -> None:
+    """Warn of the layers of files that do not stand where their header puts them.
+
+    Warns
+    -----
+    KmosWarning
+        A layer each; steps on files know nothing of what was moved on the screen.
+    """
+    for layer in cube_layers(viewer):
+        if kmos_of(layer).path in files and np.hypot(*offset_of(layer)) > _MOVED_ARCSEC:
+            text = (
+                f"{layer.name} was moved: its spectra are taken where its header puts the apertures; "
+                "combine it with its offset first"
+            )
+            warnings.warn(text, KmosWarning, stacklevel=2)
 
 
 def layout_of(viewer: ViewerModel) -> str:

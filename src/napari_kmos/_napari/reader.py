@@ -10,10 +10,11 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_kmos._napari.layers import KEY, KmosLayer, LayerData, add_layers, kmos_layers, kmos_of, layer_data
-from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.exposure import Exposure
 from napari_kmos.io import read_exposure, read_images
 
+_UNTOUCHED = ("SCI_RECONSTRUCTED", "SINGLE_CUBES")
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 
 
@@ -34,14 +35,14 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     found: list[LayerData] = []
     known = _already_open()
     for one in [path] if isinstance(path, str) else path:
-        new = layer_data(read_products(Path(one)), path=Path(one).absolute(), known=known)
+        new = file_data(Path(one), known)
         known += [options["metadata"][KEY] for _, options, _ in new]
         found += new
     return found
 
 
-def read_products(path: Path) -> tuple[Cube, ...] | tuple[Image, ...]:
-    """Read the cubes of a file or, where it has none, its images.
+def file_data(path: Path, known: Sequence[KmosLayer]) -> list[LayerData]:
+    """Return the layers of a file: its cubes or, where it has none, its images.
 
     Raises
     ------
@@ -49,22 +50,31 @@ def read_products(path: Path) -> tuple[Cube, ...] | tuple[Image, ...]:
         As `read_exposure` says if there is neither.
     """
     try:
-        products = read_exposure(path).cubes
+        exposure = read_exposure(path)
     except NotKmosError as err:
         try:
-            return read_images(path)
+            return layer_data(read_images(path), path=path.absolute(), known=known)
         except KmosError:
             raise err from None
-    if not products:
+    if not exposure.cubes:
         msg = f"{path}: none of its arms has data; expected at least one active IFU"
         raise NotKmosError(msg)
-    return products
+    return layer_data(exposure.cubes, path=path.absolute(), tag=tag_of(exposure), known=known)
+
+
+def tag_of(exposure: Exposure) -> str:
+    """Return what tells an exposure from another of the same target: what was done to it, or when it began."""
+    if exposure.category and exposure.category not in _UNTOUCHED:
+        return exposure.category.lower().replace("_", " ")
+    if exposure.date is not None:
+        return str(exposure.date.isot)[11:19]
+    return exposure.path.stem if exposure.path else ""
 
 
 def add_file(viewer: ViewerModel, path: Path) -> list[Layer]:
     """Add the cubes or images of a file to a viewer, on the sky or sheet that is shown."""
     known = [kmos_of(layer) for layer in kmos_layers(viewer)]
-    return add_layers(viewer, layer_data(read_products(path), path=path.absolute(), known=known))
+    return add_layers(viewer, file_data(path, known))
 
 
 def _already_open() -> list[KmosLayer]:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_kmos._napari import alignment
 from napari_kmos._napari.errors import notified
@@ -19,6 +17,7 @@ from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import OFFSETS, ask_open, ask_save
 from napari_kmos._napari.widgets.offset_edit import OffsetEdit
 from napari_kmos._napari.widgets.offset_table import OffsetTable
+from napari_kmos._napari.widgets.pair_edit import PairEdit
 from napari_kmos._napari.widgets.parts import button, row_of
 from napari_kmos.io import read_offsets, write_offsets
 from napari_kmos.offset import Offset
@@ -36,11 +35,9 @@ class AlignDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.mover = Mover(self.viewer)
-        self._measured: Offset | None = None
-        self.reference, self.moving = QComboBox(), QComboBox()
-        for box in (self.reference, self.moving):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.activated.connect(self._on_pair_chosen)
+        self._measured: tuple[Layer, Offset] | None = None
+        self.pair = PairEdit()
+        self.pair.chosen.connect(self._on_pair_chosen)
         tip = "Drag the moving layer in the canvas, or nudge it with the arrow keys"
         self.move_button = button("Move", tip, self._on_move)
         self.colours = button("Red and cyan", "Show only the pair: white where the two agree", self._on_move)
@@ -64,13 +61,12 @@ class AlignDock(Dock):
 
     def choose(self, reference: Layer, moving: Layer) -> None:
         """Choose the pair."""
-        self.reference.setCurrentIndex(self.reference.findData(reference))
-        self.moving.setCurrentIndex(self.moving.findData(moving))
+        self.pair.show_layers(cube_layers(self.viewer), (reference, moving))
         self._on_pair_chosen()
 
     def measure(self) -> None:
         """Measure the offset from the white-light images, in a thread, and move the layer there."""
-        reference, moving = self.reference.currentData(), self.moving.currentData()
+        reference, moving = self.pair.reference, self.pair.moving
         if reference is None or reference is moving:
             self.say("Choose two different layers")
             return
@@ -79,21 +75,22 @@ class AlignDock(Dock):
             kmos_of(reference).cube,
             kmos_of(moving).cube,
             base=offset_of(reference),
-            done=self._on_measured,
+            done=lambda found: self._on_measured(moving, found),
         )
 
     def accept(self) -> None:
         """Keep the offset of the moving layer, and that of the reference where none is kept yet."""
-        moving, reference = self.moving.currentData(), self.reference.currentData()
+        moving, reference = self.pair.moving, self.pair.reference
         if moving is None:
             self.say("Open exposures first")
             return
-        row = alignment.offset_row(self.viewer, moving, measured=self._measured)
+        measured = self._measured[1] if self._measured and self._measured[0] is moving else None
+        row = alignment.offset_row(self.viewer, moving, measured=measured)
         rows = [row]
-        if reference is not moving and alignment.row_of(self.session.offsets, reference) is None:
+        if reference not in (None, moving) and alignment.row_of(self.session.offsets, reference) is None:
             rows.append(alignment.reference_row(self.viewer, reference))
         self.session.offsets = alignment.with_rows(self.session.offsets, rows)
-        self.say(f"Kept {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method}) for {row.file}")
+        self.say(f"Kept {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method})")
 
     def read(self, path: Path) -> None:
         """Read offsets and put the open layers there; rows kept before stay unless the file has them too."""
@@ -112,10 +109,7 @@ class AlignDock(Dock):
             self.say(f"Written: {path}")
 
     def _build(self) -> None:
-        pair = QFormLayout()
-        pair.addRow("Reference", self.reference)
-        pair.addRow("Moving", self.moving)
-        self.body.addLayout(pair)
+        self.body.addWidget(self.pair)
         white = button("White light", "Add the medians over all wavelengths of the pair", self._on_white_light)
         self.body.addLayout(row_of(self.move_button, self.colours, white))
         self.edit.typed.connect(self.mover.move_to)
@@ -136,16 +130,11 @@ class AlignDock(Dock):
 
     def _show_layers(self) -> None:
         """List the layers; the choice stays while its layers do."""
-        chosen = self.reference.currentData(), self.moving.currentData()
+        chosen = self.pair.reference, self.pair.moving
         layers = cube_layers(self.viewer)
-        wanted = chosen if all(one in layers for one in chosen) else alignment.default_pair(self.viewer)
-        for box, layer in zip((self.reference, self.moving), wanted, strict=True):
-            with QSignalBlocker(box):
-                box.clear()
-                for one in layers:
-                    box.addItem(kmos_of(one).label, one)
-                box.setCurrentIndex(box.findData(layer))
-        if self.moving.currentData() is not self.mover.layer:
+        stays = all(one in layers for one in chosen)
+        self.pair.show_layers(layers, chosen if stays else alignment.default_pair(self.viewer))
+        if self.pair.moving is not self.mover.layer:
             self._on_pair_chosen()
 
     def _show_rows(self) -> None:
@@ -157,7 +146,7 @@ class AlignDock(Dock):
             self.edit.show_offset(*here, alignment.in_spaxels(self.mover.layer, *here))
 
     def _on_pair_chosen(self) -> None:
-        self.mover.choose(self.moving.currentData())
+        self.mover.choose(self.pair.moving)
         self._on_move()
         self._show_offset()
 
@@ -165,12 +154,12 @@ class AlignDock(Dock):
         """Begin or end, as the two buttons say."""
         self.mover.end()
         if self.colours.isChecked():
-            self.mover.show_colours(self.reference.currentData())
+            self.mover.show_colours(self.pair.reference)
         if self.move_button.isChecked():
             self.mover.begin()
 
     def _on_white_light(self) -> None:
-        self.show_white_light([self.reference.currentData(), self.moving.currentData()])
+        self.show_white_light([self.pair.reference, self.pair.moving])
 
     def _on_hidden(self) -> None:
         self.mover.choose(None)
@@ -184,9 +173,9 @@ class AlignDock(Dock):
     def _on_header(self) -> None:
         self.mover.move_to(0.0, 0.0)
 
-    def _on_measured(self, found: Offset) -> None:
-        self._measured = found
-        self.mover.move_to(found.dra_arcsec, found.ddec_arcsec)
+    def _on_measured(self, layer: Layer, found: Offset) -> None:
+        self._measured = layer, found
+        alignment.move_all(self.viewer, layer, found.dra_arcsec, found.ddec_arcsec)
         doubt = "" if found.accepted else " (doubtful: look before you accept)"
         self.say(f"Measured to ±{found.err_arcsec:.3f}″{doubt}. {found.note}")
 

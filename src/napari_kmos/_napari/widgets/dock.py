@@ -105,7 +105,8 @@ class Dock(QWidget):
         with notified():
             for path in (path for path in outcome.products if path.suffix == ".fits"):
                 add_file(self.viewer, path)
-            self.say(f"Done: {', '.join(path.name for path in outcome.products)}")
+            n_products = len(outcome.products)
+            self.say(f"Done: {n_products} {'file' if n_products == 1 else 'files'} in {outcome.products[0].parent}")
 
     @property
     def is_running(self) -> bool:

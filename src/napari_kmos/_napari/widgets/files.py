@@ -42,6 +42,7 @@ class FileList(QWidget):
         self.list = QListWidget()
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setFixedHeight(_N_ROWS * self.list.fontMetrics().lineSpacing() + 14)
         self.add_open = button("Add open", "Add the files that are open in the viewer", self._on_add_open)
         self.add_files = button("Add files…", "Choose files", self._on_add_files)

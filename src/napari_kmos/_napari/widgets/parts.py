@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -13,12 +14,14 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QPushButton,
     QScrollArea,
+    QSplitter,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
 )
 
 _FIELD_WIDTH = 100
+_WIDE = 1.3
 
 
 def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:
@@ -62,6 +65,23 @@ def scrolled(content: QWidget) -> QScrollArea:
     return area
 
 
+class SideBySide(QSplitter):
+    """Two widgets beside each other where there is room, else one below the other; the second gets what is left."""
+
+    def __init__(self, first: QWidget, second: QWidget) -> None:
+        super().__init__()
+        self.addWidget(first)
+        self.addWidget(second)
+        self.setStretchFactor(1, 2)
+        self.setChildrenCollapsible(False)
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Choose the way they lie."""
+        super().resizeEvent(event)
+        wide = self.width() > _WIDE * self.height()
+        self.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+
+
 class ResultTable(QTableWidget):
     """A table to read: numbers to the right, columns as wide as needed."""
 
@@ -73,7 +93,9 @@ class ResultTable(QTableWidget):
         self.verticalHeader().hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setSectionResizeMode(len(headings) - 1, QHeaderView.ResizeMode.Stretch)
         self.setMinimumHeight(140)
 
     def show_rows(self, rows: Sequence[Sequence[str | float | int]]) -> None:
@@ -85,4 +107,5 @@ class ResultTable(QTableWidget):
                 item = QTableWidgetItem(text)
                 if not isinstance(cell, str):
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setToolTip(text)
                 self.setItem(row, column, item)

@@ -20,15 +20,15 @@ from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.sky import SKY_METHODS, SkyParameters
 
 STEP = "sky_tweak"
-_HEADINGS = ("product", "IFU", "band", "factor", "pixels", "before", "after")
+_HEADINGS = ("IFU", "band", "factor", "pixels", "before", "after", "product")
 _TIPS = (
-    "Product",
     "IFU",
     "Vibrational band of OH, or what else was fitted",
     "The sky's lines were multiplied by this",
     "Line pixels the factor was fitted on",
     "Residual on the lines with the sky as it is",
     "Residual on the lines with the fitted sky",
+    "Product",
 )
 
 
@@ -80,7 +80,7 @@ class SkyTweakDock(Dock):
         form = QFormLayout()
         form.addRow(QLabel("Object exposures"))
         form.addRow(self.objects)
-        form.addRow(QLabel("Sky exposures: each object takes the one nearest in time"))
+        form.addRow(QLabel("Sky exposures (the nearest in time is taken)"))
         form.addRow(self.skies)
         form.addRow("Method", self.method)
         more = QCollapsible("Parameters")
@@ -118,7 +118,7 @@ class SkyTweakDock(Dock):
 def _rows(outcome: Outcome) -> list[tuple[str | float | int, ...]]:
     """Rows of the table: a band of an IFU of a product each."""
     return [
-        (name, ifu, band["name"], band["factor"], band["n_line_pixels"], band["rms_before"], band["rms_after"])
+        (ifu, band["name"], band["factor"], band["n_line_pixels"], band["rms_before"], band["rms_after"], name)
         for name, product in outcome.measured.items()
         for ifu, facts in product["ifus"].items()
         for band in facts["bands"]

@@ -7,26 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands, live
 from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import active_layer, kmos_layers, open_paths
 from napari_kmos._napari.plots import SpectrumPlot
+from napari_kmos._napari.positions import warn_of_moved
 from napari_kmos._napari.steps import write_spectra
 from napari_kmos._napari.widgets.aperture_table import ApertureTable
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.files import APERTURES, PathField, ask_open, ask_save
-from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos._napari.widgets.files import APERTURES, ask_open, ask_save
+from napari_kmos._napari.widgets.parts import SideBySide, button, row_of
 from napari_kmos._napari.widgets.sky_edit import SkyEdit
+from napari_kmos._napari.widgets.write_edit import WriteEdit
 from napari_kmos._napari.workers import Latest
 from napari_kmos.io import read_apertures, write_apertures
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spectrum import StarSpectrum
 
-_WIDE = 1.3
+_NO_CUBE = "Open a cube first: apertures are drawn on its sky"
 _HEIGHT = 320
 
 
@@ -49,10 +50,7 @@ class SpectraDock(Dock):
         self.table = ApertureTable()
         self.plot = SpectrumPlot()
         self.sky = SkyEdit()
-        self.out_dir = PathField("Folder for the spectra", placeholder="folder for the spectra")
-        self.overwrite = QCheckBox("replace")
-        self.overwrite.setToolTip("Replace files that exist")
-        self.splitter = QSplitter()
+        self.output = WriteEdit()
         self._build()
 
     def links(self) -> Iterable[Link]:
@@ -67,18 +65,19 @@ class SpectraDock(Dock):
             (self.viewer.dims.events.current_step, self._show_marker),
         )
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Put the plot beside the table where there is room, else below."""
-        super().resizeEvent(event)
-        wide = self.width() > _WIDE * self.height()
-        self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+    def add(self, kind: str) -> None:
+        """Let clicks add stars or sky areas."""
+        if kmos_layers(self.viewer):
+            self.sync.begin_adding(kind)
+        else:
+            self.say(_NO_CUBE)
 
     def read(self, path: Path) -> None:
         """Read apertures and add them to those there are."""
+        if not kmos_layers(self.viewer):
+            self.say(_NO_CUBE)
+            return
         with notified():
-            if not kmos_layers(self.viewer):
-                self.say("Open a cube first: apertures are drawn on its sky")
-                return
             self.sync.add(read_apertures(path))
             self.session.apertures_file = path
             self.say(f"{path.name}: {len(self.session.apertures)} apertures now")
@@ -91,16 +90,18 @@ class SpectraDock(Dock):
             self.say(f"Written: {path}")
 
     def write(self) -> None:
-        """Write the spectra of all stars of all open files, in a thread."""
+        """Write the spectra of all stars in the chosen files, in a thread."""
         with notified():
-            self.session.out_dir = self.out_dir.path() or self.session.out_dir
+            files = self.output.files()
+            warn_of_moved(self.viewer, files)
+            self.session.out_dir = self.output.out_dir.path() or self.session.out_dir
             self.start(
                 write_spectra,
-                open_paths(self.viewer),
+                files,
                 self.session.apertures,
                 parameters=self.sky.parameters(),
                 out_dir=self.session.out_dir,
-                overwrite=self.overwrite.isChecked(),
+                overwrite=self.output.overwrite.isChecked(),
                 done=self._on_written,
             )
 
@@ -108,23 +109,21 @@ class SpectraDock(Dock):
         controls = QWidget()
         column = QVBoxLayout(controls)
         column.setContentsMargins(0, 0, 0, 0)
-        add_star = button("Add stars", "Then click on stars", lambda: self.sync.begin_adding("star"))
-        add_sky = button("Add sky areas", "Then click where the sky is empty", lambda: self.sync.begin_adding("sky"))
-        remove = button("Remove", "Remove the selected apertures", self.sync.remove_selected)
-        white = button("White light", "Add the median over all wavelengths of the cube looked at", self._on_white_light)
-        column.addLayout(row_of(add_star, add_sky, remove, white))
+        tops = (
+            button("Add stars", "Then click on stars", lambda: self.add("star")),
+            button("Add sky areas", "Then click where the sky is empty", lambda: self.add("sky")),
+            button("Remove", "Remove the selected apertures", self.sync.remove_selected),
+            button("White light", "Add the median over all wavelengths of the cube looked at", self._on_white_light),
+        )
+        column.addLayout(row_of(*tops))
         column.addWidget(self.sky)
         column.addWidget(self.table, stretch=1)
         read = button("Read apertures…", "Add the apertures of an ECSV or ds9 region file", self._on_read)
         save = button("Save apertures…", "Write the apertures to an ECSV or ds9 region file", self._on_save)
         column.addLayout(row_of(read, save))
-        write = button("Write spectra", "Write the spectra of all stars of all open files", self.write)
-        column.addLayout(row_of(self.out_dir, self.overwrite, write))
-        self.splitter.addWidget(controls)
-        self.splitter.addWidget(self.plot)
-        self.splitter.setStretchFactor(1, 2)
-        self.splitter.setChildrenCollapsible(False)
-        self.body.addWidget(self.splitter)
+        self.output.write_requested.connect(self.write)
+        column.addWidget(self.output)
+        self.body.addWidget(SideBySide(controls, self.plot))
         self.setMinimumHeight(_HEIGHT)
         self.sky.radius.valueChanged.connect(self.sync.resize)
         self.sky.changed.connect(self._request)
@@ -135,7 +134,8 @@ class SpectraDock(Dock):
         self.latest.failed.connect(self._on_failed)
 
     def _show_state(self) -> None:
-        self.out_dir.show_path(self.session.out_dir)
+        self.output.out_dir.show_path(self.session.out_dir)
+        self.output.show_files(open_paths(self.viewer))
         self.sync.follow()
         self._show_table()
         self._show_marker()
@@ -171,6 +171,7 @@ class SpectraDock(Dock):
         self._request()
 
     def _on_layers_changed(self) -> None:
+        self.output.show_files(open_paths(self.viewer))
         self.sync.follow()
         self._request()
 

@@ -1,0 +1,49 @@
+"""From which files spectra are written, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
+
+from napari_kmos._napari.widgets.files import PathField
+from napari_kmos._napari.widgets.parts import button, row_of
+
+_ALL = "all open files"
+
+
+class WriteEdit(QWidget):
+    """Fields for the files, the folder and whether to replace, and the button that writes."""
+
+    write_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = QComboBox()
+        self.source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.source.setToolTip("Files to take the spectra from")
+        self.out_dir = PathField("Folder for the spectra", placeholder="folder for the spectra")
+        self.overwrite = QCheckBox("replace")
+        self.overwrite.setToolTip("Replace files that exist")
+        tip = "Write the spectra of all stars in these files"
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row_of(self.source, button("Write spectra", tip, self.write_requested.emit)))
+        layout.addLayout(row_of(self.out_dir, self.overwrite))
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the chosen files."""
+        chosen = self.source.currentData()
+        every = (self.source.itemData(row) for row in range(1, self.source.count()))
+        return tuple(every) if chosen is None else (chosen,)
+
+    def show_files(self, paths: Sequence[Path]) -> None:
+        """Offer these files; the choice stays while its file is among them."""
+        chosen = self.source.currentData()
+        self.source.clear()
+        self.source.addItem(_ALL, None)
+        for path in paths:
+            self.source.addItem(path.name, path)
+        self.source.setCurrentIndex(max(self.source.findData(chosen), 0))
