@@ -119,8 +119,8 @@ def sky_of_ring(spaxels: Spaxels) -> SkyLevel:
 
 def _star(reader: CubeReader, star: Placed, areas: SkyLevel | None, parameters: ExtractParameters) -> Extraction:
     """Extract one star."""
+    sky = areas or _own_sky(reader, star, parameters)  # first, because its ring holds the circle
     mean, variance, coverage = _mean(reader.circle(star), star.area_pix, parameters.min_coverage)
-    sky = areas or _own_sky(reader, star, parameters)
     flux = star.area_pix * (mean - sky.level)
     noise = star.area_pix * np.sqrt(variance + sky.variance)
     without = ~np.isfinite(flux)

@@ -72,6 +72,8 @@ def apertures_inside(cube: Cube, apertures: Iterable[Aperture]) -> tuple[Apertur
 class CubeReader:
     """Reads the surroundings of apertures, with noise; a large lazy cube is never held whole.
 
+    The last piece read is kept, so that after the ring of an aperture its circle costs nothing.
+
     Parameters
     ----------
     cube : Cube
@@ -83,6 +85,7 @@ class CubeReader:
         self.cube = cube
         self.noise_estimated = cube.noise_estimated or cube.noise is None
         self._whole: Cube | None = None
+        self._last: tuple[slice, slice, Cube] | None = None
         if not cube.is_lazy or int(np.prod(cube.shape)) * 4 <= _WHOLE_BYTES:
             self._whole = _loaded(ensure_noise(cube), slice(None), slice(None))
 
@@ -114,13 +117,25 @@ class CubeReader:
         """Rows and columns of the cube in memory, with noise."""
         if self._whole is not None:
             return _cut(self._whole, rows, columns)
-        if self.cube.noise is not None:
-            return _loaded(self.cube, rows, columns)
-        n_y, n_x = self.cube.shape[1:]
-        y0, x0 = max(rows.start - _NOISE_REACH_PIX, 0), max(columns.start - _NOISE_REACH_PIX, 0)
-        y1, x1 = min(rows.stop + _NOISE_REACH_PIX, n_y), min(columns.stop + _NOISE_REACH_PIX, n_x)
-        wider = ensure_noise(_loaded(self.cube, slice(y0, y1), slice(x0, x1)))
-        return _cut(wider, slice(rows.start - y0, rows.stop - y0), slice(columns.start - x0, columns.stop - x0))
+        if self._last is None or not (_holds(self._last[0], rows) and _holds(self._last[1], columns)):
+            self._last = self._read(rows, columns)
+        y0, x0 = self._last[0].start, self._last[1].start
+        inside = slice(rows.start - y0, rows.stop - y0), slice(columns.start - x0, columns.stop - x0)
+        return _cut(self._last[2], *inside)
+
+    def _read(self, rows: slice, columns: slice) -> tuple[slice, slice, Cube]:
+        """Read rows and columns, and more around them where the noise has to be estimated."""
+        if self.cube.noise is None:
+            rows, columns = (
+                slice(max(part.start - _NOISE_REACH_PIX, 0), min(part.stop + _NOISE_REACH_PIX, length))
+                for part, length in ((rows, self.cube.shape[1]), (columns, self.cube.shape[2]))
+            )
+        return rows, columns, ensure_noise(_loaded(self.cube, rows, columns))
+
+
+def _holds(outer: slice, inner: slice) -> bool:
+    """Whether one slice lies in another."""
+    return bool(outer.start <= inner.start and inner.stop <= outer.stop)
 
 
 def _loaded(cube: Cube, rows: slice, columns: slice) -> Cube:
