@@ -14,3 +14,12 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
 
 def silent(done: int, total: int, text: str) -> None:
     """Report nothing; the default of every ``progress`` parameter."""
+
+
+def part_of(progress: Progress, part: int, parts: int) -> Progress:
+    """Return the progress of one of several equal parts of a step, the first being part 0."""
+
+    def tell(done: int, total: int, text: str) -> None:
+        progress(part * total + done, parts * total, text)
+
+    return tell

@@ -2,8 +2,16 @@
 
 from napari_kmos.align.displacement import displacement_pix
 from napari_kmos.align.images import white_light
-from napari_kmos.align.methods import OFFSET_METHODS, measure_offsets
+from napari_kmos.align.methods import OFFSET_METHODS, NoReferenceError, measure_offsets
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.single import measure_offset
 
-__all__ = ["OFFSET_METHODS", "AlignParameters", "displacement_pix", "measure_offset", "measure_offsets", "white_light"]
+__all__ = [
+    "OFFSET_METHODS",
+    "AlignParameters",
+    "NoReferenceError",
+    "displacement_pix",
+    "measure_offset",
+    "measure_offsets",
+    "white_light",
+]

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     OffsetMethod = Callable[[Sequence[Cube], int, AlignParameters, Progress], tuple[Offset, ...]]
 
 
+class NoReferenceError(AlignmentError):
+    """The reference exposure has no data."""
+
+
 def measure_offsets(
     cubes: Sequence[Cube],
     *,
@@ -57,7 +61,7 @@ def measure_offsets(
     Raises
     ------
     AlignmentError
-        If there is no such method or exposure, or the reference has no data.
+        If there is no such method or exposure, or (`NoReferenceError`) the reference has no data.
     """
     if method not in OFFSET_METHODS:
         msg = f"offset method {method!r} does not exist; there are {', '.join(OFFSET_METHODS)}"
@@ -88,7 +92,7 @@ def _by_correlation(
         progress(number + 1, len(cubes), f"collapsing {cube.label}")
     if not np.isfinite(images[reference].data).any():
         msg = f"{cubes[reference].source or cubes[reference].label}: the reference exposure has no data; take another"
-        raise AlignmentError(msg)
+        raise NoReferenceError(msg)
     zero = dataclasses.replace(_zero(cubes[reference], reference), note="reference")
     aligned = [
         Aligned(image=image, offset=zero)

@@ -1,8 +1,16 @@
 """Combination of exposures on a common grid, with the methods and names of `kmos_combine`."""
 
-from napari_kmos.combine.cubes import CombineResult, combine_cubes
+from napari_kmos.combine.cubes import CombineResult, NoDataError, combine_cubes
 from napari_kmos.combine.methods import COMBINE_METHODS, Combiner
 from napari_kmos.combine.parameters import CombineParameters
 from napari_kmos.combine.placing import PLACING_METHODS
 
-__all__ = ["COMBINE_METHODS", "PLACING_METHODS", "CombineParameters", "CombineResult", "Combiner", "combine_cubes"]
+__all__ = [
+    "COMBINE_METHODS",
+    "PLACING_METHODS",
+    "CombineParameters",
+    "CombineResult",
+    "Combiner",
+    "NoDataError",
+    "combine_cubes",
+]

@@ -37,6 +37,10 @@ _MIN_FILLING = 0.05
 _MIN_FOR_KSIGMA = 4
 
 
+class NoDataError(GeometryError):
+    """None of the cubes has data."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CombineResult:
     """Combined cube and what it was made from.
@@ -97,7 +101,8 @@ def combine_cubes(
     Raises
     ------
     GeometryError
-        If wavelength grids or units do not fit together, the fields do not fit on one grid, or no cube has data.
+        If wavelength grids or units do not fit together, the fields do not fit on one grid, or (`NoDataError`) no
+        cube has data.
     AlignmentError
         If offsets are missing or superfluous, or ``center`` finds no star.
     KmosError
@@ -200,7 +205,7 @@ def _check_empty(cubes: Sequence[Cube], empty: Sequence[int]) -> None:
     names = ", ".join(cubes[number].source or cubes[number].label for number in empty)
     if len(empty) == len(cubes):
         msg = f"no data in {names}: all values are NaN or zero; nothing can be combined"
-        raise GeometryError(msg)
+        raise NoDataError(msg)
     if empty:
         warnings.warn(f"no data in {names}: it adds nothing to the combined cube", KmosWarning, stacklevel=3)
 

@@ -9,6 +9,7 @@ from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
+from napari_kmos.io.shifts import write_shifts, write_sof
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
@@ -48,6 +49,8 @@ __all__ = [
     "write_json",
     "write_offsets",
     "write_record",
+    "write_shifts",
+    "write_sof",
     "write_spectrum",
     "write_star_regions",
     "write_table",

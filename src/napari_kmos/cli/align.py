@@ -1,0 +1,59 @@
+"""``napari-kmos align``: measure the pointing offsets of exposures."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from napari_kmos.align import OFFSET_METHODS, AlignParameters
+from napari_kmos.cli.options import add_files, add_ifu, add_output_file, add_parameters, build_parameters
+from napari_kmos.recipes.align import align
+
+if TYPE_CHECKING:
+    from napari_kmos.progress import Progress
+    from napari_kmos.recipes.outcome import Outcome
+
+NAME = "align"
+HELP = (
+    "Measure, IFU by IFU, what has to be added to the headers of exposures so that their stars fall on each other, and "
+    "write it as a table. Offsets that are not sure are marked as not accepted; a person may decide otherwise."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    add_files(parser, "exposures, or combined cubes of the same sky")
+    add_output_file(parser, "FILE.ecsv", "table of offsets to write")
+    parser.add_argument(
+        "--method", choices=list(OFFSET_METHODS), default="correlation", help="how (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--reference", type=int, default=0, metavar="N", help="exposure whose headers are right, from 0 (default: 0)"
+    )
+    add_ifu(parser)
+    add_parameters(parser, AlignParameters, title="parameters of the alignment")
+
+
+def run(args: argparse.Namespace, progress: Progress) -> Outcome:
+    """Measure offsets."""
+    return align(
+        args.files,
+        args.output,
+        method=args.method,
+        reference=args.reference,
+        ifu=args.ifu,
+        parameters=build_parameters(args, AlignParameters),
+        overwrite=args.overwrite,
+        progress=progress,
+    )
+
+
+def describe(outcome: Outcome) -> str:
+    """Tell the offsets, a line a row."""
+    lines = ["exposure IFU  dRA cos Dec      dDec   (arcsec)"]
+    for row in outcome.measured["offsets"]:
+        mark = "" if row["accepted"] else f"  NOT ACCEPTED: {row['note']}"
+        ifu = "-" if row["ifu"] is None else row["ifu"]
+        numbers = f"{row['dra_arcsec']:+12.3f} {row['ddec_arcsec']:+9.3f}   +- {row['err_arcsec']:.3f}"
+        lines.append(f"{row['exposure']:8d} {ifu:>3} {numbers}{mark}")
+    return "\n".join(lines)

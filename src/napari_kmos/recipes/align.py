@@ -1,0 +1,183 @@
+"""Measure the offsets of exposures, IFU by IFU."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from astropy.time import TimeDelta
+
+from napari_kmos.align import AlignParameters, NoReferenceError, measure_offsets
+from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
+from napari_kmos.progress import Progress, part_of, silent
+from napari_kmos.provenance import Step, defaults_of, parameters_of
+from napari_kmos.recipes.offset_rows import name_in_table
+from napari_kmos.recipes.outcome import Outcome
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Cube
+    from napari_kmos.exposure import Exposure
+    from napari_kmos.offset import Offset
+
+    #: A target's cubes: number of the exposure, and the cube.
+    Visits = list[tuple[int, Cube]]
+
+#: A night at Paranal changes its date at about local noon.
+_NOON_DAYS = 2 / 3
+
+
+def align(
+    files: Sequence[Path | str],
+    out: Path | str,
+    *,
+    method: str = "correlation",
+    reference: int = 0,
+    ifu: int | None = None,
+    parameters: AlignParameters | None = None,
+    groups: Sequence[tuple[str, int | None]] | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Outcome:
+    """Measure the correction of every IFU of every exposure, and write them as an offset table.
+
+    Exposures are compared target by target: an arm may look at another target in another exposure.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Exposures or combined cubes; the same sky is expected in all.
+    out : path
+        Table to write (ECSV). It names files below its folder relative to it, others by their whole path.
+    method : str
+        A key of `napari_kmos.align.OFFSET_METHODS`.
+    reference : int
+        File, 0-based, whose headers are taken to be right. A target that has no data in it is measured against the
+        first exposure that has.
+    ifu : int, optional
+        Only the target that this IFU sees, in the reference or the first exposure where it has one.
+    parameters : AlignParameters, optional
+        The defaults if not given.
+    groups : sequence of (epoch, half), optional
+        One for each file; by default the epoch is the night.
+    overwrite : bool
+        Replace an existing table.
+    progress : Progress
+        Told after each exposure of each target.
+
+    Returns
+    -------
+    Outcome
+        Product: the table. Extra: the record. Measured: ``offsets``, a mapping a row; ``accepted`` and ``total``.
+
+    Raises
+    ------
+    AlignmentError
+        If there is no such reference, or no target has data.
+    KmosError
+        If there is no such IFU, or a file cannot be read.
+    WriteError
+        If the table exists and may not be replaced.
+    """
+    parameters = parameters or AlignParameters()
+    table = Path(out)
+    for path in (table, table.with_suffix(".json")):
+        check_free(path, overwrite)
+    paths = [Path(path) for path in files]
+    if not 0 <= reference < len(paths):
+        msg = f"reference exposure {reference} does not exist: there are {len(paths)} files, counted from 0"
+        raise AlignmentError(msg)
+    exposures = [read_exposure(path) for path in paths]
+    targets = _targets(exposures, reference, ifu)
+    choice = {"method": method, "parameters": parameters}
+    rows: list[Offset] = []
+    for number, visits in enumerate(targets):
+        rows += _measure(visits, reference, choice, part_of(progress, number, len(targets)))
+    epochs = groups or [(_night(exposure), None) for exposure in exposures]
+    rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in rows]
+    rows.sort(key=lambda row: (row.exposure, row.ifu or 0))
+    _check_rows(rows)
+    given = {"method": method, "reference": reference, "ifu": ifu, **parameters_of(parameters)}
+    defaults = {"method": "correlation", "reference": 0, "ifu": None, **defaults_of(parameters)}
+    step = Step(name="align", inputs=tuple(paths), parameters=given, defaults=defaults)
+    write_offsets(rows, table, overwrite=overwrite)
+    record = write_record(table, step, overwrite=overwrite)
+    return Outcome(products=(table,), extras=(record,), measured=_measured(rows))
+
+
+def _targets(exposures: Sequence[Exposure], reference: int, ifu: int | None) -> list[Visits]:
+    """Return the cubes of each target; targets that several arms of an exposure share are told apart by the arm."""
+    by_target: dict[tuple[str, int | None], Visits] = defaultdict(list)
+    counts = [Counter(cube.name for cube in exposure.cubes) for exposure in exposures]
+    shared = {name for count in counts for name, times in count.items() if times > 1}
+    for number, exposure in enumerate(exposures):
+        for cube in exposure.cubes:
+            tells = cube.name and cube.name not in shared
+            by_target[(cube.name, None if tells else cube.ifu)].append((number, cube))
+    if ifu is None:
+        return list(by_target.values())
+    order = [exposures[reference], *exposures]
+    seen = next((cube for exposure in order for cube in exposure.cubes if cube.ifu == ifu), None)
+    if seen is None:
+        exposures[reference].cube(ifu)  # raises, naming what there is
+    return [visits for visits in by_target.values() if any(cube is seen for _, cube in visits)]
+
+
+def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: Progress) -> list[Offset]:
+    """Measure one target against the reference exposure, or against the first one that has data."""
+    numbers = [number for number, _ in visits]
+    cubes = [cube for _, cube in visits]
+    first = numbers.index(reference) if reference in numbers else 0
+    failure: AlignmentError | None = None
+    for candidate in (first, *(other for other in range(len(cubes)) if other != first)):
+        try:
+            found = measure_offsets(cubes, reference=candidate, progress=progress, **choice)
+        except NoReferenceError as err:
+            failure = failure or err
+            continue
+        if numbers[candidate] != reference:
+            text = (
+                f"{cubes[0].label}: no data in the reference exposure; measured against exposure {numbers[candidate]}"
+            )
+            warnings.warn(text, KmosWarning, stacklevel=3)
+        return [
+            dataclasses.replace(row, exposure=number, ifu=cube.ifu)
+            for row, number, cube in zip(found, numbers, cubes, strict=True)
+        ]
+    warnings.warn(f"{failure}: left out of the table", KmosWarning, stacklevel=3)
+    return []
+
+
+def _completed(row: Offset, file: str, group: tuple[str, int | None]) -> Offset:
+    """Return a row with its file and group."""
+    return dataclasses.replace(row, file=file, epoch=group[0], half=group[1])
+
+
+def _night(exposure: Exposure) -> str:
+    """Return the date of the evening, or nothing if the header does not tell."""
+    if exposure.date is None:
+        return ""
+    return str((exposure.date - TimeDelta(_NOON_DAYS, format="jd")).isot[:10])
+
+
+def _check_rows(rows: Sequence[Offset]) -> None:
+    """Refuse a table without rows, and say what was not accepted."""
+    if not rows:
+        msg = "no target has data in any exposure: there is nothing to align"
+        raise AlignmentError(msg)
+    refused = [f"exposure {row.exposure} IFU {row.ifu}" for row in rows if not row.accepted]
+    if refused:
+        shown = ", ".join(refused[:6]) + (", ..." if len(refused) > 6 else "")
+        text = f"{len(refused)} of {len(rows)} offsets not accepted ({shown}): see the notes in the table"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+
+
+def _measured(rows: Sequence[Offset]) -> dict[str, Any]:
+    """Return what --json tells."""
+    names = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec", "err_arcsec", "accepted", "note")
+    listed = [{name: getattr(row, name) for name in names} for row in rows]
+    return {"offsets": listed, "accepted": sum(row.accepted for row in rows), "total": len(rows)}
