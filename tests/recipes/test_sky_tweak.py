@@ -129,12 +129,12 @@ def test_parameters_are_used_and_recorded(night):
     assert record["parameters"]["ifu"] == 3
 
 
-def test_input_without_noise_gives_a_product_without(night, pair):
+def test_input_without_noise_gives_a_product_with_the_estimate_and_says_so(night, pair):
     bare = night["write"]("bare.fits", pair.target, noise=None)
     outcome = sky_tweak([bare], [night["sky"]], night["out"], method="plain")
     exposure = read_exposure(outcome.products[0])
-    assert not exposure.has_noise
-    assert len(fits.info(outcome.products[0], output=False)) == 25
+    assert all(cube.noise_estimated for cube in exposure.cubes)
+    assert len(fits.info(outcome.products[0], output=False)) == 49
 
 
 def test_combined_cube_takes_a_combined_sky(night, pair, tmp_path):

@@ -77,7 +77,8 @@ def sky_tweak(
     Returns
     -------
     Outcome
-        Products in the layout of the inputs (with NOISE where the input has it). Extras: for each its record
+        Products in the layout of the inputs, with NOISE: where the input has none it is estimated before the sky, whose
+        light it counts, is gone, and the header says so. Extras: for each its record
         ``.json``, the table of bands ``_bands.ecsv`` and a figure an IFU, ``_IFU<n>.png``. Measured, for each product
         and IFU: sky, shift, factors, line pixels, residuals before and after.
 
@@ -264,10 +265,8 @@ def _explain(task: _Task, step: Step, results: Sequence[SkyResult], overwrite: b
 
 
 def _without_sky(task: _Task, results: Sequence[SkyResult | None]) -> Exposure:
-    """Exposure with the new cubes; IFUs that were not asked for are empty, noise is kept where the input has some."""
+    """Exposure with the new cubes; IFUs that were not asked for are empty."""
     new = {id(cube): cube if result is None else result.cube for cube, result in zip(task.cubes, results, strict=True)}
-    if not task.target.has_noise:
-        new = {key: dataclasses.replace(cube, noise=None, noise_estimated=False) for key, cube in new.items()}
     arms = tuple(dataclasses.replace(arm, cube=new.get(id(arm.cube))) for arm in task.target.arms)
     return dataclasses.replace(task.target, arms=arms)
 
