@@ -299,6 +299,14 @@ def test_of_a_mosaic_only_the_surroundings_are_read(has_noise: bool):
     assert source.most < 40**2
 
 
+def test_an_aperture_that_needs_the_whole_mosaic_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("napari_kmos.extract.placing._WHOLE_BYTES", 0)
+    monkeypatch.setattr("napari_kmos.extract.placing._MOST_BYTES", 10_000)
+    cube = lazy(make_field())
+    with pytest.raises(ExtractionError, match=r"takes 0.0 GiB of memory; choose a smaller radius"):
+        extract_spectra(cube, [aperture_at(cube, 11.0, 10.0)])
+
+
 def test_missing_noise_is_estimated_and_said():
     cube = make_field(shape=(200, 24, 21), sigma=2.0)
 
@@ -360,6 +368,10 @@ def test_what_cannot_be_extracted_is_said():
         extract_spectra(cube, [star], parameters=ExtractParameters(sky="areas"))
     with pytest.raises(ExtractionError, match="method 'psf' is unknown; expected one of aperture"):
         extract_spectra(cube, [star], method="psf")
+    with pytest.raises(
+        ExtractionError, match=r"radius 7200 arcsec is larger than IFU 7 GC \(4.8 arcsec\); give arcsec"
+    ):
+        extract_spectra(cube, [dataclasses.replace(star, radius_arcsec=7200)])
     nothing = with_flux(cube, np.full(cube.shape, np.nan))
     with pytest.raises(ExtractionError, match="none of the 1 sky apertures has data"):
         extract_sky(nothing, [sky])

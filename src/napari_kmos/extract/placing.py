@@ -6,11 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from dask.base import compute
 
+from napari_kmos.errors import ExtractionError
 from napari_kmos.spatial.apertures import annulus_mask, aperture_weights, bounding_box
 from napari_kmos.spatial.wcs import pixel_scale_arcsec, sky_to_pixel
 from napari_kmos.spectral.noise import ensure_noise
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A cube up to this size is read whole, once; of a larger one only the surroundings of each aperture.
 _WHOLE_BYTES = 64 * 2**20
+#: Of a larger cube, the most that is read for one aperture: flux and noise.
+_MOST_BYTES = 2**31
 #: Surroundings from which the noise of a large cube is estimated, in spaxels: an IFU's field or more.
 _NOISE_REACH_PIX = 14
 
@@ -52,16 +55,33 @@ class Spaxels:
 
 
 def place_apertures(cube: Cube, apertures: Iterable[Aperture]) -> tuple[tuple[Placed, ...], tuple[Aperture, ...]]:
-    """Return the apertures whose centre lies on a spaxel of the cube, on its pixels, and those that lie outside."""
+    """Return the apertures whose centre lies on a spaxel of the cube, on its pixels, and those that lie outside.
+
+    Raises
+    ------
+    ExtractionError
+        If an aperture inside is larger than the cube.
+    """
     inside, outside = [], []
     scale = pixel_scale_arcsec(cube.wcs)
     for aperture in apertures:
         y, x = sky_to_pixel(cube.wcs, aperture.ra, aperture.dec)
         if -0.5 <= y < cube.shape[1] - 0.5 and -0.5 <= x < cube.shape[2] - 0.5:
+            if aperture.radius_arcsec > scale * max(cube.shape[1:]):
+                _refuse_size(aperture, cube, scale)
             inside.append(Placed(aperture, y, x, aperture.radius_arcsec / scale))
         else:
             outside.append(aperture)
     return tuple(inside), tuple(outside)
+
+
+def _refuse_size(aperture: Aperture, cube: Cube, scale: float) -> NoReturn:
+    """Tell that an aperture is larger than the field: most likely its radius is in another unit."""
+    msg = (
+        f"aperture {aperture.id!r}: radius {aperture.radius_arcsec:g} arcsec is larger than {cube.label} "
+        f'({scale * max(cube.shape[1:]):.1f} arcsec); give arcsec, in a region file with its sign, as in 0.5"'
+    )
+    raise ExtractionError(msg)
 
 
 def apertures_inside(cube: Cube, apertures: Iterable[Aperture]) -> tuple[Aperture, ...]:
@@ -130,6 +150,13 @@ class CubeReader:
                 slice(max(part.start - _NOISE_REACH_PIX, 0), min(part.stop + _NOISE_REACH_PIX, length))
                 for part, length in ((rows, self.cube.shape[1]), (columns, self.cube.shape[2]))
             )
+        n_bytes = 8 * self.cube.shape[0] * (rows.stop - rows.start) * (columns.stop - columns.start)
+        if n_bytes > _MOST_BYTES:
+            msg = (
+                f"{self.cube.label}: an aperture with its sky ring takes {n_bytes / 2**30:.1f} GiB of memory; "
+                "choose a smaller radius, or a smaller outer radius of the ring"
+            )
+            raise ExtractionError(msg)
         return rows, columns, ensure_noise(_loaded(self.cube, rows, columns))
 
 
