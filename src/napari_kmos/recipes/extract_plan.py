@@ -96,7 +96,8 @@ def plan_tasks(
     """Give each aperture to the cubes that hold it; return the work, and the stars outside every cube."""
     names = [source.name for source in sources]
     apart = len(set(names)) < len(names)
-    tasks, held = [], set()
+    tasks: list[ExtractTask] = []
+    held: set[str] = set()
     for source in sources:
         inside = apertures_inside(source.cube, rows)
         stars = tuple(row for row in inside if row.kind == "star")
