@@ -15,16 +15,26 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_kmos._napari.commands import set_north_up
+from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.points import points_layer
 from napari_kmos._napari.positions import move_to, offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.widgets.align import AlignDock
+from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.widgets.dock import Dock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
 from napari_kmos.aperture import Aperture
-from napari_kmos.io import read_apertures, read_exposure, read_offsets, read_spectrum, read_table, write_apertures
+from napari_kmos.io import (
+    read_apertures,
+    read_cube,
+    read_exposure,
+    read_offsets,
+    read_spectrum,
+    read_table,
+    write_apertures,
+)
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.simulate import simulate
 from napari_kmos.simulate import SimulationParameters
@@ -296,6 +306,35 @@ def test_sky_is_subtracted_from_the_dock_and_comes_back_as_layers(
     assert names[2].endswith("sky tweak")
     assert dock.table.rowCount() > 4
     assert float(dock.table.item(0, 2).text()) == pytest.approx(1.0, abs=0.5)
+
+
+def test_exposures_are_combined_from_the_dock_with_the_offsets_made_in_the_other(
+    viewer: Viewer, dock_of, qtbot: QtBot, pair_of_files: tuple[Path, Path], tmp_path: Path
+):
+    for path in pair_of_files:
+        add_file(viewer, path)
+    dock = dock_of(CombineDock)
+    dock.files.add_open.click()
+    dock.session.out_dir = tmp_path / "combined"
+    dock.method.setCurrentText("user")
+    dock.cmethod.setCurrentText("average")
+    dock.run_button.click()
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
+    assert "offset" in dock.message.text()  # none are there yet
+    assert len(viewer.layers) == 2
+    right = {"exposure": 0, "ifu": 5, "err_arcsec": 0.01, "method": "hand"}
+    dock.session.offsets = (
+        Offset(file="first.fits", dra_arcsec=0.0, ddec_arcsec=0.0, **right),
+        Offset(file="second.fits", dra_arcsec=-0.4, ddec_arcsec=0.2, **right),
+    )
+    assert dock.offsets.line.placeholderText() == "the 2 accepted in Align IFUs"
+    dock.run_button.click()
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
+    combined = read_cube(tmp_path / "combined" / "COMBINE_star5.fits")
+    # Put right by their offsets, the two lie spaxel on spaxel: the grid is that of one exposure.
+    assert combined.shape == (40, 13, 15)
+    assert len(viewer.layers) == 3
+    assert kmos_of(viewer.layers[2]).path.name == "COMBINE_star5.fits"
 
 
 def test_a_step_that_fails_says_why_and_loses_nothing(

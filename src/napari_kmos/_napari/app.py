@@ -8,7 +8,8 @@ from pathlib import Path
 import napari
 
 from napari_kmos._napari.commands import set_north_up
-from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.layers import add_layers
+from napari_kmos._napari.reader import read
 from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
@@ -37,13 +38,9 @@ def view(paths: Sequence[Path | str]) -> None:
 
 def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     """Return a viewer with files open, north up, spectra below and the other docks at the side."""
+    layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
-    try:
-        for path in paths:
-            add_file(viewer, Path(path))
-    except BaseException:
-        viewer.close()
-        raise
+    add_layers(viewer, layers)
     for name, dock in _SIDE.items():
         viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area="right", tabify=True)
     viewer.window.add_dock_widget(SpectraDock(viewer), name="Spectra (KMOS)", area="bottom")

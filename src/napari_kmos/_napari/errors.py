@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -37,13 +37,21 @@ def notify(problem: BaseException | str) -> str:
 
 
 @contextmanager
-def notified() -> Iterator[None]:
-    """Turn `KmosError` and `KmosWarning` of the block into notifications; what follows the block still runs."""
+def notified(tell: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Turn `KmosError` and `KmosWarning` of the block into notifications; what follows the block still runs.
+
+    Parameters
+    ----------
+    tell : callable, optional
+        Gets the text of the error, too.
+    """
     with warnings_shown.once():
         try:
             yield
         except KmosError as err:
-            notify(err)
+            text = notify(err)
+            if tell is not None:
+                tell(text)
 
 
 #: A thread that sets ``quiet.thread`` has its warnings told otherwise.

@@ -1,4 +1,4 @@
-"""Steps as the docks ask for them: files made from what is in the session, then the recipe. Run in threads."""
+"""Steps as the docks ask for them; run in threads."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import ExtractionError, KmosError
 from napari_kmos.extract import ExtractParameters
-from napari_kmos.io import output_dir, write_offsets
-from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.extract import extract
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spectral import collapse_median
 
-OFFSETS_NAME = "offsets.ecsv"
 TARGETS, TARGET, IFU, MOSAIC = "every target", "one target", "one IFU", "a mosaic of all"
-UNACCEPTED = ("error", "header", "skip")
 WHAT = (TARGETS, TARGET, IFU, MOSAIC)
 
 
@@ -56,16 +52,9 @@ def write_spectra(
 
 
 def combine_files(
-    files: Sequence[Path],
-    out_dir: Path,
-    *,
-    what: str,
-    which: str,
-    offsets: Path | Sequence[Offset] | None,
-    progress: Progress = silent,
-    **options: Any,
+    files: Sequence[Path], out_dir: Path, *, what: str, which: str, progress: Progress = silent, **options: Any
 ) -> Outcome:
-    """Combine exposures; offsets that stand in no file yet are written beside the products first.
+    """Combine exposures.
 
     Parameters
     ----------
@@ -77,20 +66,21 @@ def combine_files(
         One of `WHAT`.
     which : str
         The target or the IFUs, where ``what`` asks for it.
-    offsets : Path or sequence of Offset, optional
-        For the method user.
+    progress : Progress
+        Told the parts.
     **options
         For the recipe.
 
     Raises
     ------
     KmosError
-        If a choice is not complete, and as the recipe says.
+        If there is no file or the choice is not complete, and as the recipe says.
     """
-    if what in (TARGET, IFU) and not which:
-        msg = f"to combine {what}, say which"
+    if not files:
+        msg = "no exposures to combine: add some to the list"
         raise KmosError(msg)
-    if offsets is not None and not isinstance(offsets, Path):
-        offsets = write_offsets(offsets, output_dir(out_dir) / OFFSETS_NAME, overwrite=True)
+    if what in (TARGET, IFU) and not which:
+        msg = f"to combine {what}, say which one"
+        raise KmosError(msg)
     choice = {TARGET: {"name": which}, IFU: {"ifus": which}, MOSAIC: {"mosaic": True}}.get(what, {})
-    return combine(files, out_dir, offsets=offsets, progress=progress, **choice, **options)
+    return combine(files, out_dir, progress=progress, **choice, **options)

@@ -94,7 +94,7 @@ class AlignDock(Dock):
 
     def read(self, path: Path) -> None:
         """Read offsets and put the open layers there; rows kept before stay unless the file has them too."""
-        with notified():
+        with notified(self.say):
             rows = read_offsets(path)
             n_found = alignment.show_offsets(self.viewer, rows)
             self.session.offsets = alignment.with_rows(self.session.offsets, rows)
@@ -103,7 +103,7 @@ class AlignDock(Dock):
 
     def write(self, path: Path) -> None:
         """Write the offsets of the table."""
-        with notified():
+        with notified(self.say):
             write_offsets(self.session.offsets, path, overwrite=True)
             self.session.offsets_file = path
             self.say(f"Written: {path}")

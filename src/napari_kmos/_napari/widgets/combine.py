@@ -11,12 +11,13 @@ from superqt import QCollapsible
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import open_paths
-from napari_kmos._napari.steps import IFU, TARGET, UNACCEPTED, WHAT, combine_files
+from napari_kmos._napari.steps import IFU, TARGET, WHAT, combine_files
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, row_of
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
+from napari_kmos.recipes.combine import UNACCEPTED
 from napari_kmos.recipes.outcome import Outcome
 
 STEP = "combine"
@@ -58,7 +59,7 @@ class CombineDock(Dock):
 
     def run(self) -> None:
         """Start."""
-        with notified():
+        with notified(self.say):
             method, cmethod = self.method.currentText(), self.cmethod.currentText()
             self.start(
                 combine_files,

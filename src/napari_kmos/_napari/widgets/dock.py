@@ -102,7 +102,7 @@ class Dock(QWidget):
 
     def show_products(self, outcome: Outcome) -> None:
         """Add the cubes that a step wrote as layers."""
-        with notified():
+        with notified(self.say):
             for path in (path for path in outcome.products if path.suffix == ".fits"):
                 add_file(self.viewer, path)
             n_products = len(outcome.products)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, get_type_hints
+import types
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import Container, LineEdit, create_widget
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
@@ -34,6 +35,7 @@ class ParameterForm(QWidget):
         self._type = parameters
         hints = get_type_hints(parameters)
         texts = descriptions_of(parameters)
+        self._optional = {name: kind for name, hint in hints.items() if (kind := _optional(hint)) is not None}
         fields = [field for field in dataclasses.fields(parameters) if field.name not in exclude]
         rows = [_row(field, hints[field.name], texts.get(field.name, "")) for field in fields]
         self.container = Container(widgets=rows, labels=True)
@@ -52,8 +54,8 @@ class ParameterForm(QWidget):
         KmosError
             If the dataclass refuses a value.
         """
-        typed = {row.name: row.value for row in self.container}
         try:
+            typed = {row.name: self._value(row) for row in self.container}
             return self._type(**typed, **fixed)
         except KmosError:
             raise
@@ -63,17 +65,35 @@ class ParameterForm(QWidget):
     def show_parameters(self, parameters: Any) -> None:
         """Fill the form."""
         for row in self.container:
-            row.value = getattr(parameters, row.name)
+            value = getattr(parameters, row.name)
+            row.value = str("" if value is None else value) if row.name in self._optional else value
+
+    def _value(self, row: Any) -> Any:
+        """Value of a row; an empty line is None where that is allowed."""
+        if row.name not in self._optional:
+            return row.value
+        text = row.value.strip()
+        return self._optional[row.name](text) if text else None
 
     def _on_changed(self) -> None:
         self.changed.emit()
 
 
+def _optional(hint: Any) -> type | None:
+    """Type of a field that may be None; None if it may not."""
+    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else ()
+    rest = [part for part in parts if part is not type(None)]
+    return rest[0] if len(rest) == 1 and len(parts) == 2 else None
+
+
 def _row(field: dataclasses.Field[Any], hint: Any, text: str) -> Any:
     """Widget of one field."""
+    if _optional(hint) is not None:
+        default = "" if field.default is None else str(field.default)
+        return LineEdit(value=default, name=field.name, label=field.name, tooltip=text)
     value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     choices = field.metadata.get("choices")
-    options: dict[str, Any] = {"choices": list(choices)} if choices else {"nullable": True} if value is None else {}
+    options: dict[str, Any] = {"choices": list(choices)} if choices else {}
     if isinstance(value, int | float) and not isinstance(value, bool) and not choices:
         options |= {"min": -_LARGEST, "max": _LARGEST}
     if isinstance(value, float):

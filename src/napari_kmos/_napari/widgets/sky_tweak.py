@@ -61,7 +61,7 @@ class SkyTweakDock(Dock):
 
     def run(self) -> None:
         """Start."""
-        with notified():
+        with notified(self.say):
             self.start(
                 sky_tweak,
                 self.session.objects,

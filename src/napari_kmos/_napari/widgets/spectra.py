@@ -77,21 +77,21 @@ class SpectraDock(Dock):
         if not kmos_layers(self.viewer):
             self.say(_NO_CUBE)
             return
-        with notified():
+        with notified(self.say):
             self.sync.add(read_apertures(path))
             self.session.apertures_file = path
             self.say(f"{path.name}: {len(self.session.apertures)} apertures now")
 
     def save(self, path: Path) -> None:
         """Write all apertures to an ECSV or region file."""
-        with notified():
+        with notified(self.say):
             write_apertures(self.session.apertures, path, overwrite=True)
             self.session.apertures_file = path
             self.say(f"Written: {path}")
 
     def write(self) -> None:
         """Write the spectra of all stars in the chosen files, in a thread."""
-        with notified():
+        with notified(self.say):
             files = self.output.files()
             warn_of_moved(self.viewer, files)
             self.session.out_dir = self.output.out_dir.path() or self.session.out_dir
@@ -155,7 +155,7 @@ class SpectraDock(Dock):
         """Ask for the spectra of the selected apertures; moved again before they are there, they are asked for anew."""
         wanted = self.sync.selected()
         skies = [one for one in self.session.apertures if one.kind == "sky"]
-        with notified():
+        with notified(self.say):
             cubes, parameters = live.cubes_as_seen(self.viewer), self.sky.parameters()
             self.latest.request(lambda: live.spectra_of(cubes, wanted, skies, parameters))
 

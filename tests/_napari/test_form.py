@@ -1,0 +1,73 @@
+"""The forms of all steps: every field can be shown, typed and read back."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+pytest.importorskip("napari")
+
+from pytestqt.qtbot import QtBot
+
+from napari_kmos._napari.widgets.form import ParameterForm
+from napari_kmos.combine import CombineParameters
+from napari_kmos.errors import KmosError
+from napari_kmos.sky import SkyParameters
+
+pytestmark = pytest.mark.viewer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Parameters of a test.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    width : float, optional
+        How wide.
+    kind : str
+        Which.
+    """
+
+    count: int = 3
+    width: float | None = None
+    small: float = 1e-4
+    kind: Literal["a", "b"] = "b"
+    on: bool = True
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            msg = f"count is {self.count}; expected 0 or more"
+            raise KmosError(msg)
+
+
+@pytest.mark.parametrize("kind", [SkyParameters, CombineParameters, Parameters])
+def test_an_untouched_form_gives_the_defaults(qtbot: QtBot, kind: type):
+    form = ParameterForm(kind)
+    qtbot.addWidget(form)
+    assert form.parameters() == kind()
+    assert [row.name for row in form.container] == [field.name for field in dataclasses.fields(kind)]
+
+
+def test_what_is_typed_is_what_the_step_gets(qtbot: QtBot):
+    form = ParameterForm(Parameters, exclude=("on",))
+    qtbot.addWidget(form)
+    wanted = Parameters(count=7, width=0.25, small=0.0125, kind="a", on=False)
+    form.show_parameters(wanted)
+    assert form.parameters(on=False) == wanted
+    assert form.container["count"].tooltip == "How many."
+
+
+def test_a_value_that_makes_no_sense_is_an_error_the_user_can_act_on(qtbot: QtBot):
+    form = ParameterForm(Parameters)
+    qtbot.addWidget(form)
+    form.container["width"].value = "wide"
+    with pytest.raises(KmosError, match="'wide'"):
+        form.parameters()
+    form.container["width"].value = " "
+    form.container["count"].value = -1
+    with pytest.raises(KmosError, match="expected 0 or more"):
+        form.parameters()

@@ -1,0 +1,84 @@
+"""The plugin as napari finds it: by its manifest."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+
+from napari.components import ViewerModel
+from npe2 import PluginManager
+
+import napari_kmos
+from napari_kmos._napari import app
+from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.positions import layout_of
+from napari_kmos._napari.sample_data import night
+from napari_kmos.errors import NotKmosError
+
+DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra"]
+
+
+@pytest.fixture
+def plugin(npe2pm: PluginManager) -> PluginManager:
+    npe2pm.register(_manifest())
+    return npe2pm
+
+
+def _manifest():
+    from npe2 import PluginManifest
+
+    return PluginManifest.from_file(Path(napari_kmos.__file__).with_name("napari.yaml"))
+
+
+def test_the_sample_is_a_simulated_night_whose_files_the_docks_can_use():
+    viewer = ViewerModel()
+    for data, options, kind in night():
+        assert kind == "image"
+        viewer.add_image(data, **options)
+    files = {kmos_of(layer).path for layer in kmos_layers(viewer)}
+    assert len(files) == 2
+    assert len(kmos_layers(viewer)) == 6
+    assert all(path.is_file() for path in files)
+
+
+@pytest.mark.viewer
+def test_view_opens_files_north_up_with_the_docks_ready(
+    make_napari_viewer: Callable[..., object], exposure_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(app.napari, "Viewer", make_napari_viewer)
+    viewer = app.make_viewer([exposure_file(ifus=(3, 5))])
+    assert [layer.name for layer in viewer.layers] == ["IFU 3 star3", "IFU 5 star5"]
+    assert sorted(viewer.window.dock_widgets) == sorted(f"{name} (KMOS)" for name in DOCKS)
+    assert tuple(str(way) for way in viewer.scene.camera.orientation2d) == ("down", "right")
+    assert viewer.canvas.overlays.scale_bar.visible
+    assert viewer.canvas.overlays.text.text.endswith("µm")
+
+
+def test_view_tells_of_a_bad_file_before_it_opens_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app.napari, "Viewer", None)
+    with pytest.raises(NotKmosError, match=r"gone\.fits"):
+        app.make_viewer([tmp_path / "gone.fits"])
+
+
+@pytest.mark.viewer
+def test_napari_reads_and_offers_docks_and_commands_by_the_manifest(
+    make_napari_viewer: Callable[..., object], plugin: PluginManager, exposure_file: Callable[..., Path]
+):
+    viewer = make_napari_viewer(show=False)
+    viewer.open(str(exposure_file(ifus=(3, 5))), plugin="napari-kmos")
+    assert [layer.name for layer in viewer.layers] == ["IFU 3 star3", "IFU 5 star5"]
+    for name in DOCKS:
+        dock, widget = viewer.window.add_plugin_dock_widget("napari-kmos", name)
+        assert widget.viewer is viewer
+        dock.close()
+    assert layout_of(viewer) == "sky"
+    plugin.commands.execute("napari-kmos.switch_layout", args=(viewer,))
+    assert layout_of(viewer) == "sheet"
+
+
+def test_every_command_of_the_manifest_can_be_imported():
+    commands = _manifest().contributions.commands
+    assert len(commands) == 10
+    assert all(callable(command.exec) for command in commands)
