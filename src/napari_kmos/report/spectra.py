@@ -127,7 +127,7 @@ def compare_figure(spectra: Sequence[StarSpectrum], ratios: Sequence[Snr], lines
         _draw_spectrum(axes, spectrum, normalised[place], level, spacing)
         axes.lines[-1].set_color(_TRACES[place % len(_TRACES)])
         _label_spectrum(axes, spectrum, ratio, (start - 0.105 * (end - start), level))
-    axes.set_ylim(1 - (len(spectra) - 0.3) * spacing, 1 + 0.9 * spacing)
+    axes.margins(y=0.02)
     _mark_windows(axes, ratios)
     _mark_lines(axes, lines_between(lines, start * u.um, end * u.um, marked=True))
     axes.set_xlabel(f"wavelength in {spectra[0].medium} (um)")
