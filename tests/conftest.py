@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -50,8 +51,8 @@ class _Unimportable(pytest.Module):
 def _import_problem() -> str:
     """Return why napari and Qt cannot be imported; empty if they can."""
     try:
-        import napari.components
-        import qtpy.QtWidgets  # noqa: F401
+        importlib.import_module("napari.components")
+        importlib.import_module("qtpy.QtWidgets")
     except ImportError as err:
         return str(err) or type(err).__name__
     return ""
