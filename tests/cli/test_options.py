@@ -6,7 +6,10 @@ import argparse
 from dataclasses import dataclass, field
 from typing import Literal
 
+import dask.array
 import pytest
+from dask.base import get_scheduler
+from dask.distributed import LocalCluster
 
 from napari_kmos.cli.options import add_parameters, add_scheduler, build_parameters, scheduled
 from napari_kmos.errors import EngineError, KmosError
@@ -120,3 +123,14 @@ def test_unreachable_scheduler_is_told():
     args = parser.parse_args(["--scheduler", "nonsense://x"])
     with pytest.raises(EngineError, match="no dask scheduler answers at nonsense"), scheduled(args):
         pass
+    assert dask.config.get("scheduler", None) is None
+
+
+def test_scheduler_computes_what_is_asked_meanwhile():
+    """Inside the context the cluster computes, afterwards this machine's threads do."""
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        args = argparse.Namespace(scheduler=cluster.scheduler_address)
+        with scheduled(args):
+            assert get_scheduler().__self__.scheduler.address == cluster.scheduler_address
+            assert dask.array.ones(3).sum().compute() == 3
+    assert dask.config.get("scheduler", None) is None

@@ -63,18 +63,19 @@ def scheduled(args: argparse.Namespace) -> Iterator[None]:
         yield
         return
     try:
+        import dask
         from dask.distributed import Client
     except ImportError as err:
         msg = "--scheduler needs dask.distributed, which is not installed; pip install distributed"
         raise EngineError(msg) from err
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS)
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)  # one that fails would stay it
     except (OSError, ValueError) as err:
         msg = (
             f"no dask scheduler answers at {address} ({err}); start one with `dask scheduler` or leave --scheduler out"
         )
         raise EngineError(msg) from err
-    with client:
+    with client, dask.config.set(scheduler=client):
         yield
 
 
