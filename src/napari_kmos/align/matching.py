@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import map_coordinates, spline_filter
 from scipy.optimize import least_squares
+from scipy.stats import spearmanr
 
 from napari_kmos.spatial.resample import fill_missing
 from napari_kmos.spatial.wcs import pixel_to_pixel
@@ -27,6 +28,8 @@ _SEEING_RANGE_PIX2 = 4.0
 _SEEING_SIGMA_PIX2 = 1.5
 _MIN_COVERAGE = 0.8
 _LOSS_SCALE = 1.0
+_DARK_PERCENT = 20.0
+_FLOOR_SIGMA = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +44,9 @@ class Match:
         1 sigma of each, from the curvature.
     gain, background : float
         Moving = gain * reference + background.
-    loss : float
-        Mean robust loss a pixel; about 0.5 for a perfect match.
-    flat_loss : float
-        The same for a constant instead of the reference.
+    correlation : float
+        Spearman's rank correlation of the moving image and the fitted one: bright stars do not outvote faint ones, and
+        it does not matter how well noise and model errors are known.
     n_pixels : int
         Pixels compared.
     at_limit : bool
@@ -55,15 +57,9 @@ class Match:
     err_pix: float
     gain: float
     background: float
-    loss: float
-    flat_loss: float
+    correlation: float
     n_pixels: int
     at_limit: bool
-
-    @property
-    def explained(self) -> float:
-        """How much better than a constant it fits, summed over the pixels: comparable between shifts."""
-        return self.n_pixels * (self.flat_loss - self.loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,23 +83,24 @@ class Pair:
         reference, moving = (np.asarray(image.data, dtype=float) for image in (self.reference, self.moving))
         y, x = np.indices(moving.shape)
         at = np.asarray(pixel_to_pixel(self.moving.wcs, self.reference.wcs, y, x), dtype=float)
+        noise = [np.nanmedian(np.asarray(image.noise, dtype=float)) for image in (self.reference, self.moving)]
         self._parts.update(
+            noise=np.hypot(*noise),
             at=at,
             ok_reference=np.isfinite(reference),
             ok_moving=np.isfinite(moving),
             reference=fill_missing(reference[None], np.isfinite(reference)[None])[0],
             moving=fill_missing(moving[None], np.isfinite(moving)[None])[0],
-            sigma=self._sigma(reference, moving),
         )
+        self._parts["sigma"] = self._sigma(moving)
 
-    def _sigma(self, reference: Floats, moving: Floats) -> Floats:
+    def _sigma(self, moving: Floats) -> Floats:
         """Scale of the residuals: noise of both, and a part of the star light of the moving image alone.
 
         It does not depend on the shift or on how well it fits, so that no wrong shift is rewarded.
         """
-        noise = [np.nanmedian(np.asarray(image.noise, dtype=float)) for image in (self.reference, self.moving)]
-        light = np.nan_to_num(moving - np.nanpercentile(moving, 20))
-        return np.asarray(np.sqrt(noise[0] ** 2 + noise[1] ** 2 + (self.model_error * light) ** 2))
+        light = np.nan_to_num(moving - np.nanpercentile(moving, _DARK_PERCENT))
+        return np.hypot(self._parts["noise"], self.model_error * light)
 
     def match(self, start: tuple[float, float], *, min_pixels: int) -> Match | None:
         """Fit near a shift (y, x); None if too few pixels overlap there."""
@@ -126,20 +123,28 @@ class Pair:
 
     def _result(self, fit: OptimizeResult, used: NDArray[np.bool_], scale: float) -> Match:
         """Numbers of a fit."""
-        data = self._parts["moving"][used]
-        flat = (data - np.median(data)) / self._parts["sigma"][used]
         covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
         loss = float(fit.cost / used.sum())
+        model, data = self._smoothed(fit.x[2])
+        at = self._parts["at"][:, used] + fit.x[:2, None]
+        values = map_coordinates(model, at, order=3, prefilter=False, mode="mirror")
+        floor = self._floor()
+        pair = np.maximum([fit.x[3] * values + fit.x[4] * scale, data[used]], floor)
+        correlation = float(spearmanr(*pair).statistic) if np.ptp(pair, axis=1).all() else 0.0
         return Match(
             shift=(float(fit.x[0]), float(fit.x[1])),
             err_pix=float(np.sqrt(np.mean(np.diag(covariance)[:2]) * max(1.0, 2 * loss))),
             gain=float(fit.x[3]),
             background=float(fit.x[4] * scale),
-            loss=loss,
-            flat_loss=float(np.mean(_soft_l1(flat))),
+            correlation=correlation,
             n_pixels=int(used.sum()),
             at_limit=bool(np.any(fit.active_mask)),
         )
+
+    def _floor(self) -> float:
+        """Level of the moving image below which there is nothing but noise: ranks there say nothing."""
+        data = self._parts["moving"][self._parts["ok_moving"] > 0]
+        return float(np.percentile(data, _DARK_PERCENT) + _FLOOR_SIGMA * self._parts["noise"])
 
     def _residuals(self, p: Floats, used: NDArray[np.bool_], scale: float) -> Floats:
         """Residuals of the pixels, and of gain and seeing which are known to differ little.
@@ -187,8 +192,3 @@ def _diffuse(image: Floats, variance: float) -> Floats:
         kernel = (vectors * np.exp(variance / 2 * values)) @ vectors.T
         image = kernel @ image if axis == 0 else image @ kernel.T
     return image
-
-
-def _soft_l1(residuals: Floats) -> Floats:
-    """Return the loss that the fit minimises."""
-    return np.asarray(_LOSS_SCALE**2 * (np.sqrt(1 + (residuals / _LOSS_SCALE) ** 2) - 1))

@@ -21,23 +21,23 @@ class AlignParameters:
         Smallest part of the smaller field that must overlap.
     model_error : float
         Part of the star light by which two exposures may differ for other reasons than noise.
+    min_evidence : float
+        Evidence, the logarithm of odds, from which on a match is accepted. Fields without a star in common reach 6.5 by
+        chance in 5 % of cases.
     margin : float
-        The next best shift must explain less of the image than the best one by this part, for that to be accepted.
-    min_explained : float
-        How many times worse a constant must fit than the best shift, for that to be accepted; more is asked of a poor
-        fit.
+        How much more of it there must be than for the next best shift.
     passes : int
         1 measures against the reference exposure alone; each further pass against the sum of the others aligned before.
     pointing_error_arcsec : float
-        What a header is trusted to, 1 sigma in each axis.
+        What a header is trusted to, 1 sigma in each axis; shifts of several times that need more evidence.
     """
 
     max_shift_arcsec: float = 1.2
     candidates: int = 4
     min_overlap: float = 0.3
     model_error: float = 0.04
-    margin: float = 0.3
-    min_explained: float = 2.0
+    min_evidence: float = 6.5
+    margin: float = 2.0
     passes: int = 2
     pointing_error_arcsec: float = 0.25
 
@@ -47,7 +47,6 @@ class AlignParameters:
         self._check("min_overlap", 0 < self.min_overlap < 1, "a number between 0 and 1")
         self._check("model_error", self.model_error > 0, "a positive number")
         self._check("margin", self.margin >= 0, "zero or more")
-        self._check("min_explained", self.min_explained >= 1, "one or more")
         self._check("passes", self.passes >= 1, "one or more")
         self._check("pointing_error_arcsec", self.pointing_error_arcsec > 0, "a positive number of arcsec")
 

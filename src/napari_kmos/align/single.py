@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 _SAME_PIX = 0.8
 #: What a match cannot be trusted below, for the PSFs of two exposures differ in more than width.
 _FLOOR_PIX = 0.03
+#: By how much errors from the curvature of the fit are too small, in simulations: PSFs differ alike in many pixels.
+_MODEL_FACTOR = 1.25
 _MIN_PIXELS = 12
-#: Loss a pixel that a right match has in simulations (median 0.23, 95 % below 0.46). Fields without a star in common
-#: match by chance with 0.3 to 3: what fits worse than this must explain so much more.
-_GOOD_LOSS = 0.25
+#: Pixels that one independent piece of an image has, about the area of a star.
+_PIXELS_PER_PIECE = 12.0
+_HIGHEST_CORRELATION = 0.999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,8 @@ def measure_offset(reference: Image, moving: Image, *, parameters: AlignParamete
     -----
     Masked normalised cross-correlation of the images, compressed by an asinh, over all whole-pixel shifts; the best few
     are refined by a robust fit of shift, gain, background and difference in seeing to the moving image. The shift
-    that explains most wins if the next one explains clearly less.
+    for which there is most evidence, from the rank correlation of the two and from what headers are trusted to, is
+    accepted if there is enough of it, and clearly more than for the next one.
     """
     return measure_image(reference, moving, parameters or AlignParameters()).offset
 
@@ -75,9 +78,9 @@ def measure_image(reference: Image, moving: Image, parameters: AlignParameters) 
         note = "no common sky with light in it"
         return Aligned(image=moving, offset=dataclasses.replace(zero, err_arcsec=err, accepted=False, note=note))
     best, rest = matches[0], matches[1:]
-    accepted, note = _judge(best, rest, parameters)
+    accepted, note = _judge(best, rest, pixel_scale_arcsec(reference.wcs), parameters)
     dra, ddec = _correction(reference, moving, best.shift)
-    err = float(np.hypot(best.err_pix, _FLOOR_PIX)) * pixel_scale_arcsec(reference.wcs)
+    err = _MODEL_FACTOR * float(np.hypot(best.err_pix, _FLOOR_PIX)) * pixel_scale_arcsec(reference.wcs)
     offset = dataclasses.replace(zero, dra_arcsec=dra, ddec_arcsec=ddec, err_arcsec=err, accepted=accepted, note=note)
     return Aligned(image=moving, offset=offset, gain=best.gain, background=best.background)
 
@@ -91,9 +94,10 @@ def _correction(reference: Image, moving: Image, shift: tuple[float, float]) -> 
 
 
 def _matches(reference: Image, moving: Image, parameters: AlignParameters) -> list[Match]:
-    """Fits near the best whole-pixel shifts, the one that explains most first."""
+    """Fits near the best whole-pixel shifts, the one with most evidence first."""
+    scale = pixel_scale_arcsec(reference.wcs)
     data = np.asarray(reference.data, dtype=float)
-    reach = int(np.ceil(parameters.max_shift_arcsec / pixel_scale_arcsec(reference.wcs)))
+    reach = int(np.ceil(parameters.max_shift_arcsec / scale))
     shape = (data.shape[0] + 2 * reach, data.shape[1] + 2 * reach)
     grid = window_wcs(reference.wcs, -reach, -reach)
     n_y, n_x = moving.data.shape
@@ -112,24 +116,34 @@ def _matches(reference: Image, moving: Image, parameters: AlignParameters) -> li
     pair = Pair(reference, moving, parameters.model_error)
     needed = max(_MIN_PIXELS, int(parameters.min_overlap * np.isfinite(moving.data).sum()))
     fits = [pair.match((-dy, -dx), min_pixels=needed) for dy, dx in best_shifts(correlation, parameters.candidates)]
-    return sorted((fit for fit in fits if fit is not None), key=lambda fit: -fit.explained)
+    return sorted((fit for fit in fits if fit is not None), key=lambda fit: -_evidence(fit, scale, parameters))
 
 
-def _judge(best: Match, rest: Sequence[Match], parameters: AlignParameters) -> tuple[bool, str]:
+def _judge(best: Match, rest: Sequence[Match], scale: float, parameters: AlignParameters) -> tuple[bool, str]:
     """Tell whether a match can be trusted, and why."""
+    evidence = _evidence(best, scale, parameters)
     others = [one for one in rest if np.hypot(*np.subtract(one.shift, best.shift)) > _SAME_PIX]
-    share = (
-        max((max(0.0, one.explained) / best.explained for one in others), default=0.0) if best.explained > 0 else 1.0
-    )
-    numbers = f"next best shift explains {share:.0%}, a constant fits {best.flat_loss / best.loss:.1f} times worse"
-    needed = parameters.min_explained * max(1.0, best.loss / _GOOD_LOSS)
-    if best.flat_loss < needed * best.loss:
+    lead = min((evidence - _evidence(one, scale, parameters) for one in others), default=np.inf)
+    numbers = f"evidence {evidence:.1f}, {lead:.1f} more than for the next best shift"
+    if evidence < parameters.min_evidence:
         return False, f"no clear match: {numbers}"
-    if share > 1 - parameters.margin:
+    if lead < parameters.margin:
         return False, f"ambiguous: {numbers}"
     if best.at_limit:
         return False, f"fit ended at a limit of shift, seeing or gain {best.gain:.2f}: {numbers}"
     return True, numbers
+
+
+def _evidence(match: Match, scale: float, parameters: AlignParameters) -> float:
+    """Logarithm of the odds that two images show the same sky, against chance, the header's pointing included.
+
+    For n independent pairs of normal values the likelihoods with and without correlation r differ by the factor
+    (1 - r^2)^(-n/2); the shift has a normal prior, its variance that of the pointing errors of two headers.
+    """
+    pieces = match.n_pixels / _PIXELS_PER_PIECE
+    correlation = float(np.clip(match.correlation, 0, _HIGHEST_CORRELATION))
+    arcsec = float(np.hypot(*match.shift)) * scale
+    return -pieces / 2 * float(np.log(1 - correlation**2)) - (arcsec / parameters.pointing_error_arcsec) ** 2 / 4
 
 
 def _with_noise(image: Image) -> Image:

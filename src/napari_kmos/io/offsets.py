@@ -37,6 +37,9 @@ def read_offsets(path: str | Path) -> tuple[Offset, ...]:
         If columns are missing, or a row cannot be understood.
     """
     path = Path(path)
+    if not path.is_file():
+        msg = f"{path}: no such file; expected an offset table (ECSV)"
+        raise NotKmosError(msg)
     try:
         table = Table.read(path, format="ascii.ecsv")
     except (OSError, ValueError, UnicodeDecodeError) as err:
