@@ -91,7 +91,7 @@ def find_exposures(folders: Sequence[Path], *, progress: Progress = silent) -> t
     files = list(_fits_files(folders))
     found = []
     for done, (top, path) in enumerate(files):
-        progress(done, len(files), f"looking at {path.name}")
+        progress(done, len(files), f"looking at the FITS files in {top}")
         if (item := _look(top, path)) is not None:
             found.append(item)
     progress(len(files), len(files), f"looked at {len(files)} FITS files")

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.io import safe_name
+from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.extract import apertures_inside
+from napari_kmos.io import read_apertures, read_cube, read_offsets, safe_name, write_offsets
 from napari_kmos.recipes.align import align
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.compare import compare
 from napari_kmos.recipes.extract import extract
 from napari_kmos.recipes.jobs import Job
+from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.recipes.steps import STEPS, build_parameters
 
 if TYPE_CHECKING:
+    from napari_kmos.offset import Offset
     from napari_kmos.progress import Progress
-    from napari_kmos.recipes.outcome import Outcome
     from napari_kmos.recipes.plan import Plan, PlannedExposure
 
 
@@ -78,25 +83,78 @@ def align_job(plan: Plan, objects: Sequence[PlannedExposure], files: Sequence[Pa
     return Job(step="align", name="offsets", folder=folder, inputs=tuple(files), parameters=given, call=call)
 
 
+def selection_job(
+    plan: Plan, objects: Sequence[PlannedExposure], files: Sequence[Path], *, offsets: Path, folder: Path
+) -> Job | None:
+    """Return the job that marks the IFUs which the plan leaves out as not to be used; None if it leaves out none.
+
+    Its table says for every row whether it is used and with which correction, so that `combine` can skip the rest.
+    """
+    targets = {file.name: exposure.targets for exposure, file in zip(objects, files, strict=True) if exposure.targets}
+    left_out = {
+        (row.file, row.ifu)
+        for row in read_offsets(offsets)
+        if row.ifu is not None and row.ifu not in targets.get(Path(row.file).name, {row.ifu: ""})
+    }
+    if not left_out:
+        return None
+    unaccepted = settings_of(plan, "combine")[0]["unaccepted"]
+
+    def call(overwrite: bool, progress: Progress) -> Outcome:
+        rows = [_selected(row, (row.file, row.ifu) in left_out, unaccepted) for row in read_offsets(offsets)]
+        return Outcome(products=(write_offsets(rows, folder / "offsets_used.ecsv", overwrite=overwrite),))
+
+    given = {"left_out": sorted([Path(file).name, ifu] for file, ifu in left_out), "unaccepted": unaccepted}
+    return Job(step="combine", name="offsets_used", folder=folder, inputs=(offsets,), parameters=given, call=call)
+
+
+def _selected(row: Offset, is_left_out: bool, unaccepted: str) -> Offset:
+    """Return a row of the table that says what is used."""
+    if is_left_out:
+        return dataclasses.replace(row, accepted=False, note="left out by the plan")
+    if row.accepted or unaccepted == "skip":
+        return row
+    if unaccepted == "error":
+        msg = (
+            f"{row.file} IFU {row.ifu}: its offset is not accepted ({row.note}); accept it in the table of offsets, "
+            "take the IFU out of the plan, or set unaccepted in [combine]"
+        )
+        raise AlignmentError(msg)
+    note = f"header; measured, not accepted: {row.dra_arcsec:+.3f} {row.ddec_arcsec:+.3f}"
+    return dataclasses.replace(row, dra_arcsec=0.0, ddec_arcsec=0.0, accepted=True, method="header", note=note)
+
+
 def combine_jobs(
-    plan: Plan, objects: Sequence[PlannedExposure], files: Sequence[Path], *, offsets: Path | None, folder: Path
+    plan: Plan,
+    objects: Sequence[PlannedExposure],
+    files: Sequence[Path],
+    *,
+    offsets: Path | None,
+    unaccepted: str | None = None,
+    folder: Path,
 ) -> list[Job]:
-    """Return a job for each group of exposures that are merged."""
+    """Return a job for each group of exposures that are merged; ``unaccepted`` goes before the plan's."""
     by = settings_of(plan, "combine")[0]["by"]
     groups = defaultdict(list)
     for exposure, file in zip(objects, files, strict=True):
         name = {"all": "", "epoch": exposure.epoch, "half": f"{exposure.epoch}_half{exposure.half or 0}"}[by]
         groups[name].append((exposure, file))
     return [
-        _combine_job(plan, name, members, offsets, folder / safe_name(name) if name else folder)
+        _combine_job(plan, name, members, (offsets, unaccepted), folder / safe_name(name) if name else folder)
         for name, members in groups.items()
     ]
 
 
 def _combine_job(
-    plan: Plan, name: str, members: Sequence[tuple[PlannedExposure, Path]], offsets: Path | None, folder: Path
+    plan: Plan,
+    name: str,
+    members: Sequence[tuple[PlannedExposure, Path]],
+    table: tuple[Path | None, str | None],
+    folder: Path,
 ) -> Job:
     values, parameters = settings_of(plan, "combine")
+    offsets, unaccepted = table
+    values["unaccepted"] = unaccepted or values["unaccepted"]
     files = tuple(file for _, file in members)
 
     def call(overwrite: bool, progress: Progress) -> Outcome:
@@ -120,8 +178,28 @@ def combined_cubes(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.name.startswith("COMBINE_") and not path.stem.endswith("_IMAGE")]
 
 
-def extract_job(plan: Plan, cubes: Sequence[Path], folder: Path) -> Job:
-    """Return the job that extracts the spectra from the combined cubes of a band."""
+def extract_jobs(plan: Plan, cubes: Sequence[Path], *, combined: Path, folder: Path) -> list[Job]:
+    """Return a job for each group of combined cubes that holds a star; groups are the folders below ``combined``."""
+    groups = defaultdict(list)
+    for cube in cubes:
+        groups[cube.parent.relative_to(combined.absolute()).as_posix()].append(cube)
+    filled = [name for name, members in groups.items() if _holds_a_star(plan, members)]
+    for name in set(groups) - set(filled) if filled else ():
+        text = f"{combined / name}: none of the apertures lies in these cubes; no spectra were extracted"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+    return [_extract_job(plan, name.strip(".") or "spectra", groups[name], folder / name) for name in filled or groups]
+
+
+def _holds_a_star(plan: Plan, cubes: Sequence[Path]) -> bool:
+    """Tell whether a group of cubes should be extracted; what is wrong with the apertures is for `extract` to say."""
+    apertures = settings_of(plan, "extract")[0]["apertures"]
+    if apertures.suffix != ".ecsv":
+        return True
+    stars = [aperture for aperture in read_apertures(apertures) if aperture.kind == "star"]
+    return not stars or any(apertures_inside(read_cube(cube), stars) for cube in cubes)
+
+
+def _extract_job(plan: Plan, name: str, cubes: Sequence[Path], folder: Path) -> Job:
     values, parameters = settings_of(plan, "extract")
     apertures = values["apertures"]
 
@@ -131,7 +209,7 @@ def extract_job(plan: Plan, cubes: Sequence[Path], folder: Path) -> Job:
 
     given = {**values, "apertures": apertures.name}
     inputs = (*cubes, apertures)
-    return Job(step="extract", name="spectra", folder=folder, inputs=inputs, parameters=given, call=call)
+    return Job(step="extract", name=name, folder=folder, inputs=inputs, parameters=given, call=call)
 
 
 def compare_job(plan: Plan, spectra: Sequence[Path], folder: Path) -> Job:

@@ -85,7 +85,8 @@ def run_plan(
         folder = Path(out_dir) / safe_name(band or "unknown_band") if len(bands) > 1 else Path(out_dir)
         cubes = _make_cubes(run, plan, objects, folder)
         if has_apertures:
-            spectra += run.do(planned.extract_job(plan, cubes, folder / "extract")).products
+            jobs = planned.extract_jobs(plan, cubes, combined=folder / "combine", folder=folder / "extract")
+            spectra += [path for job, part in _counted(jobs) for path in run.do(job, part).products]
     spectra = [path for path in spectra if path.name.startswith("spec_") and path.suffix == ".fits"]
     if spectra:
         run.do(planned.compare_job(plan, spectra, Path(out_dir) / "compare"))
@@ -98,12 +99,17 @@ def _make_cubes(run: _Run, plan: Plan, objects: Sequence[PlannedExposure], folde
     """Subtract the sky, align and combine the exposures of one band; return the combined cubes."""
     jobs = planned.sky_tweak_jobs(plan, objects, folder / "sky_tweak")
     tweaked = [run.do(job, part).products[0] for job, part in _counted(jobs)]
-    offsets = None
+    offsets, unaccepted = None, None
     if planned.settings_of(plan, "combine")[1].method == "user":
         offsets = planned.settings_of(plan, "align")[0]["offsets"]
         if offsets is None:
             offsets = run.do(planned.align_job(plan, objects, tweaked, folder / "align")).products[0]
-    jobs = planned.combine_jobs(plan, objects, tweaked, offsets=offsets, folder=folder / "combine")
+        selection = planned.selection_job(plan, objects, tweaked, offsets=offsets, folder=folder / "combine")
+        if selection is not None:
+            offsets, unaccepted = run.do(selection).products[0], "skip"
+    jobs = planned.combine_jobs(
+        plan, objects, tweaked, offsets=offsets, unaccepted=unaccepted, folder=folder / "combine"
+    )
     return [cube for job, part in _counted(jobs) for cube in planned.combined_cubes(run.do(job, part).products)]
 
 

@@ -14,6 +14,7 @@ from napari_kmos.combine import PLACING_METHODS, CombineParameters
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
 from napari_kmos.provenance import descriptions_of
+from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.sky_tweak import PICKS
 from napari_kmos.sky import SKY_METHODS, SkyParameters
 
@@ -111,7 +112,7 @@ STEPS: Mapping[str, Mapping[str, Setting]] = {
         mosaic=Setting(default=False, text="Put all IFUs on one grid, instead of a cube for each target."),
         unaccepted=Setting(
             default="header",
-            choices=("error", "header", "skip"),
+            choices=UNACCEPTED,
             text="What to do with an exposure whose offset is not accepted: trust its header, skip it, or stop.",
         ),
         method=Setting(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
-from napari_kmos.extract import extract_spectra
+from napari_kmos.extract import ExtractParameters, extract_spectra
 from napari_kmos.io import read_cube, read_exposure, read_offsets, read_spectrum
 from napari_kmos.simulate.psf import moffat_images, seeing_at
 from napari_kmos.simulate.render import sky_background, sky_cube, star_spectra, stars_cube
@@ -21,6 +21,7 @@ from napari_kmos.spatial.wcs import pixel_scale_arcsec, sky_to_pixel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_kmos.aperture import Aperture
     from napari_kmos.cube import Cube
     from napari_kmos.offset import Offset
     from napari_kmos.simulate.conditions import Conditions
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 _DARK_SPAXELS = 36
 #: A plane belongs to an airglow line where the line's light exceeds this many times the noise of a spaxel.
 _LINE_SIGMA = 3.0
-#: Share of the voxels, those with the largest residuals, that is left out: the simulator's bad pixels.
-_BAD_SHARE = 1e-3
+#: A voxel this many sigma from the median of its plane is one of the simulator's bad pixels, not a residual.
+_BAD_SIGMA = 8.0
 _PSF_NODES = 9
 
 
@@ -89,11 +90,22 @@ def measure_offsets(scene: Scene, offsets_file: Path) -> dict[str, float]:
     }
 
 
-def measure_fluxes(scene: Scene, cubes: Sequence[Path], spectra: Sequence[Path]) -> dict[str, Any]:
+def measure_fluxes(
+    scene: Scene, cubes: Sequence[Path], spectra: Sequence[Path], apertures: Sequence[Aperture]
+) -> dict[str, Any]:
     """Measure how much the fluxes of isolated stars differ from the truth after aperture correction.
 
-    The correction is the share of a star's light which the same aperture and ring give on a noise-free image of the
-    star alone: the known point spread function of every exposure, averaged, integrated over the spaxels of the cube.
+    The correction is the share of a star's light which the same extraction gives on a noise-free image of the star
+    alone: the known point spread function of every exposure, averaged, integrated over the spaxels of the cube.
+
+    Parameters
+    ----------
+    scene : Scene
+        The truth.
+    cubes, spectra : sequence of Path
+        Combined cubes, and spectra extracted from them.
+    apertures : sequence of Aperture
+        What they were extracted with; the sky areas are used again.
 
     Returns
     -------
@@ -107,7 +119,7 @@ def measure_fluxes(scene: Scene, cubes: Sequence[Path], spectra: Sequence[Path])
         index = np.flatnonzero((scene.stars.id == spectrum.aperture.id) & scene.stars.isolated)
         if len(index) and spectrum.aperture.kind == "star":
             total = star_spectra(scene, select_stars(scene.stars, index))[0]
-            share = aperture_share(scene, by_ifu[spectrum.ifu], spectrum)
+            share = aperture_share(scene, by_ifu[spectrum.ifu], spectrum, apertures)
             errors[spectrum.aperture.id] = float(np.nanmedian(spectrum.flux / (total * share)) - 1)
     values = np.abs(list(errors.values()))
     return {
@@ -138,8 +150,8 @@ def measure_noise(scene: Scene, cubes: Sequence[Path]) -> dict[str, float]:
     return {"over_scatter": float(np.median(values))}
 
 
-def aperture_share(scene: Scene, cube: Cube, spectrum: StarSpectrum) -> Floats:
-    """Return the share of a star's light that its aperture gives, sky ring subtracted, shape (n_wavelength,)."""
+def aperture_share(scene: Scene, cube: Cube, spectrum: StarSpectrum, apertures: Sequence[Aperture] = ()) -> Floats:
+    """Return the share of a star's light that its aperture gives, sky subtracted, shape (n_wavelength,)."""
     nodes = np.linspace(0, cube.shape[0] - 1, _PSF_NODES).round().astype(int)
     y, x = sky_to_pixel(cube.wcs, spectrum.aperture.ra, spectrum.aperture.dec)
     seeings = [conditions.seeing_arcsec for conditions in scene.exposures if not conditions.on_sky]
@@ -151,7 +163,9 @@ def aperture_share(scene: Scene, cube: Cube, spectrum: StarSpectrum) -> Floats:
     alone = dataclasses.replace(
         cube, flux=light, noise=np.ones_like(light), wavelength=cube.wavelength[nodes], unit=u.dimensionless_unscaled
     )
-    (share,) = extract_spectra(alone, [spectrum.aperture])
+    used = {field.name: spectrum.parameters[field.name] for field in dataclasses.fields(ExtractParameters)}
+    skies = [aperture for aperture in apertures if aperture.kind == "sky"]
+    (share,) = extract_spectra(alone, [spectrum.aperture, *skies], parameters=ExtractParameters(**used))
     return np.interp(np.arange(cube.shape[0]), nodes, share.flux)
 
 
@@ -170,10 +184,13 @@ def _sky_row(scene: Scene, conditions: Conditions, before: Cube, after: Cube) ->
     noise = np.asarray(before.noise, dtype=float)
     dark = _dark_spaxels(stars, noise)
     lines = _line_planes(scene, conditions, ifu, float(np.nanmedian(noise)))
-    sigma = noise[lines][:, dark]
-    rests = [(np.asarray(cube.flux, dtype=float) - stars)[lines][:, dark] for cube in (before, after)]
+    lines &= np.isfinite(noise[:, dark[0], dark[1]]).all(axis=1)
+    sigma = noise[lines][:, dark[0], dark[1]]
+    rests = [(np.asarray(cube.flux, dtype=float) - stars)[lines][:, dark[0], dark[1]] for cube in (before, after)]
+    rests = [_without_bad(rest, sigma) for rest in rests]
+    own_noise = np.sqrt(np.mean(sigma**2, axis=1) / sigma.shape[1])
     single = [_rms(rest / sigma) for rest in rests]
-    mean = [_rms(np.nanmean(rest, axis=1) / (np.sqrt(np.nansum(sigma**2, axis=1)) / len(dark[0]))) for rest in rests]
+    mean = [_rms(np.nanmean(rest, axis=1) / own_noise) for rest in rests]
     return single[0], single[1], mean[0], mean[1]
 
 
@@ -190,10 +207,15 @@ def _line_planes(scene: Scene, conditions: Conditions, ifu: int, noise: float) -
     return np.asarray(sky - floor * np.nanmedian(sky / floor) > _LINE_SIGMA * noise)
 
 
+def _without_bad(rest: Floats, sigma: Floats) -> Floats:
+    """Return residuals, shape (planes, spaxels), with bad pixels as NaN."""
+    from_median = np.abs(rest - np.nanmedian(rest, axis=1, keepdims=True))
+    spread = 1.4826 * np.nanmedian(from_median, axis=1, keepdims=True)
+    return np.where(from_median > _BAD_SIGMA * np.maximum(sigma, spread), np.nan, rest)
+
+
 def _rms(values: Floats) -> float:
-    """Return the RMS without the few largest values."""
-    squared = np.sort(values[np.isfinite(values)] ** 2)
-    return float(np.sqrt(squared[: max(1, int(len(squared) * (1 - _BAD_SHARE)))].mean()))
+    return float(np.sqrt(np.nanmean(values**2)))
 
 
 def _vector(offset: Offset) -> Floats:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _WIDTH_INCH = 12.0
 _HEIGHTS_INCH = {"sky": 4.6, "white_light": 4.2, "spectra": 4.8}
 _SMOOTHED_PLANES = 5
+_LEVEL_PLANES = 101
 #: Spectra in the picture; the others are in their files.
 _MOST_SPECTRA = 9
 _STYLE = """
@@ -37,7 +38,7 @@ td.number { font-variant-numeric: tabular-nums; white-space: nowrap; font-weight
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SkyPanel:
-    """Mean spectrum of the dark spaxels of one IFU before and after the sky was subtracted.
+    """Spectrum of the dark spaxels of one IFU before and after the sky was subtracted.
 
     Parameters
     ----------
@@ -96,7 +97,8 @@ def summary_figures(summary: Summary) -> dict[str, Figure]:
     heights = list(_HEIGHTS_INCH.values())
     whole = Figure(figsize=(_WIDTH_INCH, sum(heights)), layout="constrained")
     whole.suptitle(summary.title)
-    for name, part in zip(_HEIGHTS_INCH, whole.subfigures(len(heights), 1, height_ratios=heights), strict=True):
+    parts = np.atleast_1d(np.asarray(whole.subfigures(len(heights), 1, height_ratios=heights)))
+    for name, part in zip(_HEIGHTS_INCH, parts, strict=True):
         _draw(name, part, summary)
     return {"summary": whole, **figures}
 
@@ -112,7 +114,7 @@ def summary_html(summary: Summary, pictures: dict[str, str]) -> str:
         ``"sky"``, ``"white_light"`` and ``"spectra"`` to file names relative to the page.
     """
     captions = {
-        "sky": f"The sky before and after: {summary.sky.title}. Grey: 1 sigma noise.",
+        "sky": f"The sky before and after: {summary.sky.title}. Grey: noise, 1 sigma, about the starlight there.",
         "white_light": "White light of the combined cubes with the apertures; north is up, east is left.",
         "spectra": f"Spectra of {min(len(summary.spectra), _MOST_SPECTRA)} of {len(summary.spectra)} stars.",
     }
@@ -151,12 +153,15 @@ def _draw(name: str, figure: Figure | SubFigure, summary: Summary) -> None:
 def _draw_sky(axes: Any, sky: SkyPanel) -> None:
     above, below = axes
     above.plot(sky.wavelength_um, sky.before, color="tab:orange", linewidth=0.7, label="before")
-    below.fill_between(sky.wavelength_um, -sky.noise, sky.noise, color="0.85", linewidth=0, label="1 sigma")
+    level = _running_median(sky.after)
+    low, high = level - sky.noise, level + sky.noise
+    below.fill_between(sky.wavelength_um, low, high, color="0.8", linewidth=0, label="1 sigma noise")
     below.plot(sky.wavelength_um, sky.after, color="tab:blue", linewidth=0.7, label="after")
     shown = sky.after[np.isfinite(sky.after)]
     if len(shown):
-        limit = 1.3 * float(np.percentile(np.abs(shown), 99.5)) or 1.0
-        below.set_ylim(-limit, limit)
+        bottom, top = np.percentile(shown, (0.2, 99.8))
+        margin = 0.4 * float(top - bottom) or 1.0
+        below.set_ylim(bottom - margin, top + margin)
     above.set_title(sky.title, fontsize="medium")
     for axis in axes:
         axis.set_ylabel(f"flux ({sky.unit})" if sky.unit else "flux")
@@ -181,7 +186,8 @@ def _draw_field(axes: Axes, image: Image, apertures: Sequence[Aperture]) -> None
         x, y = _from_centre((aperture.ra, aperture.dec), centre)
         colour = "tab:orange" if aperture.kind == "star" else "tab:cyan"
         axes.add_patch(Circle((float(x), float(y)), aperture.radius_arcsec, fill=False, color=colour))
-        axes.annotate(aperture.id, (float(x), float(y)), color=colour, fontsize="x-small", ha="center", va="center")
+        if aperture.kind == "star":
+            axes.annotate(aperture.id, (float(x), float(y)), color=colour, fontsize="x-small", ha="center", va="center")
     axes.invert_xaxis()
     axes.set_aspect("equal")
     title = image.name if image.ifu is None else f"IFU {image.ifu} {image.name}"
@@ -193,18 +199,32 @@ def _draw_field(axes: Axes, image: Image, apertures: Sequence[Aperture]) -> None
 def _draw_spectra(axes: Axes, spectra: Sequence[StarSpectrum]) -> None:
     """Draw normalised spectra above each other, the best first from below."""
     best = sorted(spectra, key=lambda s: -s.snr if np.isfinite(s.snr) else 0.0)[:_MOST_SPECTRA]
-    kernel = np.ones(_SMOOTHED_PLANES) / _SMOOTHED_PLANES
     for level, spectrum in enumerate(best):
-        normal = spectrum.flux / np.nanmedian(spectrum.flux)
-        smooth = np.convolve(np.nan_to_num(normal, nan=1.0), kernel, mode="same")
-        smooth[~np.isfinite(normal)] = np.nan
-        wave = spectrum.wavelength.to_value("um")
-        axes.plot(wave, smooth + level, linewidth=0.7)
+        normal = _smoothed(spectrum.flux / np.nanmedian(spectrum.flux))
+        axes.plot(spectrum.wavelength.to_value("um"), normal + level, linewidth=0.7)
         label = f"{spectrum.aperture.id}  SNR {spectrum.snr:.0f}" if np.isfinite(spectrum.snr) else spectrum.aperture.id
         axes.annotate(label, (1.005, 1 + level), xycoords=("axes fraction", "data"), fontsize="small", va="center")
     axes.set_ylim(0, len(best) + 1)
     axes.set_xlabel("wavelength (µm)")
     axes.set_ylabel("normalised flux + constant")
+
+
+def _smoothed(values: Floats) -> Floats:
+    """Return the running mean of a few planes, of those that have data."""
+    kernel = np.ones(_SMOOTHED_PLANES)
+    there = np.isfinite(values)
+    total = np.convolve(np.where(there, values, 0.0), kernel, mode="same")
+    return np.where(there, total / np.maximum(np.convolve(there, kernel, mode="same"), 1), np.nan)
+
+
+def _running_median(values: Floats) -> Floats:
+    """Return the level on which lines stand: the median of many planes, of those that have data."""
+    padded = np.pad(values, _LEVEL_PLANES // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _LEVEL_PLANES)
+    level = np.full(len(values), np.nan)
+    there = np.isfinite(windows).any(axis=1)
+    level[there] = np.nanmedian(windows[there], axis=1)
+    return level
 
 
 def _from_centre(sky: Any, centre: Any) -> tuple[Any, Any]:
