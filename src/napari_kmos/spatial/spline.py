@@ -82,7 +82,8 @@ def spline_weights(positions: Floats, size: int) -> Floats:
     t = positions - base
     basis = ((1 - t) ** 3, 4 - 6 * t**2 + 3 * t**3, 1 + 3 * t + 3 * t**2 - 3 * t**3, t**3)
     coefficients = _spline_coefficients(size)
-    return sum(part[:, None] / 6 * coefficients[base + 1 + k] for k, part in enumerate(basis))  # type: ignore[return-value]
+    weights: Floats = sum(part[:, None] / 6 * coefficients[base + 1 + k] for k, part in enumerate(basis))
+    return weights
 
 
 def linear_weights(positions: Floats, size: int) -> Floats:
