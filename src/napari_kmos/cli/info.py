@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,12 +43,33 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     if "spectrum" in facts:
         lines += _table([_spectrum_row(facts["spectrum"])])
     if facts["cubes"] and facts["unused_arms"]:
-        arms = (f"{arm} ({why})" for arm, why in facts["unused_arms"].items())
-        lines.append(f"  arms without data: {', '.join(arms)}")
+        lines.append(f"  arms without data: {_unused(facts['unused_arms'])}")
     for block in facts["recipes"]:
-        changed = " ".join(f"{name}={value}" for name, value in block["changed"].items()) or "defaults"
-        lines.append(f"  made by {block['recipe']} ({block['version']}): {changed}")
-    return lines + [f"  history: {line}" for line in facts["history"]]
+        changed = " ".join(f"{name}={value}" for name, value in block["changed"].items()) or "all parameters default"
+        inputs = f" from {block['inputs']} files" if block["inputs"] else ""
+        lines.append(f"  made by {block['recipe']} ({block['version']}){inputs}: {changed}")
+    # A history line of ours says what its block said above, in full.
+    others = [line for line in facts["history"] if not line.startswith("napari-kmos ")]
+    return lines + [f"  history: {line}" for line in others]
+
+
+def _unused(arms: Mapping[int, str]) -> str:
+    """Return the arms without data by reason, neighbours as a range."""
+    by_reason: dict[str, list[int]] = {}
+    for arm, why in arms.items():
+        by_reason.setdefault(why, []).append(int(arm))
+    return "; ".join(f"{_ranges(numbers)} ({why})" for why, numbers in by_reason.items())
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Write numbers as 1-3, 5, 7-9."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _observation(facts: Mapping[str, Any]) -> list[str]:
@@ -95,7 +117,7 @@ def _spectrum_row(item: Mapping[str, Any]) -> dict[str, str]:
         "planes": str(item["planes"]),
         "wavelength": _range(item),
         "unit": item["unit"],
-        "SNR": f"{item['snr']:.1f}",
+        "SNR": f"{item['snr']:.1f}" if math.isfinite(item["snr"]) else "-",
         "note": item["note"],
     }
 
