@@ -295,7 +295,7 @@ def test_sky_is_subtracted_from_the_dock_and_comes_back_as_layers(
     assert dock.session.objects == (objects[0],)
     dock.session.skies = tuple(skies)
     dock.session.out_dir = tmp_path / "tweaked"
-    dock.form.container["clip_sigma"].value = 2.5
+    dock.form.rows["clip_sigma"].value = 2.5
     dock.run_button.click()
     assert dock.cancel.isVisible()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
@@ -303,7 +303,7 @@ def test_sky_is_subtracted_from_the_dock_and_comes_back_as_layers(
     assert product.exists()
     names = [layer.name for layer in viewer.layers]
     assert len(names) == 4
-    assert names[2].endswith("sky tweak")
+    assert "sky tweak" in names[2]
     assert dock.table.rowCount() > 4
     assert float(dock.table.item(0, 2).text()) == pytest.approx(1.0, abs=0.5)
 

@@ -49,7 +49,7 @@ def test_an_untouched_form_gives_the_defaults(qtbot: QtBot, kind: type):
     form = ParameterForm(kind)
     qtbot.addWidget(form)
     assert form.parameters() == kind()
-    assert [row.name for row in form.container] == [field.name for field in dataclasses.fields(kind)]
+    assert list(form.rows) == [field.name for field in dataclasses.fields(kind)]
 
 
 def test_what_is_typed_is_what_the_step_gets(qtbot: QtBot):
@@ -58,16 +58,16 @@ def test_what_is_typed_is_what_the_step_gets(qtbot: QtBot):
     wanted = Parameters(count=7, width=0.25, small=0.0125, kind="a", on=False)
     form.show_parameters(wanted)
     assert form.parameters(on=False) == wanted
-    assert form.container["count"].tooltip == "How many."
+    assert form.rows["count"].tooltip == "How many."
 
 
 def test_a_value_that_makes_no_sense_is_an_error_the_user_can_act_on(qtbot: QtBot):
     form = ParameterForm(Parameters)
     qtbot.addWidget(form)
-    form.container["width"].value = "wide"
+    form.rows["width"].value = "wide"
     with pytest.raises(KmosError, match="'wide'"):
         form.parameters()
-    form.container["width"].value = " "
-    form.container["count"].value = -1
+    form.rows["width"].value = " "
+    form.rows["count"].value = -1
     with pytest.raises(KmosError, match="expected 0 or more"):
         form.parameters()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import napari
+from qtpy.QtCore import Qt
 
 from napari_kmos._napari.commands import set_north_up
 from napari_kmos._napari.layers import add_layers
@@ -41,9 +42,13 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
     add_layers(viewer, layers)
-    for name, dock in _SIDE.items():
+    sides = [
         viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area="right", tabify=True)
-    viewer.window.add_dock_widget(SpectraDock(viewer), name="Spectra (KMOS)", area="bottom")
+        for name, dock in _SIDE.items()
+    ]
+    spectra = viewer.window.add_dock_widget(SpectraDock(viewer), name="Spectra (KMOS)", area="bottom")
+    spectra.window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     viewer.show()
+    sides[0].raise_()
     set_north_up(viewer)
     return viewer

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from scipy.ndimage import median_filter
 
 try:
     import pyqtgraph as pg
@@ -18,8 +19,9 @@ except ImportError:  # an optional part of the plugin, said in its place
 NO_PLOT = "No plot: pyqtgraph is not installed. Install it with: pip install pyqtgraph"
 HINT = "The spectra of the selected apertures appear here"
 COLOURS = ("#35e0e8", "#ffb454", "#c3e88d", "#ff79c6", "#82aaff", "#f5f5f5")
-_SHOWN_PERCENTILES = (1.0, 99.0)
-_HEADROOM = 0.15
+_UNUSUAL = 2.5
+_HEADROOM = 0.08
+_SIZE = (300, 180)
 _DARK, _TEXT = "#14181d", "#d6d9de"
 _LEGEND = (20, 24, 29, 210)
 
@@ -55,6 +57,8 @@ class SpectrumPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self.names: tuple[str, ...] = ()
         self.curves: list = []
+        self._shown: Sequence[Curve] = ()
+        self._is_zoomed = False
         if pg is None:
             self.message = QLabel(NO_PLOT)
             self.message.setWordWrap(True)
@@ -62,7 +66,7 @@ class SpectrumPlot(QWidget):
             layout.addWidget(self.message)
             return
         self.plot = pg.PlotWidget(background=_DARK)
-        self.plot.setMinimumHeight(180)
+        self.plot.setMinimumHeight(_SIZE[1])
         self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=_TEXT, brush=_LEGEND)
         for side in ("left", "bottom"):
             axis = self.plot.getAxis(side)
@@ -75,12 +79,20 @@ class SpectrumPlot(QWidget):
         self.marker.setZValue(10)
         self.marker.sigDragged.connect(self._on_marker_dragged)
         self.plot.addItem(self.marker)
-        self.plot.setTitle(HINT, color=_TEXT)
+        self.plot.getViewBox().sigRangeChangedManually.connect(self._on_zoomed)
+        self.plot.getPlotItem().autoBtn.clicked.connect(self._on_auto)
+        self.hint = QLabel(HINT)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self.hint)
         layout.addWidget(self.plot)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Ask for little: what there is is taken."""
+        return QSize(*_SIZE)
 
     def show_curves(self, curves: Sequence[Curve], *, unit: str) -> None:
         """Draw curves in place of those before; the range along y is kept clear of spikes."""
-        self.names = tuple(curve.name for curve in curves)
+        self.names, self._shown = tuple(curve.name for curve in curves), curves
         if pg is None:
             return
         for old in self.curves:
@@ -88,7 +100,7 @@ class SpectrumPlot(QWidget):
         self.curves = []
         for number, curve in enumerate(curves):
             self._draw(curve, COLOURS[number % len(COLOURS)])
-        self.plot.setTitle(None if curves else HINT, color=_TEXT)
+        self.hint.setVisible(not curves)
         self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)" if curves else "flux")
         self._show_range(curves)
 
@@ -98,8 +110,10 @@ class SpectrumPlot(QWidget):
             self.marker.setValue(wavelength_um)
 
     def _draw(self, curve: Curve, colour: str) -> None:
-        if curve.err is not None and np.isfinite(curve.err).any():
-            edges = [pg.PlotDataItem(curve.x, curve.y + sign * curve.err, pen=None) for sign in (-1, 1)]
+        known = np.zeros(curve.x.shape, dtype=bool) if curve.err is None else np.isfinite(curve.y + curve.err)
+        if known.any():
+            x, y, err = curve.x[known], curve.y[known], curve.err[known]
+            edges = [pg.PlotCurveItem(x, y + sign * err, pen=pg.mkPen(None)) for sign in (-1, 1)]
             faint = pg.mkColor(colour)
             faint.setAlpha(70)
             for item in (*edges, pg.FillBetweenItem(*edges, brush=faint)):
@@ -112,14 +126,40 @@ class SpectrumPlot(QWidget):
         self.curves.append(item)
 
     def _show_range(self, curves: Sequence[Curve]) -> None:
-        values = np.concatenate([curve.y[np.isfinite(curve.y)] for curve in curves]) if curves else np.empty(0)
-        if not values.size:
+        limits = shown_range(curves)
+        if limits is None or self._is_zoomed:
             return
-        low, high = np.percentile(values, _SHOWN_PERCENTILES)
-        room = _HEADROOM * (high - low) or 1.0
-        self.plot.setYRange(low - room, high + room, padding=0)
+        self.plot.setYRange(*limits, padding=_HEADROOM)
         first, last = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
         self.plot.setXRange(first, last, padding=0.01)
 
+    def _on_zoomed(self) -> None:
+        """Keep the range the user chose, until the button in the corner of the plot is pressed."""
+        self._is_zoomed = True
+
+    def _on_auto(self) -> None:
+        self._is_zoomed = False
+        self._show_range(self._shown)
+
     def _on_marker_dragged(self) -> None:
         self.marker_moved.emit(float(self.marker.value()))
+
+
+def shown_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
+    """Return the range along y that shows the lines of the source but not the noise under bright sky lines.
+
+    Where the error is much larger than usual, values do not count, nor do spikes of a single pixel.
+    """
+    values = [median_filter(curve.y[np.isfinite(curve.y) & _is_usual(curve)], size=3) for curve in curves]
+    together = np.concatenate(values) if values else np.empty(0)
+    if not together.size:
+        return None
+    low, high = float(together.min()), float(together.max())
+    return (low, high) if high > low else (low - 1.0, low + 1.0)
+
+
+def _is_usual(curve: Curve) -> NDArray[np.bool_]:
+    """Where the error of a curve is not far above its median; everywhere if it is not known."""
+    if curve.err is None or not np.isfinite(curve.err).any():
+        return np.ones(curve.y.shape, dtype=bool)
+    return ~(curve.err > _UNUSUAL * np.nanmedian(curve.err))

@@ -19,7 +19,7 @@ NAMES = {"star": "stars", "sky": "sky areas"}
 COLOURS = {"star": "#35e0e8", "sky": "#f5f5f5"}
 RADIUS_ARCSEC = 0.3
 _BORDER = 0.06
-_ABOVE = 1.4
+_ABOVE = 1.3
 
 
 def points_layer(viewer: ViewerModel, kind: str) -> Points | None:
@@ -138,7 +138,7 @@ def name_points(layer: Points, taken: Sequence[str], *, new: Sequence[int] = ())
 
 def lift_labels(layer: Points) -> None:
     """Put the ids above the circles."""
-    largest = float(np.max(layer.size, initial=layer.current_size)) / 2
+    largest = float(np.max(layer.size) if len(layer.size) else layer.current_size) / 2
     layer.text.translation = np.array([-_ABOVE * largest, 0.0])
 
 

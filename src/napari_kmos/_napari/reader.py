@@ -64,11 +64,9 @@ def file_data(path: Path, known: Sequence[KmosLayer]) -> list[LayerData]:
 
 def tag_of(exposure: Exposure) -> str:
     """Return what tells an exposure from another of the same target: what was done to it, or when it began."""
-    if exposure.category and exposure.category not in _UNTOUCHED:
-        return exposure.category.lower().replace("_", " ")
-    if exposure.date is not None:
-        return str(exposure.date.isot)[11:19]
-    return exposure.path.stem if exposure.path else ""
+    done = "" if exposure.category in _UNTOUCHED else exposure.category.lower().replace("_", " ")
+    time = "" if exposure.date is None else str(exposure.date.isot)[11:16]
+    return " ".join(part for part in (done, time) if part) or (exposure.path.stem if exposure.path else "")
 
 
 def add_file(viewer: ViewerModel, path: Path) -> list[Layer]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit
-from superqt import QCollapsible
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import open_paths
@@ -15,7 +14,7 @@ from napari_kmos._napari.steps import IFU, TARGET, WHAT, combine_files
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
-from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos._napari.widgets.parts import button, folded, row_of
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
 from napari_kmos.recipes.combine import UNACCEPTED
 from napari_kmos.recipes.outcome import Outcome
@@ -87,9 +86,7 @@ class CombineDock(Dock):
         form.addRow("Offsets", self.offsets)
         form.addRow("Not accepted", self.unaccepted)
         form.addRow("Merge by", self.cmethod)
-        more = QCollapsible("Parameters")
-        more.addWidget(self.form)
-        form.addRow(more)
+        form.addRow(folded("Parameters", self.form))
         form.addRow("Products", self.out_dir)
         form.addRow("", self.overwrite)
         form.addRow(self.run_button)

@@ -7,9 +7,8 @@ import re
 import types
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from magicgui.widgets import Container, LineEdit, create_widget
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from magicgui.widgets import LineEdit, create_widget
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 
 from napari_kmos.errors import KmosError
 from napari_kmos.provenance import descriptions_of
@@ -28,8 +27,6 @@ class ParameterForm(QWidget):
         Fields that the dock sets by other means.
     """
 
-    changed = Signal()
-
     def __init__(self, parameters: type, *, exclude: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._type = parameters
@@ -37,13 +34,13 @@ class ParameterForm(QWidget):
         texts = descriptions_of(parameters)
         self._optional = {name: kind for name, hint in hints.items() if (kind := _optional(hint)) is not None}
         fields = [field for field in dataclasses.fields(parameters) if field.name not in exclude]
-        rows = [_row(field, hints[field.name], texts.get(field.name, "")) for field in fields]
-        self.container = Container(widgets=rows, labels=True)
-        self.container.margins = (0, 0, 0, 0)
-        self.container.changed.connect(self._on_changed)
-        layout = QVBoxLayout(self)
+        self.rows = {field.name: _row(field, hints[field.name], texts.get(field.name, "")) for field in fields}
+        layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.container.native)
+        for name, row in self.rows.items():
+            label = QLabel(name)
+            label.setToolTip(row.tooltip)
+            layout.addRow(label, row.native)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def parameters(self, **fixed: Any) -> Any:
@@ -55,7 +52,7 @@ class ParameterForm(QWidget):
             If the dataclass refuses a value.
         """
         try:
-            typed = {row.name: self._value(row) for row in self.container}
+            typed = {name: self._value(row) for name, row in self.rows.items()}
             return self._type(**typed, **fixed)
         except KmosError:
             raise
@@ -64,9 +61,9 @@ class ParameterForm(QWidget):
 
     def show_parameters(self, parameters: Any) -> None:
         """Fill the form."""
-        for row in self.container:
-            value = getattr(parameters, row.name)
-            row.value = str("" if value is None else value) if row.name in self._optional else value
+        for name, row in self.rows.items():
+            value = getattr(parameters, name)
+            row.value = str("" if value is None else value) if name in self._optional else value
 
     def _value(self, row: Any) -> Any:
         """Value of a row; an empty line is None where that is allowed."""
@@ -74,9 +71,6 @@ class ParameterForm(QWidget):
             return row.value
         text = row.value.strip()
         return self._optional[row.name](text) if text else None
-
-    def _on_changed(self) -> None:
-        self.changed.emit()
 
 
 def _optional(hint: Any) -> type | None:
@@ -90,7 +84,7 @@ def _row(field: dataclasses.Field[Any], hint: Any, text: str) -> Any:
     """Widget of one field."""
     if _optional(hint) is not None:
         default = "" if field.default is None else str(field.default)
-        return LineEdit(value=default, name=field.name, label=field.name, tooltip=text)
+        return LineEdit(value=default, name=field.name, tooltip=re.sub(r"`+", "", text))
     value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     choices = field.metadata.get("choices")
     options: dict[str, Any] = {"choices": list(choices)} if choices else {}
@@ -98,7 +92,9 @@ def _row(field: dataclasses.Field[Any], hint: Any, text: str) -> Any:
         options |= {"min": -_LARGEST, "max": _LARGEST}
     if isinstance(value, float):
         options |= {"step": _step(value)}
-    row = create_widget(value=value, annotation=hint, name=field.name, label=field.name, options=options)
+    row = create_widget(value=value, annotation=hint, name=field.name, options=options)
+    if isinstance(value, bool):
+        row.native.setText("")  # the label says it
     row.tooltip = re.sub(r"`+", "", text)
     return row
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QPushButton,
     QScrollArea,
     QSplitter,
@@ -19,6 +22,7 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
     QWidget,
 )
+from superqt import QCollapsible
 
 _FIELD_WIDTH = 100
 _WIDE = 1.3
@@ -48,10 +52,10 @@ def number(lowest: float, highest: float, value: float, *, unit: str = "", step:
 
 
 def row_of(*widgets: QWidget) -> QHBoxLayout:
-    """Return a row of widgets."""
+    """Return a row of widgets that share its width; texts take what they need."""
     row = QHBoxLayout()
     for widget in widgets:
-        row.addWidget(widget)
+        row.addWidget(widget, stretch=0 if isinstance(widget, QLabel | QCheckBox) else 1)
     return row
 
 
@@ -65,15 +69,34 @@ def scrolled(content: QWidget) -> QScrollArea:
     return area
 
 
+def folded(title: str, content: QWidget) -> QCollapsible:
+    """Return a widget that is shown when its title is clicked."""
+    fold = QCollapsible(title)
+    fold.layout().setContentsMargins(0, 0, 0, 0)
+    fold.addWidget(content)
+    return fold
+
+
 class SideBySide(QSplitter):
     """Two widgets beside each other where there is room, else one below the other; the second gets what is left."""
 
     def __init__(self, first: QWidget, second: QWidget) -> None:
-        super().__init__()
+        super().__init__(Qt.Orientation.Vertical)
         self.addWidget(first)
         self.addWidget(second)
-        self.setStretchFactor(1, 2)
+        self.setStretchFactor(0, 0)
+        self.setStretchFactor(1, 1)
         self.setChildrenCollapsible(False)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Ask for the room of one of the two, so that neither way of lying is forced."""
+        first, second = (self.widget(index).sizeHint() for index in range(2))
+        return first.expandedTo(second)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Need the room of one of the two."""
+        first, second = (self.widget(index).minimumSizeHint() for index in range(2))
+        return first.expandedTo(second)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Choose the way they lie."""
@@ -103,9 +126,16 @@ class ResultTable(QTableWidget):
         self.setRowCount(len(rows))
         for row, cells in enumerate(rows):
             for column, cell in enumerate(cells):
-                text = cell if isinstance(cell, str) else str(cell) if isinstance(cell, int) else f"{cell:.4g}"
+                text = _text(cell)
                 item = QTableWidgetItem(text)
                 if not isinstance(cell, str):
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(text)
                 self.setItem(row, column, item)
+
+
+def _text(cell: str | float) -> str:
+    """Return what a cell says; nothing for a number that is not known."""
+    if isinstance(cell, float):
+        return "" if math.isnan(cell) else f"{cell:.4g}"
+    return str(cell)

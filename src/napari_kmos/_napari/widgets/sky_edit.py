@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from napari_kmos._napari.points import RADIUS_ARCSEC
 from napari_kmos._napari.widgets.parts import number, row_of
@@ -17,6 +17,7 @@ _TIPS = {
     "areas": "The mean of the sky areas in the same cube",
     "none": "Subtract no sky",
 }
+_RING_WIDTH = 92
 
 
 class SkyEdit(QWidget):
@@ -35,13 +36,15 @@ class SkyEdit(QWidget):
             self.sky.setItemData(self.sky.count() - 1, _TIPS[name], Qt.ItemDataRole.ToolTipRole)
         self.sky.setCurrentText(defaults.sky)
         self.inner, self.outer = (
-            number(0.0, 50.0, value, step=0.5, tip=f"{which} radius of the sky ring, in radii of the aperture")
+            number(0.0, 50.0, value, unit=" r", step=0.5, tip=f"{which} radius of the sky ring in aperture radii")
             for which, value in (("Inner", defaults.inner), ("Outer", defaults.outer))
         )
+        for field in (self.inner, self.outer):
+            field.setMinimumWidth(_RING_WIDTH)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Radius", self.radius)
-        form.addRow("Sky", row_of(self.sky, self.inner, QLabel("to"), self.outer, QLabel("radii")))
+        form.addRow("Sky", row_of(self.sky, self.inner, self.outer))
         self.sky.currentTextChanged.connect(self._on_edited)
         for field in (self.inner, self.outer):
             field.valueChanged.connect(self._on_edited)
@@ -55,6 +58,11 @@ class SkyEdit(QWidget):
             If the ring makes no sense.
         """
         return ExtractParameters(sky=self.sky.currentText(), inner=self.inner.value(), outer=self.outer.value())
+
+    def show_radius(self, radius_arcsec: float) -> None:
+        """Show the radius of what is selected; does not tell."""
+        with QSignalBlocker(self.radius):
+            self.radius.setValue(radius_arcsec)
 
     def _on_edited(self) -> None:
         for field in (self.inner, self.outer):

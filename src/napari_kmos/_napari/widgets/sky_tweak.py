@@ -7,14 +7,13 @@ from pathlib import Path
 
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
-from superqt import QCollapsible
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import open_paths
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
-from napari_kmos._napari.widgets.parts import ResultTable, button
+from napari_kmos._napari.widgets.parts import ResultTable, button, folded
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.sky import SKY_METHODS, SkyParameters
@@ -83,9 +82,7 @@ class SkyTweakDock(Dock):
         form.addRow(QLabel("Sky exposures (the nearest in time is taken)"))
         form.addRow(self.skies)
         form.addRow("Method", self.method)
-        more = QCollapsible("Parameters")
-        more.addWidget(self.form)
-        form.addRow(more)
+        form.addRow(folded("Parameters", self.form))
         form.addRow("Products", self.out_dir)
         form.addRow("", self.overwrite)
         form.addRow(self.run_button)

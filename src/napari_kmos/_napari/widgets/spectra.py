@@ -28,7 +28,6 @@ from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spectrum import StarSpectrum
 
 _NO_CUBE = "Open a cube first: apertures are drawn on its sky"
-_HEIGHT = 320
 
 
 class SpectraDock(Dock):
@@ -124,7 +123,6 @@ class SpectraDock(Dock):
         self.output.write_requested.connect(self.write)
         column.addWidget(self.output)
         self.body.addWidget(SideBySide(controls, self.plot))
-        self.setMinimumHeight(_HEIGHT)
         self.sky.radius.valueChanged.connect(self.sync.resize)
         self.sky.changed.connect(self._request)
         self.table.renamed.connect(self.sync.rename)
@@ -168,6 +166,8 @@ class SpectraDock(Dock):
 
     def _on_changed(self) -> None:
         self._show_table()
+        if selected := self.sync.selected():
+            self.sky.show_radius(selected[0].radius_arcsec)
         self._request()
 
     def _on_layers_changed(self) -> None:

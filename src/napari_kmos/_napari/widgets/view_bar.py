@@ -6,12 +6,12 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
-from napari_kmos._napari import commands
+from napari_kmos._napari import commands, labels
 from napari_kmos._napari.frames import SHEET
 from napari_kmos._napari.positions import layout_of
 from napari_kmos._napari.widgets.parts import button
 
-_FIELD_WIDTH = 150
+_FIELD_WIDTH = 140
 
 
 class ViewBar(QWidget):
@@ -29,13 +29,17 @@ class ViewBar(QWidget):
         self.wavelength.setMinimumWidth(_FIELD_WIDTH)
         self.plane = QLabel()
         self.plane.setToolTip("Plane of the slider, from 0, and number of planes")
-        self.layout_button = button("", "Draw the IFUs where they are on the sky, or side by side", self._on_layout)
+        tip = "Draw the IFUs where they are on the sky, or side by side as a contact sheet"
+        self.layout_button = button("", tip, self._on_layout)
+        self.names = button("Names", "Write the names of the IFUs beside their images", self._on_names)
+        self.names.setCheckable(True)
         north = button("N ↑", "North up, east left, everything in view", self._on_north)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.wavelength)
         layout.addWidget(self.plane, stretch=1)
         layout.addWidget(self.layout_button)
+        layout.addWidget(self.names)
         layout.addWidget(north)
 
     def show_state(self) -> None:
@@ -43,7 +47,10 @@ class ViewBar(QWidget):
         grid = commands.wavelengths_um(self._viewer)
         commands.label_plane(self._viewer)
         self.wavelength.setEnabled(grid is not None)
-        self.layout_button.setText("On the sky" if layout_of(self._viewer) == SHEET else "Contact sheet")
+        self.layout_button.setText("On sky" if layout_of(self._viewer) == SHEET else "Sheet")
+        self.names.setChecked(labels.are_shown(self._viewer))
+        if self.names.isChecked():
+            labels.show_names(self._viewer)
         self.plane.setText("")
         if grid is None:
             return
@@ -60,6 +67,12 @@ class ViewBar(QWidget):
     def _on_layout(self) -> None:
         commands.switch_layout(self._viewer)
         self.show_state()
+
+    def _on_names(self) -> None:
+        show = labels.show_names if self.names.isChecked() else labels.hide_names
+        active = self._viewer.layers.selection.active
+        show(self._viewer)
+        self._viewer.layers.selection.active = active
 
     def _on_north(self) -> None:
         commands.set_north_up(self._viewer)
