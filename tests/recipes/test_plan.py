@@ -106,6 +106,7 @@ def test_edits_are_read(planned):
         ("min_frac = 0.8", 'min_frac = "x"', KmosError, "min_frac is 'x'; expected a value of type float"),
         ("min_frac = 0.8", "min_frac = 8", KmosError, "min_frac is 8.0; expected a fraction"),
         ("line_hw = 4", "line_hw = 4.5", KmosError, "line_hw is 4.5; expected a value of type int"),
+        ('# apertures = "stars.ecsv"', 'apertures = "no.ecsv"', KmosError, "apertures no.ecsv does not exist"),
         ("_p105_1.fits", "_p105_0.fits", KmosError, "is named by two exposures"),
         ("[[exposure]]", "[[exposures]]", NotKmosError, r"holds no \[\[exposure\]\] tables"),
         ("role = ", "role ", NotKmosError, "cannot be read as TOML"),

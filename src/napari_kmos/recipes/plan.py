@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from napari_kmos.io import write_text
+from napari_kmos.io import check_free, write_text
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.finding import Found, find_exposures
 from napari_kmos.recipes.outcome import Outcome
@@ -118,6 +118,7 @@ def make_plan(
     """
     from napari_kmos.recipes.plan_file import plan_text
 
+    check_free(out, overwrite)
     found = find_exposures([*folders, *skies], progress=progress)
     plan = plan_exposures([_named_sky(item, skies) for item in found], gap_days=gap_days)
     write_text(plan_text(plan, out.absolute().parent), out, overwrite=overwrite)

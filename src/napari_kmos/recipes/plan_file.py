@@ -72,6 +72,7 @@ def read_plan(path: Path | str) -> Plan:
             msg = f"{path.name}: [{step}] is no step; expected {nearest_word(step, STEPS)}"
             raise KmosError(msg)
         check_settings(step, settings, where=f"{path.name}, [{step}]")
+        _check_files(step, settings, folder, path.name)
     return Plan(exposures=exposures, settings={step: _absolute(step, content[step], folder) for step in content})
 
 
@@ -178,6 +179,14 @@ def _check_unique(exposures: Iterable[PlannedExposure], where: str) -> None:
             msg = f"{where}: {exposure.file.name} is named by two exposures; remove one of them"
             raise KmosError(msg)
         seen.add(exposure.file)
+
+
+def _check_files(step: str, settings: Mapping[str, Any], folder: Path, where: str) -> None:
+    """Refuse a missing file before an hour of work, not after it."""
+    for name, value in settings.items():
+        if STEPS[step][name].is_file and not (folder / Path(value).expanduser()).is_file():
+            msg = f"{where}, [{step}]: {name} {value} does not exist; correct the name, or put # before it"
+            raise KmosError(msg)
 
 
 def _absolute(step: str, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

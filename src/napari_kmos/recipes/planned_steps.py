@@ -34,6 +34,14 @@ def settings_of(plan: Plan, step: str) -> tuple[dict[str, Any], Any]:
     return values, build_parameters(step, chosen)
 
 
+def check_apertures_of(plan: Plan) -> bool:
+    """Tell whether a plan names apertures; a table that cannot be used is refused before any work is done."""
+    apertures = settings_of(plan, "extract")[0]["apertures"]
+    if apertures is not None and apertures.suffix == ".ecsv":
+        read_apertures(apertures)
+    return apertures is not None
+
+
 def objects_by_band(plan: Plan) -> dict[str, list[PlannedExposure]]:
     """Return the objects of each band, in the order of the plan."""
     bands = defaultdict(list)

@@ -78,7 +78,7 @@ def run_plan(
         raise KmosError(msg)
     remove_leftovers(output_dir(out_dir))
     run = _Run(from_step=from_step, overwrite=overwrite, progress=progress)
-    has_apertures = planned.settings_of(plan, "extract")[0]["apertures"] is not None
+    has_apertures = planned.check_apertures_of(plan)
     spectra: list[Path] = []
     bands = planned.objects_by_band(plan)
     for band, objects in bands.items():
