@@ -31,14 +31,18 @@ class Planes:
         self._blocks: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Read planes; a single plane comes from a kept block if it can."""
+        """Read planes; those of one block come from a kept one if they can."""
         first, *rest = key if isinstance(key, tuple) else (key,)
-        if not isinstance(first, int | np.integer):
-            return np.asarray(self.array[key])
-        plane = int(first) % self.shape[0]
-        block = int(np.searchsorted(self._ends, plane, side="right"))
-        start = int(self._ends[block - 1]) if block else 0
-        return self._block(block)[(plane - start, *rest)]
+        if isinstance(first, int | np.integer):
+            plane = int(first) % self.shape[0]
+            number, start = self._place(plane)
+            return self._block(number)[(plane - start, *rest)]
+        if isinstance(first, slice):  # napari asks for a slice of one plane
+            low, high, step = first.indices(self.shape[0])
+            number, start = self._place(min(low, self.shape[0] - 1))
+            if 0 <= low < high <= self._ends[number] and step > 0:
+                return self._block(number)[(slice(low - start, high - start, step), *rest)]
+        return np.asarray(self.array[key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the whole cube."""
@@ -46,6 +50,11 @@ class Planes:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def _place(self, plane: int) -> tuple[int, int]:
+        """Return the block of a plane, and the first plane of that block."""
+        number = int(np.searchsorted(self._ends, plane, side="right"))
+        return number, int(self._ends[number - 1]) if number else 0
 
     def _block(self, number: int) -> NDArray[Any]:
         """Block of planes, from memory if it was among the last ones used."""
