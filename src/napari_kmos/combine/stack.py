@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Block = NDArray[np.float32]
 
 #: Memory of one block of planes: what is read, resampled and written.
-_BLOCK_BYTES = 32 * 2**20
+_BLOCK_BYTES = 64 * 2**20
 #: Memory of the stack of exposures that is merged at a time.
 _STACK_BYTES = 16 * 2**20
 #: Values merged at a time, over all exposures: small enough for the processor's cache.
@@ -108,16 +108,21 @@ class Stack:
             there = np.isfinite(flux[planes])
             np.copyto(stack[0][window], flux[planes], where=there)
             np.copyto(stack[1][window], noise[planes], where=there)
-        flat = stack.reshape(2, self.n_levels, -1)
+        return self._merge_columns(stack.reshape(2, self.n_levels, -1)).reshape(2, n_planes, *self.shape[1:])
+
+    def _merge_columns(self, columns: Block) -> Block:
+        """Merge flux and noise of shape (2, n_levels, m) into (2, m), a piece that fits the cache at a time."""
         merge = COMBINE_METHODS[self.parameters.cmethod]
-        result = np.empty((2, flat.shape[2]), dtype=np.float32)
+        result = np.full((2, columns.shape[2]), np.nan, dtype=np.float32)
         step = max(1, _VALUES_AT_ONCE // self.n_levels)
-        for first in range(0, flat.shape[2], step):
-            part = flat[:, :, first : first + step].astype(float)
-            value, variance = merge(part[0], part[1] ** 2, self.parameters)
-            result[0, first : first + step] = value
-            result[1, first : first + step] = np.sqrt(variance)
-        return result.reshape(2, n_planes, *self.shape[1:])
+        for first in range(0, columns.shape[2], step):
+            part = columns[:, :, first : first + step]
+            there = np.flatnonzero(np.isfinite(part[0]).any(axis=0))
+            flux, noise = part[:, :, there].astype(float)
+            value, variance = merge(flux, noise**2, self.parameters)
+            result[0, first + there] = value
+            result[1, first + there] = np.sqrt(variance)
+        return result
 
 
 def make_stack(

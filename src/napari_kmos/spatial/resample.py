@@ -66,10 +66,14 @@ class Resampler:
         -------
         ndarray of bool, shape (n, *shape)
         """
-        flat = np.packbits(ok.reshape(len(ok), -1), axis=1)
-        _, first, which = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+        # most planes share their mask: work out each different one once
+        masks: dict[bytes, int] = {}
+        which = [
+            masks.setdefault(plane.tobytes(), len(masks)) for plane in np.packbits(ok.reshape(len(ok), -1), axis=1)
+        ]
+        first = [which.index(number) for number in range(len(masks))]
         covered: Bools = self.inside & (self.area(ok[first].astype(float)) > MIN_COVERAGE)
-        return covered[which.reshape(-1)]
+        return covered[which]
 
     def apply(self, flux: NDArray[Any], noise: NDArray[Any] | None = None) -> tuple[NDArray[np.float32], ...]:
         """Resample planes and their noise.
