@@ -342,3 +342,12 @@ def test_the_real_cube_is_read(real_data: Path) -> None:
     assert cube.wavelength_um[0] == pytest.approx(1.0)
     assert np.isnan(flux).all(axis=(1, 2)).sum() == 147
     assert np.isfinite(flux[1000, :, 1:13]).all()
+
+
+def test_relative_name_holds_in_another_folder(tmp_path, monkeypatch):
+    """A lazy cube is read where it was opened: workers of a cluster stand in another folder."""
+    path = files.write_exposure(tmp_path / "a.fits", ifus=(3, 22))
+    monkeypatch.chdir(tmp_path)
+    cube = read_cube(path.name, ifu=3)
+    monkeypatch.chdir("/")
+    assert np.isfinite(np.asarray(cube.flux)).any()

@@ -99,7 +99,7 @@ def _extension(path: Path, index: int, hdu: Any, match: re.Match[str], how: tupl
     if hdu.shape and 0 not in hdu.shape:
         stored = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
         array = FitsArray(
-            path=path,
+            path=path.absolute(),  # the working folder may change, and that of a cluster is another
             hdu=index,
             offset=None if decoded else int(hdu.fileinfo()["datLoc"]),
             shape=tuple(hdu.shape),
