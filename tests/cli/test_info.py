@@ -98,9 +98,7 @@ def test_combined_cube_and_image(tmp_path, capsys):
 def test_spectrum(tmp_path, capsys):
     """A spectrum of ours says whose it is."""
     write_cube(factories.make_cube(shape=(80, 13, 15)), tmp_path / "cube.fits")
-    table = (
-        "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: ra, datatype: float64}\n# - {name: dec, datatype: float64}\n"
-    )
+    table = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: ra, datatype: float64}\n# - {name: dec, datatype: float64}\n"
     table += (
         f"# - {{name: radius_arcsec, datatype: float64}}\nra dec radius_arcsec\n{factories.RA} {factories.DEC} 0.4\n"
     )

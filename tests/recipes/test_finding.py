@@ -91,6 +91,15 @@ def test_products_that_are_no_inputs_are_left_out(tmp_path):
     assert found[1].why == "its category is STD_CUBE, not SINGLE_CUBES or SCI_RECONSTRUCTED"
 
 
+def test_exposure_of_one_target_in_a_file(tmp_path):
+    """A cube by itself is an input if its category says so: that is how one file a target is written."""
+    primary = factories.primary_header((5,), band="K", mjd=58001)
+    for name, category in (("a", "SINGLE_CUBES"), ("b", "COMBINED_CUBE")):
+        write_cube(factories.make_cube(shape=(8, 3, 4)), tmp_path / f"{name}.fits", primary=primary, category=category)
+    (item,) = find_exposures([tmp_path])
+    assert (item.file.name, item.role, item.targets) == ("a.fits", "object", {5: "star5"})
+
+
 def test_a_file_reached_twice_is_taken_once(tmp_path):
     """Overlapping folders and links are the same file."""
     path = trees.put(tmp_path / "OB1" / "a.fits", mjd=58001)

@@ -184,8 +184,8 @@ def _look(top: Path, path: Path) -> Found | None:
 
 def _not_an_input(exposure: Exposure, path: Path, named: bool) -> str | None:
     """Return why a file is not an input, the empty text if that is plain to see, or None if it is one."""
-    if exposure.kind != "exposure":
-        return ""
+    if exposure.kind != "exposure" and exposure.category.upper() not in CATEGORIES:
+        return ""  # a cube by itself may be an exposure of one target, but must say so
     recipes = [block.recipe for block in read_recipe_blocks(exposure.header)]
     if "SKY_TWEAK" in f"{path.name} {exposure.category}".upper() or any(recipe in _TWEAKED for recipe in recipes):
         return "its sky is subtracted already"
