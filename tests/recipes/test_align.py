@@ -1,0 +1,111 @@
+"""Offsets of files: the right target in the right arm, in the table of the contract."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from dithered_files import VISITS, Visit, make_visit, write_visits
+
+from napari_kmos.cli.main import main
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
+from napari_kmos.io import read_offsets, write_exposure
+from napari_kmos.recipes.align import align
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_visits(tmp_path_factory.mktemp("night"), crowded=True)
+
+
+def errors(rows, reference=0):
+    """Distance of each row from the truth, in arcsec."""
+    zero = np.array(VISITS[reference].error)
+    return [
+        np.hypot(*(np.array([row.dra_arcsec, row.ddec_arcsec]) - VISITS[row.exposure].error + zero)) for row in rows
+    ]
+
+
+def test_targets_are_followed_through_swapped_arms(files, tmp_path):
+    outcome = align(files, tmp_path / "offsets.ecsv")
+    rows = read_offsets(outcome.products[0])
+    assert [(row.exposure, row.ifu) for row in rows] == [(0, 3), (0, 12), (1, 3), (1, 12), (2, 3), (2, 12)]
+    assert all(row.accepted for row in rows)
+    assert max(errors(rows)) < 0.02  # a tenth of a spaxel; stars without mismatch of the PSF
+    assert [row.note for row in rows[:2]] == ["reference"] * 2
+    assert outcome.measured["accepted"] == outcome.measured["total"] == 6
+
+
+def test_other_reference(files, tmp_path):
+    outcome = align(files, tmp_path / "offsets.ecsv", reference=2)
+    rows = read_offsets(outcome.products[0])
+    assert max(errors(rows, reference=2)) < 0.02
+    assert [row.exposure for row in rows if row.note == "reference"] == [2, 2]
+
+
+def test_table_names_files_epochs_and_halves(files, tmp_path):
+    inside, outside = files[0].with_name("offsets.ecsv"), tmp_path / "offsets.ecsv"
+    rows = read_offsets(align(files, inside, method="header").products[0])
+    assert [row.file for row in rows[::2]] == ["exp0.fits", "exp1.fits", "exp2.fits"]
+    assert [row.epoch for row in rows[::2]] == ["2020-05-30", "2020-05-31", "2020-06-01"]  # MJD 59000.2: after midnight
+    assert {row.err_arcsec for row in rows} == {0.25}
+    groups = [("p105", 1), ("p105", 2), ("p107", None)]
+    rows = read_offsets(align(files, outside, method="header", groups=groups).products[0])
+    assert [(row.epoch, row.half) for row in rows[::2]] == groups
+    assert rows[0].file == str(files[0])
+
+
+def test_record_tells_files_and_parameters(files, tmp_path):
+    outcome = align(files, tmp_path / "offsets.ecsv", method="header")
+    record = json.loads(outcome.extras[0].read_text())
+    assert (record["step"], len(record["inputs"])) == ("align", 3)
+    assert record["parameters"]["method"] == "header"
+
+
+def test_one_ifu_is_one_target_in_all_exposures(files, tmp_path):
+    rows = read_offsets(align(files, tmp_path / "one.ecsv", ifu=3).products[0])
+    assert [(row.exposure, row.ifu) for row in rows] == [(0, 3), (1, 12), (2, 3)]  # gc1, wherever it went
+    with pytest.raises(KmosError, match="no data for IFU 7; IFUs with data: 3, 12"):
+        align(files, tmp_path / "none.ecsv", ifu=7)
+
+
+def test_arms_of_one_target_are_kept_apart(tmp_path):
+    visits = [Visit(arms=((3, "gc1"), (12, "gc1"))), Visit(error=(0.1, 0.2), arms=((3, "gc1"), (12, "gc1")))]
+    rows = read_offsets(align(write_visits(tmp_path, visits, crowded=True), tmp_path / "offsets.ecsv").products[0])
+    assert [(row.exposure, row.ifu) for row in rows] == [(0, 3), (0, 12), (1, 3), (1, 12)]
+
+
+def test_dead_ifu_of_the_reference_is_measured_against_the_next(tmp_path):
+    paths = write_visits(tmp_path, crowded=True)
+    dead = make_visit(VISITS[0], 0, crowded=True, sigma=0.1)
+    dead.cube(3).flux[:] = np.nan
+    write_exposure(dead, paths[0], overwrite=True)
+    with pytest.warns(KmosWarning) as warned:
+        rows = read_offsets(align(paths, tmp_path / "offsets.ecsv").products[0])
+    texts = " ".join(str(one.message) for one in warned)
+    assert "no data in the reference exposure; measured against exposure 1" in texts
+    assert "1 of 6 offsets not accepted (exposure 0 IFU 3)" in texts
+    gc1 = [row for row in rows if (row.exposure, row.ifu) in ((0, 3), (1, 12), (2, 3))]
+    assert [row.accepted for row in gc1] == [False, True, True]
+    assert max(errors(gc1[1:], reference=1)) < 0.02
+
+
+def test_bad_requests(files, tmp_path):
+    with pytest.raises(AlignmentError, match="reference exposure 3 does not exist: there are 3 files"):
+        align(files, tmp_path / "offsets.ecsv", reference=3)
+    with pytest.raises(AlignmentError, match="offset method 'magic' does not exist"):
+        align(files, tmp_path / "offsets.ecsv", method="magic")
+    align(files, tmp_path / "offsets.ecsv", method="header")
+    with pytest.raises(WriteError, match="--overwrite"):
+        align(files, tmp_path / "offsets.ecsv", method="header")
+
+
+def test_command(files, tmp_path, capsys):
+    out = tmp_path / "offsets.ecsv"
+    assert main(["align", *map(str, files), "-o", str(out), "--json", "--passes", "1"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["products"] == [str(out)]
+    assert len(told["measured"]["offsets"]) == 6
+    assert main(["align", *map(str, files), "-o", str(out), "--method", "header", "--overwrite"]) == 0
+    assert "2  12       +0.000    +0.000   +- 0.250" in capsys.readouterr().out

@@ -1,0 +1,178 @@
+"""Offsets as shift files and corrected headers: the signs are those of stars."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from dithered_files import VISITS, Visit, star_sky, write_visits
+from scipy.ndimage import shift as move
+
+from napari_kmos.cli.main import main
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
+from napari_kmos.io import read_cube, read_exposure, write_offsets
+from napari_kmos.offset import Offset
+from napari_kmos.recipes.combine import combine
+from napari_kmos.recipes.offsets import offsets
+from napari_kmos.spatial.centroid import fit_centroid
+from napari_kmos.spatial.wcs import sky_to_pixel
+
+
+def true_rows(visits=VISITS):
+    return [
+        Offset(
+            exposure=number,
+            file=f"exp{number}.fits",
+            ifu=ifu,
+            dra_arcsec=visit.error[0],
+            ddec_arcsec=visit.error[1],
+            err_arcsec=0.01,
+            method="truth",
+        )
+        for number, visit in enumerate(visits)
+        for ifu, _ in visit.arms
+    ]
+
+
+@pytest.fixture
+def night(tmp_path):
+    files = write_visits(tmp_path)
+    return files, write_offsets(true_rows(), tmp_path / "offsets.ecsv")
+
+
+def widths(image):
+    """Second moments of a star along both axes, about its centre, within 3.5 spaxels."""
+    star = fit_centroid(image)
+    y, x = np.indices(image.shape)
+    weight = np.where(np.hypot(y - star.y, x - star.x) < 3.5, image - star.background, 0)
+    return [np.sum(weight * (axis - at) ** 2) / weight.sum() for axis, at in ((y, star.y), (x, star.x))]
+
+
+@pytest.mark.parametrize("target", ["gc1", "gc2"])
+def test_shift_file_has_the_signs_of_the_pipeline(night, tmp_path, target):
+    files, table = night
+    offsets(table, tmp_path / "out", shifts=True)
+    shifts = np.loadtxt(tmp_path / f"out/shifts_{target}.txt")
+    cubes = [next(cube for cube in read_exposure(path).cubes if cube.name == target) for path in files]
+    stars = [fit_centroid(np.asarray(cube.flux).mean(axis=0)) for cube in cubes]
+    # the star itself says where it is: dx = x_i - x_0, dy = y_0 - y_i
+    expected = [(star.x - stars[0].x, stars[0].y - star.y) for star in stars[1:]]
+    np.testing.assert_allclose(shifts, expected, atol=0.01)
+    # the second visit went east and south by 2 and 1.4 spaxels: its star is further right and up
+    assert shifts[0] == pytest.approx((2.0, -1.4), abs=0.01)
+
+
+def test_frames_moved_by_the_shift_file_make_one_round_star(night, tmp_path):
+    files, table = night
+    offsets(table, tmp_path / "out", shifts=True)
+    shifts = [(0.0, 0.0), *np.loadtxt(tmp_path / "out/shifts_gc1.txt")]
+    frames = [
+        np.asarray(next(cube for cube in read_exposure(path).cubes if cube.name == "gc1").flux).mean(axis=0)
+        for path in files
+    ]
+    alone = widths(frames[0])
+    # as the pipeline does it: dx > 0 moves the frame left, dy > 0 up
+    moved = np.mean(
+        [move(f, (dy, -dx), order=3, mode="nearest") for f, (dx, dy) in zip(frames, shifts, strict=True)], 0
+    )
+    np.testing.assert_allclose(widths(moved), alone, rtol=0.02)
+    assert max(widths(np.mean(frames, axis=0))) > 1.5 * max(alone)
+    natively = combine(files, tmp_path / "native", parameters=_user(), offsets=table, name="gc1").products[0]
+    np.testing.assert_allclose(widths(np.asarray(read_cube(natively).flux).mean(axis=0)), alone, rtol=0.02)
+
+
+def _user():
+    from napari_kmos.combine import CombineParameters
+
+    return CombineParameters(method="user", cmethod="average")
+
+
+def test_sof_and_text_go_with_the_shift_file(night, tmp_path):
+    files, table = night
+    outcome = offsets(table, tmp_path / "out", shifts=True)
+    assert [path.name for path in outcome.products] == [
+        "shifts_gc1.txt",
+        "shifts_gc1.sof",
+        "shifts_gc2.txt",
+        "shifts_gc2.sof",
+    ]
+    lines = (tmp_path / "out/shifts_gc1.sof").read_text().splitlines()
+    assert lines == [f"{path} SCI_RECONSTRUCTED" for path in files]
+    assert len((tmp_path / "out/shifts_gc1.txt").read_text().splitlines()) == len(files) - 1
+    text = outcome.extras[0].read_text()
+    assert "dx = x_i - x_0        dy = y_0 - y_i" in text
+    assert 'esorex kmos_combine --method=user --filename=shifts_gc1.txt --name="gc1" shifts_gc1.sof' in text
+    assert outcome.measured["shifts"]["gc1"][0] == pytest.approx((2.0, -1.4), abs=0.01)
+
+
+def test_unaccepted_exposures_are_left_out_of_both(night, tmp_path):
+    _, table = night
+    rows = [dataclasses.replace(row, accepted=row.exposure != 1, note="cloud") for row in true_rows()]
+    write_offsets(rows, table, overwrite=True)
+    with pytest.warns(KmosWarning, match=r"exp1\.fits.*offset not accepted \(cloud\); left out"):
+        offsets(table, tmp_path / "out", shifts=True)
+    assert "exp1" not in (tmp_path / "out/shifts_gc1.sof").read_text()
+    assert len(np.loadtxt(tmp_path / "out/shifts_gc1.txt", ndmin=2)) == 1
+
+
+def test_rotated_exposures_have_no_shift_file(tmp_path):
+    visits = [Visit(), Visit(rotation=20)]
+    write_visits(tmp_path, visits)
+    table = write_offsets(true_rows(visits), tmp_path / "offsets.ecsv")
+    with pytest.raises(AlignmentError, match=r"gc1: exposures of position angles 0\.00 and 20\.00 deg"):
+        offsets(table, tmp_path / "out", shifts=True)
+
+
+def test_corrected_headers_put_the_star_where_it_is(night, tmp_path):
+    files, table = night
+    outcome = offsets(table, tmp_path / "out", crval=True)
+    assert [path.name for path in outcome.products] == [f"exp{n}_OFFSET.fits" for n in range(3)]
+    for before, after in zip(files, outcome.products, strict=True):
+        old, new = read_exposure(before), read_exposure(after)
+        assert any("offsets" in line for line in new.header["HISTORY"])
+        for cube, corrected in zip(old.cubes, new.cubes, strict=True):
+            np.testing.assert_array_equal(cube.flux.compute(), corrected.flux.compute())
+            star = fit_centroid(np.asarray(corrected.flux).mean(axis=0))
+            y, x = sky_to_pixel(corrected.wcs, *star_sky(corrected.name))
+            assert (star.y, star.x) == (pytest.approx(y, abs=0.01), pytest.approx(x, abs=0.01))
+
+
+def test_header_without_accepted_offset_stays(night, tmp_path):
+    files, table = night
+    write_offsets([dataclasses.replace(r, accepted=r.exposure != 1) for r in true_rows()], table, overwrite=True)
+    with pytest.warns(KmosWarning, match=r"exp1\.fits.*no accepted offset; its header stays"):
+        outcome = offsets(table, tmp_path / "out", crval=True)
+    before, after = read_exposure(files[1]).cube(3), read_exposure(outcome.products[1]).cube(3)
+    np.testing.assert_allclose(after.wcs.wcs.crval, before.wcs.wcs.crval)
+
+
+def test_inputs_are_never_replaced(night, tmp_path):
+    files, _ = night
+    renamed = files[0].rename(tmp_path / "exp0_OFFSET.fits")
+    write_visits(tmp_path, VISITS[:1])
+    rows = [*true_rows()[:2], *(dataclasses.replace(row, file=renamed.name, exposure=1) for row in true_rows()[:2])]
+    table = write_offsets(rows, tmp_path / "both.ecsv")
+    with pytest.raises(WriteError, match=r"exp0_OFFSET\.fits: would replace an input"):
+        offsets(table, tmp_path, crval=True, overwrite=True)
+
+
+def test_bad_requests(night, tmp_path):
+    files, table = night
+    with pytest.raises(KmosError, match="nothing to do: ask for a shift file"):
+        offsets(table, tmp_path / "out")
+    write_offsets([dataclasses.replace(r, accepted=False) for r in true_rows()], table, overwrite=True)
+    with pytest.raises(AlignmentError, match="none of its 6 offsets is accepted"):
+        offsets(table, tmp_path / "out", shifts=True)
+    write_offsets(true_rows(), table, overwrite=True)
+    files[1].unlink()
+    with pytest.raises(AlignmentError, match=r"file exp1\.fits is not where the table says"):
+        offsets(table, tmp_path / "out", shifts=True)
+
+
+def test_command(night, tmp_path, capsys):
+    _, table = night
+    assert main(["offsets", str(table), "-o", str(tmp_path / "out"), "--shifts", "--crval", "-q"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7
+    assert main(["offsets", str(table), "-o", str(tmp_path / "out"), "--shifts", "-q"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
