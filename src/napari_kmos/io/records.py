@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -30,11 +31,18 @@ def checksum(path: Path | str) -> str:
         If the file cannot be read.
     """
     try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        state = Path(path).stat()
+        return _digest(Path(path).resolve(), state.st_mtime_ns, state.st_size)
     except OSError as err:
         msg = f"{path}: cannot be read ({err.strerror})"
         raise NotKmosError(msg) from err
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(path: Path, mtime_ns: int, size: int) -> str:
+    """SHA-256 of a file in a state: a step with many products from the same inputs reads them once."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_record(product: Path, step: Step, *, products: Iterable[Path] = (), overwrite: bool = False) -> Path:
