@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import factories
 import pytest
@@ -11,15 +13,28 @@ import pytest
 from napari_kmos.io import write_exposure
 from napari_kmos.spatial.wcs import shift_wcs
 
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from napari_kmos.exposure import Arm
+
 
 @pytest.fixture
 def exposure_file(tmp_path: Path) -> Callable[..., Path]:
-    """Factory of an exposure on disk; IFUs of one exposure look at the same sky unless told otherwise."""
+    """Factory of an exposure on disk; its IFUs look at the same sky but for those ``elsewhere``."""
 
-    def write(name: str = "exposure.fits", **facts: object) -> Path:
-        return write_exposure(factories.make_exposure(**facts), tmp_path / name)
+    def write(name: str = "exposure.fits", *, elsewhere: Mapping[int, WCS] | None = None, **facts: object) -> Path:
+        exposure = factories.make_exposure(**facts)
+        arms = [_looking(arm, (elsewhere or {}).get(arm.number)) for arm in exposure.arms]
+        return write_exposure(dataclasses.replace(exposure, arms=tuple(arms)), tmp_path / name)
 
     return write
+
+
+def _looking(arm: Arm, wcs: WCS | None) -> Arm:
+    if arm.cube is None or wcs is None:
+        return arm
+    return dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, wcs=wcs))
 
 
 @pytest.fixture

@@ -56,7 +56,8 @@ def test_what_is_typed_is_what_the_step_gets(qtbot: QtBot):
     form = ParameterForm(Parameters, exclude=("on",))
     qtbot.addWidget(form)
     wanted = Parameters(count=7, width=0.25, small=0.0125, kind="a", on=False)
-    form.show_parameters(wanted)
+    for name, value in (("count", 7), ("width", "0.25"), ("small", 0.0125), ("kind", "a")):
+        form.rows[name].value = value
     assert form.parameters(on=False) == wanted
     assert form.rows["count"].tooltip == "How many."
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import factories
 import pytest
 
 pytest.importorskip("napari")
@@ -67,8 +68,10 @@ def test_napari_reads_and_offers_docks_and_commands_by_the_manifest(
     make_napari_viewer: Callable[..., object], plugin: PluginManager, exposure_file: Callable[..., Path]
 ):
     viewer = make_napari_viewer(show=False)
-    viewer.open(str(exposure_file(ifus=(3, 5))), plugin="napari-kmos")
+    east = factories.make_wcs(ra=factories.RA + 10 / 3600)
+    viewer.open(str(exposure_file(ifus=(3, 5), elsewhere={5: east})), plugin="napari-kmos")
     assert [layer.name for layer in viewer.layers] == ["IFU 3 star3", "IFU 5 star5"]
+    assert viewer.scene.camera.center[1:] == pytest.approx(viewer.layers.extent.world[:, 1:].mean(axis=0), abs=0.2)
     for name in DOCKS:
         dock, widget = viewer.window.add_plugin_dock_widget("napari-kmos", name)
         assert widget.viewer is viewer

@@ -21,22 +21,6 @@ def viewer() -> ViewerModel:
     return ViewerModel()
 
 
-def scattered(path: Path) -> Path:
-    """Write three arms that look at targets arcminutes apart."""
-    exposure = factories.make_exposure()
-    arms = [
-        factories.dataclasses.replace(
-            arm,
-            cube=arm.cube
-            and factories.dataclasses.replace(
-                arm.cube, wcs=factories.make_wcs(ra=factories.RA + 0.02 * arm.number, rotation_deg=15.0)
-            ),
-        )
-        for arm in exposure.arms
-    ]
-    return write_exposure(factories.dataclasses.replace(exposure, arms=tuple(arms)), path)
-
-
 def test_each_active_ifu_is_a_layer_named_by_ifu_and_target(viewer: ViewerModel, exposure_file: Callable[..., Path]):
     path = str(exposure_file())
     layers = add_layers(viewer, napari_get_reader(path)(path))
@@ -70,8 +54,11 @@ def test_layers_lie_on_the_sky_with_north_up_and_east_left(
     assert layer.scale[0] == 1.0
 
 
-def test_scattered_arms_come_as_a_contact_sheet_that_can_be_switched_to_the_sky(viewer: ViewerModel, tmp_path: Path):
-    layers = add_file(viewer, scattered(tmp_path / "scattered.fits"))
+def test_scattered_arms_come_as_a_contact_sheet_that_can_be_switched_to_the_sky(
+    viewer: ViewerModel, exposure_file: Callable[..., Path]
+):
+    places = {ifu: factories.make_wcs(ra=factories.RA + 0.02 * ifu, rotation_deg=15.0) for ifu in (3, 5, 22)}
+    layers = add_file(viewer, exposure_file(elsewhere=places))
     assert layout_of(viewer) == "sheet"
     centres = np.array([layer.data_to_world((0, 6, 7))[1:] for layer in layers])
     assert np.ptp(centres, axis=0).max() < 10
@@ -134,3 +121,12 @@ def test_a_file_without_a_cube_says_what_it_holds(tmp_path: Path):
     path.write_text("not a FITS file")
     with pytest.raises(NotKmosError, match=r"text\.fits"):
         read(str(path))
+
+
+@pytest.mark.realdata
+def test_a_real_combined_cube_is_one_layer_named_by_ifu_and_target(viewer: ViewerModel, real_data: Path):
+    (layer,) = add_file(viewer, real_data / "kmos_combined_yj_ifu22.fits")
+    assert layer.name == "IFU 22 zmus_z1_166"
+    assert viewer.dims.nsteps[0] == 2048
+    low, high = layer.contrast_limits
+    assert -2e-15 < low < 0 < high < 2e-15  # of the order of the noise of a plane

@@ -11,12 +11,13 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of, open_paths
+from napari_kmos._napari.layers import KmosLayer, active_layer, cube_layers, kmos_of, open_paths
 from napari_kmos._napari.positions import companions, move_to, offset_of
 from napari_kmos.align import measure_offsets
 from napari_kmos.cube import Cube
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
+from napari_kmos.recipes.offset_rows import row_of as find_row
 
 BY_HAND = "hand"
 REFERENCE = "reference"
@@ -67,7 +68,7 @@ def _row(viewer: ViewerModel, layer: Layer, facts: dict[str, Any]) -> Offset:
     paths = open_paths(viewer)
     return Offset(
         exposure=paths.index(shown.path) if shown.path in paths else 0,
-        file=shown.path.name if shown.path else shown.product.source,
+        file=_file_name(shown, paths),
         ifu=shown.ifu,
         dra_arcsec=round(east, 6) + 0.0,
         ddec_arcsec=round(north, 6) + 0.0,
@@ -75,30 +76,56 @@ def _row(viewer: ViewerModel, layer: Layer, facts: dict[str, Any]) -> Offset:
     )
 
 
+def _file_name(shown: KmosLayer, paths: Sequence[Path]) -> str:
+    """Name of the file of a layer; its whole path where files of one name are open."""
+    if shown.path is None:
+        return shown.product.source
+    alone = sum(path.name == shown.path.name for path in paths) <= 1
+    return shown.path.name if alone else str(shown.path)
+
+
 def with_rows(offsets: Sequence[Offset], rows: Sequence[Offset]) -> tuple[Offset, ...]:
-    """Return offsets with rows added or replaced; ordered by exposure and IFU."""
-    merged = {(one.file, one.ifu): one for one in offsets}
+    """Return offsets with rows added or replaced; ordered by exposure and IFU.
+
+    A row is replaced by one of the same IFU and file; the epoch and half known of it stay where the new one has none.
+    """
+    merged = list(offsets)
     for row in rows:
-        before = merged.get((row.file, row.ifu))
-        kept = {} if before is None else {"epoch": before.epoch, "half": before.half}
-        merged[row.file, row.ifu] = dataclasses.replace(row, **kept)
-    return tuple(sorted(merged.values(), key=lambda one: (one.exposure, one.file, one.ifu or 0)))
+        before = next((one for one in merged if one.ifu == row.ifu and _are_alike(one.file, row.file)), None)
+        if before is None:
+            merged.append(row)
+            continue
+        half = before.half if row.half is None else row.half
+        merged[merged.index(before)] = dataclasses.replace(row, epoch=row.epoch or before.epoch, half=half)
+    return tuple(sorted(merged, key=lambda one: (one.exposure, one.file, one.ifu or 0)))
+
+
+def _are_alike(first: str, second: str) -> bool:
+    """Tell whether two names can be those of one file: the same from the end, as far as both go."""
+    parts = zip(reversed(Path(first).parts), reversed(Path(second).parts), strict=False)
+    return all(one == other for one, other in parts)
 
 
 def row_of(offsets: Sequence[Offset], layer: Layer) -> Offset | None:
-    """Return the row of a layer: its file by the last part of its name, and its IFU."""
+    """Return the row of a layer: its file by the last part of its name, and its IFU.
+
+    Raises
+    ------
+    AlignmentError
+        If several rows fit equally well.
+    """
     shown = kmos_of(layer)
-    name = shown.path.name if shown.path else shown.product.source
-    return next((row for row in offsets if Path(row.file).name == name and row.ifu in (shown.ifu, None)), None)
+    return find_row(offsets, shown.path or Path(shown.product.source), shown.cube)
 
 
 def show_offsets(viewer: ViewerModel, offsets: Sequence[Offset]) -> int:
-    """Put the layers where the rows say; return how many rows found theirs. Other layers stay."""
+    """Put the layers where the accepted rows say; return how many rows found theirs. Other layers stay."""
     found = set()
     for layer in cube_layers(viewer):
         row = row_of(offsets, layer)
         if row is not None:
             found.add(row)
+        if row is not None and row.accepted:
             move_all(viewer, layer, row.dra_arcsec, row.ddec_arcsec)
     return len(found)
 

@@ -33,11 +33,14 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         If a file cannot be used; which, why, and what to do.
     """
     found: list[LayerData] = []
-    known = _already_open()
+    viewer = napari.current_viewer()
+    known = [] if viewer is None else [kmos_of(layer) for layer in kmos_layers(viewer)]
     for one in [path] if isinstance(path, str) else path:
         new = file_data(Path(one), known)
         known += [options["metadata"][KEY] for _, options, _ in new]
         found += new
+    if viewer is not None and not viewer.layers:
+        _show_all_when_added(viewer, len(found))
     return found
 
 
@@ -75,7 +78,15 @@ def add_file(viewer: ViewerModel, path: Path) -> list[Layer]:
     return add_layers(viewer, file_data(path, known))
 
 
-def _already_open() -> list[KmosLayer]:
-    """Return what the viewer shows already, so that a further file joins it."""
-    viewer = napari.current_viewer()
-    return [kmos_of(layer) for layer in kmos_layers(viewer)] if viewer is not None else []
+def _show_all_when_added(viewer: ViewerModel, n_layers: int) -> None:
+    """Bring all layers into view once they are there: napari looks at the first one of an empty viewer only."""
+    left = n_layers
+
+    def on_inserted() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            viewer.layers.events.inserted.disconnect(on_inserted)
+            viewer.reset_view()
+
+    viewer.layers.events.inserted.connect(on_inserted)

@@ -87,8 +87,9 @@ class AlignDock(Dock):
         measured = self._measured[1] if self._measured and self._measured[0] is moving else None
         row = alignment.offset_row(self.viewer, moving, measured=measured)
         rows = [row]
-        if reference not in (None, moving) and alignment.row_of(self.session.offsets, reference) is None:
-            rows.append(alignment.reference_row(self.viewer, reference))
+        with notified(self.say):
+            if reference not in (None, moving) and alignment.row_of(self.session.offsets, reference) is None:
+                rows.append(alignment.reference_row(self.viewer, reference))
         self.session.offsets = alignment.with_rows(self.session.offsets, rows)
         self.say(f"Kept {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method})")
 

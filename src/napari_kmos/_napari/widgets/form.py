@@ -59,12 +59,6 @@ class ParameterForm(QWidget):
         except (TypeError, ValueError) as err:
             raise KmosError(str(err)) from err
 
-    def show_parameters(self, parameters: Any) -> None:
-        """Fill the form."""
-        for name, row in self.rows.items():
-            value = getattr(parameters, name)
-            row.value = str("" if value is None else value) if name in self._optional else value
-
     def _value(self, row: Any) -> Any:
         """Value of a row; an empty line is None where that is allowed."""
         if row.name not in self._optional:

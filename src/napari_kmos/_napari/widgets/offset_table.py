@@ -52,10 +52,6 @@ class OffsetTable(QTableWidget):
             for row, offset in enumerate(self._offsets):
                 self._show_row(row, offset)
 
-    def selected(self) -> tuple[Offset, ...]:
-        """Return the selected rows."""
-        return tuple(self._offsets[index.row()] for index in self.selectionModel().selectedRows())
-
     def _show_row(self, row: int, offset: Offset) -> None:
         texts = (
             "",

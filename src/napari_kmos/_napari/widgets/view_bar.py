@@ -11,7 +11,7 @@ from napari_kmos._napari.frames import SHEET
 from napari_kmos._napari.positions import layout_of
 from napari_kmos._napari.widgets.parts import button
 
-_FIELD_WIDTH = 140
+_FIELD_WIDTH = 148
 
 
 class ViewBar(QWidget):
