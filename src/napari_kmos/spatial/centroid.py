@@ -12,6 +12,7 @@ from napari_kmos.errors import AlignmentError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.optimize import OptimizeResult
 
 _FWHM_PER_SIGMA = 2.354820045
 _START_SIGMA_PIX = 1.5
@@ -113,19 +114,24 @@ def _fit(values: NDArray[Any], y: NDArray[Any], x: NDArray[Any], start: tuple[fl
     fit = least_squares(
         misfit, [*start, width, width, 0, 1, 0], bounds=(low, high), x_scale=[1, 1, 0.3, 0.3, 0.3, 1, 1]
     )
-    determinant = fit.x[2] * fit.x[3] - fit.x[4] ** 2
-    scatter = 2 * fit.cost / max(len(values) - len(fit.x), 1)
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * scatter
-    error = float(np.sqrt(max(covariance[0, 0], covariance[1, 1])))
+    centroid = _centroid(fit, background, scale)
     at_limit = np.abs(fit.x[:2] - start).max() > 3.99
-    if determinant <= 0 or at_limit or fit.x[5] <= 0.05 or not error < 1:
+    if at_limit or fit.x[5] <= 0.05 or not (centroid.err_pix < 1 and centroid.fwhm_pix > 0):
         msg = f"no star to centre on near y {start[0]:.1f}, x {start[1]:.1f}: a Gaussian does not fit there"
         raise AlignmentError(msg)
+    return centroid
+
+
+def _centroid(fit: OptimizeResult, background: float, scale: float) -> Centroid:
+    """Numbers of a fit; the width is NaN where it is no ellipse."""
+    determinant = float(fit.x[2] * fit.x[3] - fit.x[4] ** 2)
+    scatter = 2 * fit.cost / max(len(fit.fun) - len(fit.x), 1)
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * scatter
     return Centroid(
         y=float(fit.x[0]),
         x=float(fit.x[1]),
-        err_pix=error,
-        fwhm_pix=float(_FWHM_PER_SIGMA * determinant**-0.25),
+        err_pix=float(np.sqrt(max(covariance[0, 0], covariance[1, 1]))),
+        fwhm_pix=_FWHM_PER_SIGMA * determinant**-0.25 if determinant > 0 else float("nan"),
         peak=float(fit.x[5] * scale),
         background=float(fit.x[6] * scale + background),
     )
