@@ -371,6 +371,33 @@ def test_a_step_can_be_cancelled(
     assert not list(tmp_path.glob("tweaked/*.fits"))
 
 
+def test_docks_without_a_cube_say_what_they_need(
+    viewer: Viewer, dock_of, qtbot: QtBot, exposure_file: Callable[..., Path], tmp_path: Path
+):
+    add_file(viewer, exposure_file(ifus=(5,)))
+    docks = {kind: dock_of(kind) for kind in (SpectraDock, AlignDock, CombineDock, SkyTweakDock)}
+    viewer.layers.clear()
+    qtbot.wait(50)
+    spectra, align = docks[SpectraDock], docks[AlignDock]
+    spectra.add("star")
+    spectra.show_white_light([None])
+    align.move_button.click()
+    align.mover.nudge(1, 0)
+    align.accept()
+    spectra.write()
+    docks[CombineDock].run()
+    docks[SkyTweakDock].run()
+    qtbot.waitUntil(lambda: not any(dock.is_running for dock in docks.values()), timeout=WAIT_MS)
+    said = [dock.message.text() for dock in docks.values()]
+    wanted = (
+        "open a cube and add stars first",
+        "Open exposures first",
+        "no exposures to combine",
+        "at least one of each",
+    )
+    assert all(part in text for part, text in zip(wanted, said, strict=True)), said
+
+
 def test_white_light_comes_as_a_layer_over_its_cube(
     viewer: Viewer, dock_of, qtbot: QtBot, exposure_file: Callable[..., Path]
 ):

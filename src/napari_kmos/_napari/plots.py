@@ -78,7 +78,7 @@ class SpectrumPlot(QWidget):
         self.marker = pg.InfiniteLine(movable=True, pen=pg.mkPen("#ff5c57", width=1.5))
         self.marker.setZValue(10)
         self.marker.sigDragged.connect(self._on_marker_dragged)
-        self.plot.addItem(self.marker)
+        self.plot.addItem(self.marker, ignoreBounds=True)
         self.plot.getViewBox().sigRangeChangedManually.connect(self._on_zoomed)
         self.plot.getPlotItem().autoBtn.clicked.connect(self._on_auto)
         self.hint = QLabel(HINT)
@@ -105,9 +105,10 @@ class SpectrumPlot(QWidget):
         self._show_range(curves)
 
     def show_marker(self, wavelength_um: float) -> None:
-        """Put the marker at a wavelength; does not tell."""
+        """Put the marker at a wavelength, or hide it if that is NaN; does not tell."""
         if pg is not None:
-            self.marker.setValue(wavelength_um)
+            self.marker.setVisible(bool(np.isfinite(wavelength_um)))
+            self.marker.setValue(np.nan_to_num(wavelength_um))
 
     def _draw(self, curve: Curve, colour: str) -> None:
         known = np.zeros(curve.x.shape, dtype=bool) if curve.err is None else np.isfinite(curve.y + curve.err)

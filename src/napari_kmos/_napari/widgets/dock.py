@@ -116,6 +116,9 @@ class Dock(QWidget):
     def show_white_light(self, layers: Sequence[Layer | None]) -> None:
         """Add the white-light images of cubes as layers over them, computed in a thread."""
         chosen = [layer for layer in layers if layer is not None]
+        if not chosen:
+            self.say("Open a cube first")
+            return
         cubes = [kmos_of(layer).cube for layer in chosen]
         self.start(white_light, cubes, done=lambda images: self._on_white_light_made(chosen, images))
 
