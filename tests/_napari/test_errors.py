@@ -87,6 +87,6 @@ def test_without_pyqtgraph_the_dock_says_what_to_install(qtbot: QtBot, monkeypat
     plot = SpectrumPlot()
     qtbot.addWidget(plot)
     plot.show_curves([Curve(name="A", x=np.arange(3.0), y=np.arange(3.0))], unit="")
-    plot.show_marker(2.1)
+    plot.show_marker(2.1, (2.0, 2.4))
     assert plot.message.text() == NO_PLOT
     assert plot.names == ("A",)

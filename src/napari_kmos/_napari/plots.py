@@ -104,11 +104,14 @@ class SpectrumPlot(QWidget):
         self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)" if curves else "flux")
         self._show_range(curves)
 
-    def show_marker(self, wavelength_um: float) -> None:
-        """Put the marker at a wavelength, or hide it if that is NaN; does not tell."""
-        if pg is not None:
-            self.marker.setVisible(bool(np.isfinite(wavelength_um)))
-            self.marker.setValue(np.nan_to_num(wavelength_um))
+    def show_marker(self, wavelength_um: float, span_um: tuple[float, float] | None) -> None:
+        """Put the marker at a wavelength, or hide it if that is NaN; an empty plot shows the span. Does not tell."""
+        if pg is None:
+            return
+        self.marker.setVisible(bool(np.isfinite(wavelength_um)))
+        self.marker.setValue(np.nan_to_num(wavelength_um))
+        if span_um is not None and not self._shown and not self._is_zoomed:
+            self.plot.setXRange(*span_um, padding=0.01)
 
     def _draw(self, curve: Curve, colour: str) -> None:
         known = np.zeros(curve.x.shape, dtype=bool) if curve.err is None else np.isfinite(curve.y + curve.err)

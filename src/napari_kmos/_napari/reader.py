@@ -67,6 +67,8 @@ def file_data(path: Path, known: Sequence[KmosLayer]) -> list[LayerData]:
 
 def tag_of(exposure: Exposure) -> str:
     """Return what tells an exposure from another of the same target: what was done to it, or when it began."""
+    if exposure.kind != "exposure":
+        return exposure.kind
     done = "" if exposure.category in _UNTOUCHED else exposure.category.lower().replace("_", " ")
     time = "" if exposure.date is None else str(exposure.date.isot)[11:16]
     return " ".join(part for part in (done, time) if part) or (exposure.path.stem if exposure.path else "")

@@ -75,7 +75,7 @@ class CombineDock(Dock):
 
     def _build(self) -> None:
         self.files.changed.connect(self._on_files_chosen)
-        self.out_dir.changed.connect(self._on_folder_chosen)
+        self.out_dir.changed.connect(self.choose_folder)
         self.what.currentTextChanged.connect(self._show_choices)
         self.method.currentTextChanged.connect(self._show_choices)
         form = QFormLayout()
@@ -110,9 +110,6 @@ class CombineDock(Dock):
 
     def _on_files_chosen(self, paths: tuple[Path, ...]) -> None:
         self.session.inputs = paths
-
-    def _on_folder_chosen(self, path: Path | None) -> None:
-        self.session.out_dir = path or type(self.session)().out_dir
 
     def _on_done(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, STEP: outcome}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.layers import add_derived, kmos_of
@@ -20,6 +21,7 @@ from napari_kmos._napari.widgets.view_bar import ViewBar
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Image
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.session import Session
 
 Link = tuple[Any, Callable[..., Any]]
 
@@ -122,6 +124,10 @@ class Dock(QWidget):
         cubes = [kmos_of(layer).cube for layer in chosen]
         self.start(white_light, cubes, done=lambda images: self._on_white_light_made(chosen, images))
 
+    def choose_folder(self, path: Path | None) -> None:
+        """Take another folder for products, for all docks; None takes that of a new session."""
+        self.session.out_dir = path or Session().out_dir
+
     def say(self, text: str) -> None:
         """Show a line at the foot of the dock."""
         self.message.setText(text)
@@ -130,6 +136,7 @@ class Dock(QWidget):
     def _make_footer(self) -> QVBoxLayout:
         self.message = QLabel()
         self.message.setWordWrap(True)
+        self.message.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)

@@ -75,7 +75,7 @@ class SkyTweakDock(Dock):
     def _build(self) -> None:
         self.objects.changed.connect(self._on_objects_chosen)
         self.skies.changed.connect(self._on_skies_chosen)
-        self.out_dir.changed.connect(self._on_folder_chosen)
+        self.out_dir.changed.connect(self.choose_folder)
         form = QFormLayout()
         form.addRow(QLabel("Object exposures"))
         form.addRow(self.objects)
@@ -102,9 +102,6 @@ class SkyTweakDock(Dock):
 
     def _on_skies_chosen(self, paths: tuple[Path, ...]) -> None:
         self.session.skies = paths
-
-    def _on_folder_chosen(self, path: Path | None) -> None:
-        self.session.out_dir = path or type(self.session)().out_dir
 
     def _on_done(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, STEP: outcome}

@@ -58,6 +58,7 @@ class SpectraDock(Dock):
         return (
             (self.session.events.apertures, self._on_changed),
             (self.session.events.selected, self._on_changed),
+            (self.session.events.out_dir, self.output.out_dir.show_path),
             (layers.events.inserted, self._on_layers_changed),
             (layers.events.removed, self._on_layers_changed),
             (layers.selection.events.active, self._on_layers_changed),
@@ -93,7 +94,6 @@ class SpectraDock(Dock):
         with notified(self.say):
             files = self.output.files()
             warn_of_moved(self.viewer, files)
-            self.session.out_dir = self.output.out_dir.path() or self.session.out_dir
             self.start(
                 write_spectra,
                 files,
@@ -121,6 +121,7 @@ class SpectraDock(Dock):
         save = button("Save apertures…", "Write the apertures to an ECSV or ds9 region file", self._on_save)
         column.addLayout(row_of(read, save))
         self.output.write_requested.connect(self.write)
+        self.output.out_dir.changed.connect(self.choose_folder)
         column.addWidget(self.output)
         self.body.addWidget(SideBySide(controls, self.plot))
         self.sky.radius.valueChanged.connect(self.sync.resize)
@@ -147,7 +148,9 @@ class SpectraDock(Dock):
         self.table.show_apertures(self.session.apertures, self.session.selected, snr)
 
     def _show_marker(self) -> None:
-        self.plot.show_marker(commands.current_wavelength(self.viewer))
+        grid = commands.wavelengths_um(self.viewer)
+        span = None if grid is None else (grid[0], grid[-1])
+        self.plot.show_marker(commands.current_wavelength(self.viewer), span)
 
     def _request(self) -> None:
         """Ask for the spectra of the selected apertures; moved again before they are there, they are asked for anew."""
@@ -173,6 +176,7 @@ class SpectraDock(Dock):
     def _on_layers_changed(self) -> None:
         self.output.show_files(open_paths(self.viewer))
         self.sync.follow()
+        self._show_marker()
         self._request()
 
     def _on_white_light(self) -> None:

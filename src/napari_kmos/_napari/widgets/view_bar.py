@@ -11,7 +11,7 @@ from napari_kmos._napari.frames import SHEET
 from napari_kmos._napari.positions import layout_of
 from napari_kmos._napari.widgets.parts import button
 
-_FIELD_WIDTH = 148
+_FIELD_WIDTH = 110
 
 
 class ViewBar(QWidget):
@@ -24,6 +24,7 @@ class ViewBar(QWidget):
         self.wavelength.setDecimals(5)
         self.wavelength.setSuffix(" µm")
         self.wavelength.setKeyboardTracking(False)
+        self.wavelength.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the slider steps
         self.wavelength.setToolTip("Wavelength of the plane shown: type one to go there")
         self.wavelength.valueChanged.connect(self._on_wavelength_typed)
         self.wavelength.setMinimumWidth(_FIELD_WIDTH)
