@@ -211,6 +211,18 @@ def test_no_sky_on_the_detector_is_an_error(night, pair):
         sky_tweak([night["object"]], [far], night["out"])
 
 
+def test_no_sky_for_a_later_object_is_told_before_anything_is_written(night, pair):
+    later = night["write"]("later.fits", pair.target, ifus=(3, 20))
+    with pytest.raises(SkyError, match="no sky in IFU 20 or another IFU of its detector; IFUs there: 3, 5"):
+        sky_tweak([night["object"], later], [night["sky"]], night["out"])
+    assert not night["out"].exists()
+
+
+def test_object_is_not_its_own_sky(night):
+    with pytest.raises(SkyError, match=r"object.fits: is its own sky"):
+        sky_tweak([night["object"]], [night["object"], night["far"]], night["out"])
+
+
 def test_equal_names_are_an_error_before_any_work(night, pair):
     twin = night["write"]("visit2/object.fits", pair.target)
     with pytest.raises(WriteError, match=r"would both become object_SKY_TWEAK.fits"):

@@ -10,7 +10,7 @@ from astropy.time import Time
 from factories import make_cube, make_exposure
 
 from napari_kmos.errors import KmosWarning, SkyError
-from napari_kmos.sky import choose_sky_cube, nearest_sky
+from napari_kmos.sky import check_sky, choose_sky_cube, nearest_sky
 
 
 def _exposure(mjd=59000.0, *, name="sky", band="K", ifus=(3, 5, 22), **cube):
@@ -70,6 +70,20 @@ def test_no_sky_on_the_detector_is_told(shape):
     sky = _exposure(ifus=(9, 16) if shape == (40, 13, 15) else (1, 2))
     with pytest.raises(SkyError, match=r"sky has no sky in IFU 8 or another IFU of its detector; IFUs there: "):
         choose_sky_cube(make_cube(ifu=8, shape=shape), sky)
+
+
+def test_sky_of_the_detector_in_another_shape_is_told():
+    with pytest.raises(SkyError, match=r"IFUs there: 1, 2 \(that of IFU 2 has shape \(.*\), not \(40, 9, 9\)\)"):
+        choose_sky_cube(make_cube(ifu=8, shape=(40, 9, 9)), _exposure(ifus=(1, 2)))
+
+
+def test_headers_tell_whether_there_is_a_sky():
+    sky = _exposure(ifus=(3, 5, 22))
+    check_sky(_exposure(name="object"), [make_cube(ifu=ifu) for ifu in (3, 8, 24)], sky)
+    without_data = _without_data(_exposure(ifus=(9,)), 9).cube(9)
+    check_sky(_exposure(name="object"), [without_data], sky)
+    with pytest.raises(SkyError, match="no sky in IFU 9 or another IFU of its detector"):
+        check_sky(_exposure(name="object"), [make_cube(ifu=3), make_cube(ifu=9)], sky)
 
 
 def test_cube_that_does_not_tell_its_ifu_takes_the_only_sky():

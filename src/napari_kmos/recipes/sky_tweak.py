@@ -25,7 +25,8 @@ from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.report.sky import band_table, sky_figure
-from napari_kmos.sky import SKY_METHODS, SkyParameters, choose_sky_cube, has_data, nearest_sky, subtract_sky
+from napari_kmos.sky import SKY_METHODS, SkyParameters, has_data, subtract_sky
+from napari_kmos.sky.pairing import check_sky, choose_sky_cube, nearest_sky
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -177,10 +178,8 @@ def _plan(
         products[product] = path
     targets = {product: _readable(path) for product, path in products.items()}
     sky_exposures = [_readable(Path(path)) for path in skies]
-    return tuple(
-        _Task(target, nearest_sky(target, sky_exposures), product, _cubes(target, ifu))
-        for product, target in targets.items()
-    )
+    pairs = {product: (target, nearest_sky(target, sky_exposures)) for product, target in targets.items()}
+    return tuple(_Task(*pair, product, _cubes(*pair, ifu)) for product, pair in pairs.items())
 
 
 def _stem(path: Path) -> str:
@@ -197,12 +196,13 @@ def _readable(path: Path) -> Exposure:
     return exposure
 
 
-def _cubes(target: Exposure, ifu: int | None) -> tuple[Cube, ...]:
-    """Cubes to work on."""
+def _cubes(target: Exposure, sky: Exposure, ifu: int | None) -> tuple[Cube, ...]:
+    """Cubes to work on; each has a sky, as far as the headers tell."""
     cubes = target.cubes if ifu is None else (target.cube(ifu),)
     if not cubes:
         msg = f"{target.label}: no IFU has data; leave this file out"
         raise SkyError(msg)
+    check_sky(target, cubes, sky)
     return cubes
 
 

@@ -50,23 +50,29 @@ def choose_sky_cube(cube: Cube, sky: Exposure) -> Cube:
     SkyError
         If there is none.
     """
-    own = [each for each in sky.cubes if each.ifu == cube.ifu or (cube.ifu is None and len(sky.cubes) == 1)]
-    for each in own:
+    for each in _candidates(cube, sky):
         if has_data(each):
-            return each
-    if cube.ifu in ARMS:
-        for each in _neighbours(cube, sky):
-            if has_data(each):
+            if cube.ifu is not None and each.ifu != cube.ifu:
                 msg = f"{cube.label}: {sky.label} has no data in this IFU; the sky of IFU {each.ifu} is used"
                 warnings.warn(msg, KmosWarning, stacklevel=2)
-                return each
-    have = ", ".join(str(each.ifu) for each in sky.cubes) or "none"
-    where = f"in IFU {cube.ifu} or another IFU of its detector" if cube.ifu in ARMS else "that belongs to it"
-    msg = (
-        f"{cube.label}: {sky.label} has no sky {where}; IFUs there: {have}. "
-        "Give another sky, or choose IFUs that have one (--ifu)."
-    )
-    raise SkyError(msg)
+            return each
+    raise SkyError(_no_sky(cube, sky))
+
+
+def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
+    """Check by the headers that a sky is another exposure and has something for each object cube that has data.
+
+    Raises
+    ------
+    SkyError
+        If it is the same file, or lacks an IFU.
+    """
+    if exposure.path is not None and sky.path is not None and exposure.path.resolve() == sky.path.resolve():
+        msg = f"{exposure.path}: is its own sky, and nothing would be left; give the exposure of the sky (--sky)"
+        raise SkyError(msg)
+    for cube in cubes:
+        if not _candidates(cube, sky) and has_data(cube):
+            raise SkyError(_no_sky(cube, sky))
 
 
 def _mjd(exposure: Exposure) -> float:
@@ -74,13 +80,29 @@ def _mjd(exposure: Exposure) -> float:
     return float("nan") if exposure.date is None else float(exposure.date.mjd)
 
 
+def _candidates(cube: Cube, sky: Exposure) -> list[Cube]:
+    """Sky cubes that may serve a cube, the best first, whether they hold data or not."""
+    own = [each for each in sky.cubes if each.ifu == cube.ifu or (cube.ifu is None and len(sky.cubes) == 1)]
+    return own + [each for each in _neighbours(cube, sky) if each.shape == cube.shape]
+
+
 def _neighbours(cube: Cube, sky: Exposure) -> list[Cube]:
-    """Sky cubes of other IFUs of the same detector and shape, the nearest number first."""
-    ifu = cube.ifu or 0
-    others = [
-        (abs(each.ifu - ifu), each.ifu, each)
-        for each in sky.cubes
-        if each.ifu is not None and each.ifu != ifu and each.shape == cube.shape
-    ]
+    """Sky cubes of other IFUs of the same detector, the nearest number first."""
+    ifu = cube.ifu
+    if ifu is None or ifu not in ARMS:
+        return []
+    others = [(abs(each.ifu - ifu), each.ifu, each) for each in sky.cubes if each.ifu is not None and each.ifu != ifu]
     same = [item for item in others if detector_of(item[1]) == detector_of(ifu)]
     return [each for _, _, each in sorted(same, key=lambda item: item[:2])]
+
+
+def _no_sky(cube: Cube, sky: Exposure) -> str:
+    """Say why there is no sky for a cube."""
+    have = ", ".join("no number" if each.ifu is None else str(each.ifu) for each in sky.cubes) or "none"
+    where = f"in IFU {cube.ifu} or another IFU of its detector" if cube.ifu in ARMS else "that belongs to it"
+    other = [each for each in _neighbours(cube, sky) if each.shape != cube.shape]
+    shapes = f" (that of IFU {other[0].ifu} has shape {other[0].shape}, not {cube.shape})" if other else ""
+    return (
+        f"{cube.label}: {sky.label} has no sky {where}; IFUs there: {have}{shapes}. "
+        "Give another sky, or choose IFUs that have one (--ifu)."
+    )
