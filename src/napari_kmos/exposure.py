@@ -112,7 +112,7 @@ class Exposure:
         chosen = cubes if ifu is None else tuple(cube for cube in cubes if cube.ifu == ifu)
         if len(chosen) == 1:
             return chosen[0]
-        have = ", ".join(str(cube.ifu) for cube in cubes) or "none"
+        have = ", ".join(str(cube.ifu) for cube in cubes if cube.ifu is not None) or "none"
         what = f"no data for IFU {ifu}" if ifu is not None else f"{len(cubes)} cubes where one was expected"
         msg = f"{self.label}: {what}; IFUs with data: {have}. Choose one of them with ifu (--ifu)."
         raise KmosError(msg)

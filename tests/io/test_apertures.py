@@ -98,6 +98,7 @@ def test_numbers_serve_as_ids_and_one_radius_for_all(tmp_path: Path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
+        ({"file": ["a"], "ifu": [1]}, "column ra, dec, radius_arcsec missing"),
         ({"id": ["a"], "ra": [1.0]}, "column dec, radius_arcsec missing"),
         ({"id": ["a"], "ra": [1.0], "dec": [2.0]}, r"radius_arcsec missing.*--radius"),
         ({"ra": [1.0], "dec": [2.0], "radius_arcsec": [0.0]}, r"row 1: aperture '1': radius is 0.0 arcsec"),

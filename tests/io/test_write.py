@@ -205,6 +205,10 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="cannot write there"):
         output_dir(tmp_path / "file" / "out")
+    with pytest.raises(WriteError, match="file: is a file; expected a folder"):
+        output_dir(tmp_path / "file")
+    with pytest.raises(WriteError, match=r"out.fits: cannot be written"), atomic_path(tmp_path / "file" / "out.fits"):
+        pytest.fail("nothing can be written there")
 
 
 def test_a_target_with_any_name_comes_back(tmp_path: Path, make_cube) -> None:

@@ -127,7 +127,9 @@ def _read_table(path: Path, radius_arcsec: float | None) -> list[Aperture]:
     """Rows of an aperture table."""
     table = read_table(path)
     lower = {name.lower(): name for name in reversed(table.colnames)}
-    table.rename_columns([lower[name] for name in _OWN if name in lower], [name for name in _OWN if name in lower])
+    for name in _OWN:
+        if name in lower:
+            table.rename_column(lower[name], name)
     needed = ["ra", "dec"] if radius_arcsec is not None else ["ra", "dec", "radius_arcsec"]
     missing = [name for name in needed if name not in table.colnames]
     if missing:

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_kmos.errors import WriteError
@@ -38,6 +38,9 @@ def output_dir(path: Path | str) -> Path:
     """
     folder = Path(path)
     probe = folder / f".napari-kmos-{secrets.token_hex(4)}"
+    if folder.exists() and not folder.is_dir():
+        msg = f"{folder}: is a file; expected a folder (-o)"
+        raise WriteError(msg)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -110,4 +113,5 @@ def atomic_path(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
         msg = f"{target}: cannot be written ({err.strerror or err})"
         raise WriteError(msg) from err
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def read_exposure(path: Path | str) -> Exposure:
     """
     file = open_product(Path(path))
     if not any(e.array is not None and e.array.ndim == 3 for e in file.of_kind("DATA")):
-        held = ", ".join(file.names) or "no extensions"
+        held = ", ".join(name or "an extension without name" for name in file.names) or "no extensions"
         hint = "; the images in it are read by read_images" if any(e.array for e in file.extensions) else ""
         msg = f"{path}: no cube in it: {held}; expected extensions IFU.<n>.DATA or <name>.DATA with three axes{hint}"
         raise NotKmosError(msg)
