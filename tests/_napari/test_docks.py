@@ -6,9 +6,6 @@ from pathlib import Path
 import factories
 import numpy as np
 import pytest
-
-pytest.importorskip("napari")
-
 from napari.viewer import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt

@@ -4,9 +4,6 @@ import threading
 import warnings
 
 import pytest
-
-pytest.importorskip("napari")
-
 from napari.utils.notifications import Notification, notification_manager
 from pytestqt.qtbot import QtBot
 

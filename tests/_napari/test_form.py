@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-
-pytest.importorskip("napari")
-
 from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari.widgets.form import ParameterForm

@@ -5,9 +5,6 @@ from pathlib import Path
 
 import factories
 import pytest
-
-pytest.importorskip("napari")
-
 from napari.components import ViewerModel
 from npe2 import PluginManager
 
