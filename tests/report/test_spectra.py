@@ -113,6 +113,18 @@ def test_spectra_are_drawn_from_the_top_down_and_do_not_run_into_others():
         assert np.nanmax(np.abs(trace.get_ydata() - middle)) < 1.3 * spacing
 
 
+def test_labels_of_smooth_spectra_lie_within_the_axes():
+    spectra = [star("a", level=1e4), star("b", level=1e4)]
+    figure = compare_figure(spectra, ratios(spectra), [])
+    figure.draw_without_rendering()
+
+    axes = figure.axes[0]
+    frame = axes.get_window_extent()
+    for text in axes.texts:
+        extent = text.get_window_extent()
+        assert frame.y0 < extent.y0 < extent.y1 < frame.y1
+
+
 def test_crowded_labels_are_pulled_apart_in_order():
     crowd = [SpectralLine(name=f"l{n}", wavelength_um=2.2 + 1e-4 * n) for n in range(9)]
     alone = SpectralLine(name="alone", wavelength_um=2.4)

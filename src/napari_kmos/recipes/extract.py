@@ -162,7 +162,7 @@ def _outcome(tasks: Sequence[ExtractTask], outside: Sequence[Aperture]) -> Outco
         notes = dict.fromkeys(row.note for task in tasks for row in task.rows if row.note != OUTSIDE)
         for task in tasks:  # nothing of a step that failed is left in the way of the next try
             task.table.unlink(missing_ok=True)
-        msg = f"no star has a spectrum: {'; '.join(notes)}"
+        msg = f"no star has a spectrum: {'; '.join(notes)}; move the apertures, or lower --min-coverage"
         raise ExtractionError(msg)
     skies = [task.sky_file for task in tasks if task.sky_file is not None]
     tables = [task.table for task in tasks]

@@ -128,6 +128,8 @@ def compare_figure(spectra: Sequence[StarSpectrum], ratios: Sequence[Snr], lines
         axes.lines[-1].set_color(_TRACES[place % len(_TRACES)])
         _label_spectrum(axes, spectrum, ratio, (start - 0.105 * (end - start), level))
     axes.margins(y=0.02)
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, level - 0.5 * spacing), max(high, 1 + 0.5 * spacing))  # the labels need a row each
     _mark_windows(axes, ratios)
     _mark_lines(axes, lines_between(lines, start * u.um, end * u.um, marked=True))
     axes.set_xlabel(f"wavelength in {spectra[0].medium} (um)")
