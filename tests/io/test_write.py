@@ -155,6 +155,15 @@ def test_an_image_comes_back(tmp_path: Path, make_cube) -> None:
     assert fits.getdata(tmp_path / "n.fits", 1).dtype == np.dtype(">i2")
 
 
+def test_a_count_does_not_take_the_unit_of_its_cube(tmp_path: Path, make_cube) -> None:
+    """The header of the input tells the unit of a flux."""
+    header = fits.Header()
+    header["HIERARCH ESO QC CUBE_UNIT"] = "ADU/sec"
+    count = Image(data=np.ones((2, 3), dtype=np.int16), wcs=make_cube().wcs, name="a", header=header)
+    (back,) = read_images(write_image(count, tmp_path / "n.fits"))
+    assert back.unit is None
+
+
 def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path, make_cube) -> None:
     """The message says how."""
     path = write_cube(make_cube(), tmp_path / "c.fits")

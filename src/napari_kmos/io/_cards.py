@@ -9,7 +9,14 @@ from astropy.io import fits
 
 from napari_kmos._version import __version__
 from napari_kmos.cube import Cube, Image
-from napari_kmos.instrument import KEY_CATEGORY, KEY_EXPTIME, KEY_IFU, KEY_NOISE_ESTIMATED, key_recipe
+from napari_kmos.instrument import (
+    KEY_CATEGORY,
+    KEY_CUBE_UNIT,
+    KEY_EXPTIME,
+    KEY_IFU,
+    KEY_NOISE_ESTIMATED,
+    key_recipe,
+)
 from napari_kmos.io import _axes
 
 if TYPE_CHECKING:
@@ -34,7 +41,8 @@ def extension_header(item: Cube | Image, name: str) -> fits.Header:
         cards += _axes.wavelength_cards(item)
     for key, value, comment in cards:
         header[key] = (value, comment)
-    header.extend(_carried(item.header, taken=set(header)), unique=True)
+    foreign = {KEY_CUBE_UNIT} if isinstance(item, Image) and item.unit is None else set()  # of the cube, not of a map
+    header.extend(_carried(item.header, taken=set(header) | foreign), unique=True)
     if item.ifu is not None:
         set_card(header, KEY_IFU, item.ifu, "IFU number")
     if isinstance(item, Cube) and item.noise_estimated:
