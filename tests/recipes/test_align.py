@@ -91,6 +91,11 @@ def test_dead_ifu_of_the_reference_is_measured_against_the_next(tmp_path):
     assert max(errors(gc1[1:], reference=1)) < 0.02
 
 
+def test_a_file_given_twice_is_refused(files, tmp_path):
+    with pytest.raises(KmosError, match="given twice"):
+        align([files[0], files[1], files[0]], tmp_path / "offsets.ecsv")
+
+
 def test_bad_requests(files, tmp_path):
     with pytest.raises(AlignmentError, match="reference exposure 3 does not exist: there are 3 files"):
         align(files, tmp_path / "offsets.ecsv", reference=3)

@@ -183,6 +183,12 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
         combine(paths, tmp_path / "no", parameters=USER, offsets=ambiguous, name="gc1")
 
 
+def test_an_exposure_given_twice_is_refused(files, tmp_path):
+    """Its noise would count as two independent ones; two IFUs of one file are two exposures."""
+    with pytest.raises(KmosError, match=r"IFU \d+: given twice"):
+        combine([files[0], files[1], files[0]], tmp_path / "out")
+
+
 def test_unknown_targets_and_ifus_name_what_there_is(files, tmp_path):
     with pytest.raises(KmosError, match="no target 'gc9' in the files; there are gc1, gc2"):
         combine(files, tmp_path, name="gc9")

@@ -124,7 +124,8 @@ def _judge(best: Match, rest: Sequence[Match], scale: float, parameters: AlignPa
     evidence = _evidence(best, scale, parameters)
     others = [one for one in rest if np.hypot(*np.subtract(one.shift, best.shift)) > _SAME_PIX]
     lead = min((evidence - _evidence(one, scale, parameters) for one in others), default=np.inf)
-    numbers = f"evidence {evidence:.1f}, {lead:.1f} more than for the next best shift"
+    runner_up = f"{lead:.1f} more than for the next best shift" if others else "no other shift comes near"
+    numbers = f"evidence {evidence:.1f}, {runner_up}"
     if evidence < parameters.min_evidence:
         return False, f"no clear match: {numbers}"
     if lead < parameters.margin:

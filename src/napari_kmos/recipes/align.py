@@ -18,6 +18,7 @@ from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.offset_rows import name_in_table
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.selecting import check_once
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -79,7 +80,7 @@ def align(
     AlignmentError
         If there is no such reference, or no target has data.
     KmosError
-        If there is no such IFU, or a file cannot be read.
+        If there is no such IFU, a file cannot be read, or one is given twice.
     WriteError
         If the table exists and may not be replaced.
     """
@@ -88,6 +89,7 @@ def align(
     for path in (table, table.with_suffix(".json")):
         check_free(path, overwrite)
     paths = [Path(path) for path in files]
+    check_once([path.resolve() for path in paths])
     if not 0 <= reference < len(paths):
         msg = f"reference exposure {reference} does not exist: there are {len(paths)} files, counted from 0"
         raise AlignmentError(msg)

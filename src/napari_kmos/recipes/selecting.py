@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from napari_kmos.errors import KmosError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
 
@@ -24,6 +26,24 @@ class Selection:
 
     name: str
     members: tuple[tuple[Exposure, Cube], ...]
+
+    def __post_init__(self) -> None:
+        seen = [(exposure.path, cube.ifu) for exposure, cube in self.members if exposure.path is not None]
+        check_once([path.resolve() if ifu is None else path.resolve() / f"IFU {ifu}" for path, ifu in seen])
+
+
+def check_once(paths: Sequence[Path]) -> None:
+    """Refuse what is given twice: the noise of the result would be too small, and an exposure fit itself.
+
+    Raises
+    ------
+    KmosError
+        If a path occurs more than once.
+    """
+    twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
+    if twice is not None:
+        msg = f"{twice}: given twice; give every exposure once"
+        raise KmosError(msg)
 
 
 def select(
@@ -49,7 +69,8 @@ def select(
     Raises
     ------
     KmosError
-        If more than one of the three is asked for, there is no such target or IFU, or the list has another length.
+        If more than one of the three is asked for, there is no such target or IFU, the list has another length, or an
+        IFU of a file is given twice.
     """
     if sum((name is not None, ifus is not None, mosaic)) > 1:
         msg = "name, ifus and mosaic exclude each other: ask for one target, a list of IFUs, or a mosaic of all"
