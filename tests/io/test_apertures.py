@@ -182,9 +182,11 @@ def test_kind_comes_from_the_tag_or_the_text(tmp_path: Path):
     path = region_file(
         tmp_path,
         'fk5\ncircle(266.41,-28.93,0.5") # text={Sky 3}\ncircle(266.41,-28.93,0.5") # text={s} tag={sky}\n'
-        'circle(266.41,-28.93,0.5") # text={skylark} tag={star}',
+        'circle(266.41,-28.93,0.5") # text={skylark} tag={star}\n'
+        'circle(266.41,-28.93,0.5") # text={a} background\n'
+        'circle(266.41,-28.93,0.5") # text={background b}',
     )
-    assert [row.kind for row in read_apertures(path)] == ["sky", "sky", "star"]
+    assert [row.kind for row in read_apertures(path)] == ["sky", "sky", "star", "sky", "star"]
 
 
 def test_image_regions_need_the_image(tmp_path: Path):

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FILE",
         help="stars and sky areas: a table (.ecsv: id, kind, ra, dec, radius_arcsec) or ds9 regions (.reg: circles; "
-        "those whose text or tag begins with sky are sky areas)",
+        "those marked background, or whose text or tag begins with sky, are sky areas)",
     )
     add_output_dir(parser)
     parser.add_argument(

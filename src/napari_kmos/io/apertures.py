@@ -34,7 +34,7 @@ def read_apertures(
         ``.ecsv``: columns ``ra`` and ``dec``; optionally ``id`` (the row's number), ``kind`` (star), ``radius_arcsec``
         and any others, which are kept. Columns without a unit are in degrees and arcsec, names may be in any case.
         ``.reg``: circles, points and texts in fk5, icrs, another sky frame or, with ``wcs``, in image pixels; the text
-        is the id, those whose tag or text starts with ``sky`` are of kind sky.
+        is the id; those marked as background, and those whose tag or text starts with ``sky``, are of kind sky.
     radius_arcsec : float, optional
         Radius of those that have none of their own.
     wcs : WCS, optional

@@ -43,7 +43,7 @@ def write_regions(apertures: Iterable[Aperture], path: Path | str, *, overwrite:
     """
     lines = [
         f'circle({row.ra:.8f},{row.dec:.8f},{row.radius_arcsec:.5f}") # color={_COLOURS[row.kind]} '
-        f"text={{{_region_text(row.id)}}} tag={{{row.kind}}}\n"
+        f"text={{{_region_text(row.id)}}} tag={{{row.kind}}}{' background' if row.kind == 'sky' else ''}\n"
         for row in apertures
     ]
     return write_text(_HEADER + "".join(lines), path, overwrite=overwrite)
@@ -112,13 +112,23 @@ def _parsed(path: Path) -> list[Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            found = list(Regions.parse(_TEXT_OPENS.sub(rf"\1{_MARK}", text), format="ds9"))
+            found = list(Regions.parse(_TEXT_OPENS.sub(rf"\1{_MARK}", _with_source(text)), format="ds9"))
         except (ValueError, TypeError, IndexError, KeyError, AttributeError) as err:
             msg = f"{path}: a region cannot be understood ({err}); expected ds9 {_SHAPES} in fk5, icrs or image"
             raise ExtractionError(msg) from err
     for warning in caught:
         warnings.warn(f"{path}: {warning.message}".replace(_MARK, ""), KmosWarning, stacklevel=5)
     return found
+
+
+def _with_source(text: str) -> str:
+    """Return region text in which ds9's word ``background`` also stands as ``source=0``, which the parser knows."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        shape, _, properties = line.partition("#")
+        if shape.strip() and re.search(r"\bbackground\b", re.sub(r"""\{.*?\}|".*?"|'.*?'""", "", properties)):
+            lines[number] = f"{line} source=0"
+    return "\n".join(lines)
 
 
 def _aperture(region: Any, number: int, radius_arcsec: float | None, wcs: WCS | None) -> Aperture:
@@ -128,6 +138,7 @@ def _aperture(region: Any, number: int, radius_arcsec: float | None, wcs: WCS | 
     name = star["id"].strip() if star else text
     tags = [str(tag).lower() for tag in region.meta.get("tag", ())]
     is_sky = any(tag.startswith("sky") for tag in tags) or (not tags and name.lower().startswith("sky"))
+    is_sky = is_sky or not int(region.meta.get("source", 1))
     ra, dec, radius = _on_sky(region, wcs)
     if radius is None and radius_arcsec is None:
         msg = f"{name or 'a point'} has no radius; give a radius for all (--radius) or use circles"
