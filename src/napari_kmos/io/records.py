@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def checksum(path: Path | str) -> str:
-    """Return the SHA-256 of a file's content, read in pieces.
+    """Return the SHA-256 of a file's content, read in pieces, and once for each size and date it has.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def checksum(path: Path | str) -> str:
         raise NotKmosError(msg) from err
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=4096)
 def _digest(path: Path, mtime_ns: int, size: int) -> str:
     """SHA-256 of a file in a state: a step with many products from the same inputs reads them once."""
     with path.open("rb") as stream:

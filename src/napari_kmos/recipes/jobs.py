@@ -6,7 +6,6 @@ parameters, the version, and the products with theirs. Delete the file, or a pro
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import warnings
@@ -142,14 +141,8 @@ def _stamp(path: Path, name: str, known: Mapping[str, Mapping[str, Any]]) -> dic
         raise KmosError(msg) from err
     before = known.get(name, {})
     same = (before.get("size"), before.get("mtime_ns")) == (stat.st_size, stat.st_mtime_ns)
-    digest = before["sha256"] if same else _checksum(path, stat.st_size, stat.st_mtime_ns)
+    digest = before["sha256"] if same else checksum(path)
     return {"file": name, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest}
-
-
-@functools.lru_cache(maxsize=4096)
-def _checksum(path: Path, size: int, mtime_ns: int) -> str:
-    """Return the checksum of a file, once for each size and date it has."""
-    return checksum(path)
 
 
 def _is_whole(folder: Path, record: Mapping[str, Any]) -> bool:
