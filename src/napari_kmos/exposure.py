@@ -70,8 +70,6 @@ class Exposure:
         Planned telescope dither (east, north).
     rotation_deg : float
         Rotator offset angle.
-    has_noise : bool
-        Whether the file stores NOISE extensions: 48 extensions in an exposure, else 24.
     header : Header
         The primary header.
     """
@@ -87,7 +85,6 @@ class Exposure:
     category: str = ""
     dither_arcsec: tuple[float, float] = (0.0, 0.0)
     rotation_deg: float = 0.0
-    has_noise: bool = True
     header: fits.Header = field(default_factory=fits.Header)
 
     @property

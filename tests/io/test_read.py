@@ -26,7 +26,6 @@ def test_exposure_has_24_arms_and_cubes_only_where_there_are_data(tmp_path: Path
 
     assert [arm.number for arm in exposure.arms] == list(range(1, 25))
     assert [cube.ifu for cube in exposure.cubes] == [3, 22]
-    assert exposure.has_noise is noise
     assert exposure.kind == "exposure"
     assert exposure.band == "K"
     assert exposure.arms[3].role == "off"

@@ -35,7 +35,7 @@ STEP = Step(
 
 
 def _same(first: Exposure, second: Exposure) -> None:
-    for field in ("kind", "band", "object_name", "ob_name", "template", "dither_arcsec", "rotation_deg", "has_noise"):
+    for field in ("kind", "band", "object_name", "ob_name", "template", "dither_arcsec", "rotation_deg"):
         assert getattr(first, field) == getattr(second, field), field
     for one, two in zip(first.arms, second.arms, strict=True):
         for field in ("number", "name", "role", "not_used", "original", "ra", "dec"):

@@ -127,10 +127,11 @@ def check_pairs(file: Product) -> None:
     for key, extension in data.items():
         if extension.array is None or not noises:
             continue
-        if key not in noises or noises[key].array is None:
+        noise_array = noises[key].array if key in noises else None
+        if noise_array is None:
             msg = f"{extension.where}: its NOISE extension is missing while others have theirs; copy the file again"
             raise NotKmosError(msg)
-        if noises[key].array.shape != extension.array.shape:  # type: ignore[union-attr]
-            shapes = f"{extension.array.shape}, NOISE {noises[key].array.shape}"  # type: ignore[union-attr]
+        if noise_array.shape != extension.array.shape:
+            shapes = f"{extension.array.shape}, NOISE {noise_array.shape}"
             msg = f"{extension.where}: DATA has shape {shapes}; they must be equal"
             raise GeometryError(msg)

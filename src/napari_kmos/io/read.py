@@ -77,7 +77,6 @@ def read_exposure(path: Path | str) -> Exposure:
             _arms.read_float(primary, instrument.KEY_DITHER_DEC),
         ),
         rotation_deg=_arms.read_float(primary, instrument.KEY_ROTATION),
-        has_noise=bool(file.of_kind("NOISE")),
         header=primary,
     )
 
@@ -136,7 +135,7 @@ def read_images(path: Path | str) -> tuple[Image, ...]:
                 wcs=_axes.read_wcs(extension.header, extension.where),
                 unit=_axes.read_unit(extension.header, file.primary, extension.where),
                 name=_target(extension, file.primary),
-                ifu=_ifu(extension, file.primary),
+                ifu=_ifu(extension),
                 header=extension.header,
                 source=extension.where,
             )
@@ -180,7 +179,7 @@ def _combined_arms(file: Product) -> tuple[Arm, ...]:
     for extension in file.of_kind("DATA"):
         if extension.array is None or extension.array.ndim != 3:
             continue
-        name, ifu = _target(extension, file.primary), _ifu(extension, file.primary)
+        name, ifu = _target(extension, file.primary), _ifu(extension)
         cube = _cube(file, extension, noises.get(extension.name), name=name, ifu=ifu)
         if _is_mosaic(cube):
             cube = dataclasses.replace(cube, ifu=None, name=extension.name)
@@ -218,7 +217,7 @@ def _dask(array: FitsArray) -> da.Array:
     return array.as_dask(name=f"{array.path.resolve()}-{array.hdu}-{stat.st_mtime_ns}-{stat.st_size}")
 
 
-def _ifu(extension: Extension, primary: fits.Header) -> int | None:
+def _ifu(extension: Extension) -> int | None:
     """Return the arm of a combined cube: IFUNR, else the one arm its header speaks of."""
     if extension.ifu is not None:
         return extension.ifu
@@ -231,7 +230,7 @@ def _ifu(extension: Extension, primary: fits.Header) -> int | None:
 
 def _target(extension: Extension, primary: fits.Header) -> str:
     """Return the target of a combined cube: the arm's, else the part of EXTNAME before the dot."""
-    ifu = _ifu(extension, primary)
+    ifu = _ifu(extension)
     for header in (extension.header, primary):
         name = str(header.get(instrument.key_arm(ifu, "NAME"), "")).strip() if ifu else ""
         if name:
