@@ -41,7 +41,7 @@ def parameters_of(parameters: Any) -> dict[str, Any]:
 
 
 def defaults_of(parameters: Any) -> dict[str, Any]:
-    """Return the defaults of a frozen parameter dataclass, for the fields that have one."""
+    """Return the defaults of a parameter dataclass, for the fields that have one."""
     return {
         field.name: field.default
         for field in dataclasses.fields(parameters)

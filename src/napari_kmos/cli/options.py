@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from napari_kmos.errors import EngineError, KmosError
-from napari_kmos.provenance import descriptions_of
+from napari_kmos.provenance import defaults_of, descriptions_of
 
 P = TypeVar("P")
 _CONNECT_SECONDS = 10
@@ -99,11 +99,11 @@ def add_parameters(
     """
     group = parser.add_argument_group(title)
     hints = get_type_hints(parameters)
-    texts = descriptions_of(parameters)
+    texts, defaults = descriptions_of(parameters), defaults_of(parameters)
     for field in dataclasses.fields(parameters):
         if field.name not in exclude:
             text = texts.get(field.name, "")
-            shown = _shown(_default(field))
+            shown = _shown(defaults.get(field.name))
             _add_field(group, field, hints[field.name], f"{text} (default: {shown})".strip().replace("%", "%%"))
 
 
@@ -188,13 +188,6 @@ def _tuple_converter(item: Any, length: int | None) -> Callable[[str], tuple[Any
         return values
 
     return convert
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    """Return the default of a field."""
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from napari_kmos.align import OFFSET_METHODS, AlignParameters
 from napari_kmos.combine import PLACING_METHODS, CombineParameters
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
-from napari_kmos.provenance import descriptions_of
+from napari_kmos.provenance import defaults_of, descriptions_of
 from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.sky_tweak import PICKS
 from napari_kmos.sky import SKY_METHODS, SkyParameters
@@ -51,11 +51,11 @@ def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **o
     """Return the options of a recipe and then the fields of its parameter class."""
     if parameters is None:
         return options
-    texts = descriptions_of(parameters)
+    texts, defaults = descriptions_of(parameters), defaults_of(parameters)
     hints = get_type_hints(parameters)
     fields = {
         field.name: Setting(
-            default=_default(field),
+            default=defaults.get(field.name),
             text=texts.get(field.name, ""),
             choices=get_args(hints[field.name]) if get_origin(hints[field.name]) is Literal else (),
             example=_example(hints[field.name]),
@@ -65,12 +65,6 @@ def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **o
         if field.name not in (*options, *left_out)
     }
     return {**options, **fields}
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _example(hint: Any) -> str:
@@ -183,11 +177,6 @@ def build_parameters(step: str, settings: Mapping[str, Any], *, where: str = "pl
     except (TypeError, ValueError) as err:
         msg = f"{where}: {err}"
         raise KmosError(msg) from err
-
-
-def option(step: str, settings: Mapping[str, Any], name: str) -> Any:
-    """Return a setting, or its default."""
-    return settings.get(name, STEPS[step][name].default)
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str:
