@@ -15,9 +15,7 @@ from napari_kmos.align.single import Aligned, measure_image
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
-from napari_kmos.spatial.wcs import (
-    shift_wcs,
-)
+from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube

@@ -10,7 +10,7 @@ import numpy as np
 from napari_kmos.errors import KmosWarning
 from napari_kmos.sky._apply import SkyModel
 from napari_kmos.sky._evidence import band_fits, build_result, find_evidence
-from napari_kmos.sky._fit import LineFactors, fit_lines
+from napari_kmos.sky._fit import fit_lines
 from napari_kmos.sky._lines import mean_spectra, smooth_continuum
 from napari_kmos.sky._resample import WaveResampler
 from napari_kmos.sky._thermal import fit_thermal, thermal_shape
@@ -55,7 +55,7 @@ def subtract_davies(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
         offset = change * thermal_shape(seen.wavelength_um, thermal.temperature_k)
     model = SkyModel(resampler, factors.scale, smooth_continuum(moved, p), offset)
     bands = band_fits(seen, model.flux(seen.sky), factors.bands, factors.band_scale)
-    _warn_of_bands(bands, factors, p, cube.label)
+    _warn_of_bands(bands, p, cube.label)
     return build_result(
         cube, sky, evidence, model, method="davies", bands=bands, groups=factors.groups, thermal=thermal,
         shift_pix=float(np.median(shifts)),
@@ -70,7 +70,7 @@ def _line_shifts(spectra: MeanSpectra, p: SkyParameters, label: str) -> NDArray[
     return np.full(spectra.sky.size, shift)
 
 
-def _warn_of_bands(bands: tuple[BandFit, ...], factors: LineFactors, p: SkyParameters, label: str) -> None:
+def _warn_of_bands(bands: tuple[BandFit, ...], p: SkyParameters, label: str) -> None:
     """Warn if no band could be fitted, if some could not, and if some were on few pixels."""
     fitted = [band for band in bands if band.fitted]
     if not fitted:
