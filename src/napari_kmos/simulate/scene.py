@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.wcs import WCS
 
 from napari_kmos.errors import KmosError
 from napari_kmos.instrument import N_PLANES
@@ -16,10 +15,11 @@ from napari_kmos.simulate.field import Target, make_targets, moved
 from napari_kmos.simulate.lsf import FWHM_PIX, Lsf, smooth
 from napari_kmos.simulate.stars import Stars, make_stars
 from napari_kmos.simulate.templates import KINDS, absorption, transmission
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.spatial.wcs import make_wcs, shift_wcs
 from napari_kmos.spectral.oh import SkyLines, sky_lines
 
 if TYPE_CHECKING:
+    from astropy.wcs import WCS
     from numpy.typing import NDArray
 
     from napari_kmos.simulate.parameters import SimulationParameters
@@ -136,16 +136,15 @@ def pointing_error(scene: Scene, conditions: Conditions, ifu: int) -> tuple[floa
 def header_wcs(scene: Scene, conditions: Conditions, ifu: int) -> WCS:
     """Return the WCS as the header states it: the planned pointing."""
     target = find_target(scene, ifu, on_sky=conditions.on_sky)
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.cunit = ["deg", "deg"]
-    wcs.wcs.crval = moved(target.ra, target.dec, *conditions.dither_arcsec)
-    wcs.wcs.crpix = [scene.parameters.n_spaxels / 2 + 0.5] * 2
-    angle, scale = np.deg2rad(conditions.rotation_deg), scene.parameters.pix_scale / 3600
-    wcs.wcs.cd = scale * np.array([[-np.cos(angle), np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    wcs.wcs.radesys, wcs.wcs.equinox = "FK5", 2000.0
-    wcs.wcs.set()
-    return wcs
+    ra, dec = moved(target.ra, target.dec, *conditions.dither_arcsec)
+    middle = scene.parameters.n_spaxels / 2 + 0.5
+    return make_wcs(
+        ra,
+        dec,
+        crpix=(middle, middle),
+        scale_arcsec=scene.parameters.pix_scale,
+        rotation_deg=conditions.rotation_deg,
+    )
 
 
 def true_wcs(scene: Scene, conditions: Conditions, ifu: int) -> WCS:
