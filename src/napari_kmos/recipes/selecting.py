@@ -40,10 +40,12 @@ def check_once(paths: Sequence[Path]) -> None:
     KmosError
         If a path occurs more than once.
     """
-    twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
-    if twice is not None:
-        msg = f"{twice}: given twice; give every exposure once"
-        raise KmosError(msg)
+    seen: set[Path] = set()
+    for path in paths:
+        if path in seen:
+            msg = f"{path}: given twice; give every exposure once"
+            raise KmosError(msg)
+        seen.add(path)
 
 
 def select(
