@@ -1,20 +1,22 @@
 """The docks in a real viewer: what a mouse, a key, a button and a thread do."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import factories
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from napari.viewer import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_kmos._napari.commands import set_north_up
+from napari_kmos._napari.commands import set_north_up, switch_layout
 from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.points import points_layer
-from napari_kmos._napari.positions import move_to, offset_of
+from napari_kmos._napari.positions import layout_of, move_to, offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.widgets.align import AlignDock
@@ -79,7 +81,9 @@ def canvas_of(viewer: Viewer):
     return viewer.window._qt_viewer.canvas.native
 
 
-def drag(viewer: Viewer, qtbot: QtBot, start: QPoint, by: QPoint) -> None:
+def drag(
+    viewer: Viewer, qtbot: QtBot, start: QPoint, by: QPoint, *, before_release: Callable[[], None] = lambda: None
+) -> None:
     """Press, move in steps and release the left button over the canvas."""
     canvas = canvas_of(viewer)
     QTest.mouseMove(canvas, start)
@@ -88,6 +92,7 @@ def drag(viewer: Viewer, qtbot: QtBot, start: QPoint, by: QPoint) -> None:
     for step in (0.3, 0.7, 1.0):
         QTest.mouseMove(canvas, start + QPoint(round(step * by.x()), round(step * by.y())))
         qtbot.wait(20)
+    before_release()
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start + by)
     qtbot.wait(20)
 
@@ -160,6 +165,21 @@ def test_arrow_keys_nudge_by_the_step_while_the_dock_moves_and_only_then(
     QTest.keyClick(canvas, Qt.Key.Key_Left)
     assert offset_of(second) == pytest.approx((0.04, 0.18), abs=1e-9)
     assert viewer.dims.current_step[0] == plane - 1
+
+
+def test_the_contact_sheet_keeps_the_offset_and_complains_of_nothing(
+    viewer: Viewer, dock_of, exposure_file: Callable[..., Path]
+):
+    far = factories.make_wcs(ra=factories.RA + 0.1)
+    first, _ = add_file(viewer, exposure_file(ifus=(5, 7), elsewhere={7: far}))
+    dock = dock_of(AlignDock)
+    dock.choose(first, first)
+    dock.mover.move_to(0.4, -0.1)
+    before = layout_of(viewer)
+    switch_layout(viewer)
+    assert layout_of(viewer) != before
+    assert dock.message.text() == ""
+    assert dock.mover.offset() == pytest.approx((0.4, -0.1), abs=1e-6)
 
 
 def test_typed_numbers_move_the_layer_and_spaxels_are_told_along_its_own_axes(
@@ -236,11 +256,48 @@ def test_a_moved_point_changes_the_spectrum(viewer: Viewer, dock_of, qtbot: QtBo
     # From the star of 500 onto the one of 300, by the mouse.
     points = points_layer(viewer, "star")
     start, end = (on_screen(viewer, *layer.data_to_world((0, *place))[1:]) for place in ((4.3, 8.7), (9.2, 3.6)))
-    drag(viewer, qtbot, start, end - start)
+
+    def follows() -> None:
+        qtbot.waitUntil(lambda: dock.spectra[0].aperture.ra != bright.aperture.ra, timeout=WAIT_MS)
+
+    drag(viewer, qtbot, start, end - start, before_release=follows)
     np.testing.assert_allclose(layer.world_to_data((0, *points.data[0]))[1:], (9.2, 3.6), atol=0.05)
-    qtbot.waitUntil(lambda: dock.spectra[0].aperture.ra != bright.aperture.ra, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not dock.latest._running, timeout=WAIT_MS)
     assert np.median(dock.spectra[0].flux) / np.median(bright.flux) == pytest.approx(300 / 500, abs=0.05)
+
+
+def test_a_spectrum_that_cannot_be_had_is_not_shown_and_a_line_says_why(
+    viewer: Viewer, dock_of, qtbot: QtBot, exposure_file: Callable[..., Path]
+):
+    add_file(viewer, exposure_file(ifus=(5,)))
+    dock = dock_of(SpectraDock)
+    dock.sync.show([star_at("A", 4.3, 8.7), star_at("far", 400.0, 8.7)])
+    dock.sync.select(("A",))
+    qtbot.waitUntil(lambda: len(dock.spectra) == 1, timeout=WAIT_MS)
+    dock.say("Written: somewhere")
+    dock.sky.sky.setCurrentText("areas")  # there are none
+    qtbot.waitUntil(lambda: "kind sky" in dock.message.text(), timeout=WAIT_MS)
+    assert dock.plot.names == ()
+    dock.sync.select(("far",))
+    qtbot.waitUntil(lambda: dock.message.text() == "far: no visible cube has data there", timeout=WAIT_MS)
+    dock.sky.sky.setCurrentText("none")
+    dock.sync.select(("A",))
+    qtbot.waitUntil(lambda: dock.message.text() == "", timeout=WAIT_MS)
+    assert dock.plot.names
+    dock.say("Written: somewhere")
+    dock.sync.resize(0.35)
+    qtbot.waitUntil(lambda: dock.spectra[0].aperture.radius_arcsec == pytest.approx(0.35), timeout=WAIT_MS)
+    assert dock.message.text() == "Written: somewhere"
+
+
+def test_hundreds_of_apertures_do_not_hold_the_window_up(viewer: Viewer, dock_of, exposure_file: Callable[..., Path]):
+    add_file(viewer, exposure_file(ifus=(5,)))
+    dock = dock_of(SpectraDock)
+    stars = [star_at(str(number), 4.3, 8.7) for number in range(300)]
+    begun = time.perf_counter()
+    dock.table.show_apertures(stars, ("7",), {})
+    assert time.perf_counter() - begun < 1.0  # 0.02 s; measuring the columns after every cell took 6 s
+    assert dock.table.rowCount() == 300
 
 
 def test_a_layer_that_was_moved_takes_its_stars_along(
@@ -367,6 +424,17 @@ def test_a_step_can_be_cancelled(
     qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
     assert dock.message.text() == "Cancelled"
     assert not list(tmp_path.glob("tweaked/*.fits"))
+
+
+def test_a_file_that_cannot_be_read_is_told_in_a_line_in_a_viewer(viewer: Viewer, tmp_path: Path):
+    told = []
+    notification_manager.notification_ready.connect(told.append)
+    path = tmp_path / "bad.fits"
+    path.write_text("no FITS file\n")
+    assert viewer.open(str(path), plugin="napari-kmos") == []
+    notification_manager.notification_ready.disconnect(told.append)
+    assert [type(one).__name__ for one in told] == ["Notification"]  # no ErrorNotification, which has a traceback
+    assert "bad.fits: not a FITS file" in told[0].message
 
 
 def test_docks_without_a_cube_say_what_they_need(

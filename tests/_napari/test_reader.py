@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.layers import add_layers, kmos_of
 from napari_kmos._napari.planes import Planes
 from napari_kmos._napari.positions import layout_of, offset_of, show_layout
@@ -75,6 +76,23 @@ def test_a_further_file_is_drawn_over_the_first(viewer: ViewerModel, pair_of_fil
     moved = np.array(second.data_to_world((0, 6, 7))) - np.array(first.data_to_world((0, 6, 7)))
     # The header of the second says 0.4 arcsec further east (left) and 0.2 further south (down).
     np.testing.assert_allclose(moved, (0, 0.2, -0.4), atol=1e-5)
+
+
+def test_files_of_far_targets_are_put_on_a_contact_sheet_unless_they_were_scattered_before(
+    viewer: ViewerModel, exposure_file: Callable[..., Path]
+):
+    near, far, farther = (
+        exposure_file(f"{number}.fits", ifus=(5,), wcs=factories.make_wcs(ra=factories.RA + 0.05 * number))
+        for number in range(3)
+    )
+    add_file(viewer, near)
+    sheet_if_scattered(viewer, add_file(viewer, far))
+    assert layout_of(viewer) == "sheet"
+    centres = np.array([layer.data_to_world((0, 6, 7))[1:] for layer in viewer.layers])
+    assert np.ptp(centres, axis=0).max() < 10
+    show_layout(viewer, "sky")  # as the user wants it
+    sheet_if_scattered(viewer, add_file(viewer, farther))
+    assert layout_of(viewer) == "sky"
 
 
 def test_several_files_are_read_together(exposure_file: Callable[..., Path]):

@@ -12,6 +12,7 @@ from napari.layers.base import ActionType
 
 from napari_kmos._napari.frames import Frame
 from napari_kmos._napari.points import (
+    KEY,
     RADIUS_ARCSEC,
     ensure_points_layer,
     frames_of,
@@ -59,6 +60,7 @@ class ApertureSync:
         for layer in self._followed:
             layer.events.data.connect(self._on_points_changed)
             layer.events.size.connect(self._on_points_changed)
+            layer.events.features.connect(self._on_dragged)
             layer.selected_data.events.items_changed.connect(self._on_selected)
         if self._followed:
             self._take_over()
@@ -68,6 +70,7 @@ class ApertureSync:
         for layer in self._followed:
             layer.events.data.disconnect(self._on_points_changed)
             layer.events.size.disconnect(self._on_points_changed)
+            layer.events.features.disconnect(self._on_dragged)
             layer.selected_data.events.items_changed.disconnect(self._on_selected)
         self._followed = []
 
@@ -157,6 +160,12 @@ class ApertureSync:
         with self._own_change():
             name_points(layer, taken, new=event.data_indices if is_new else ())
         self._take_over()
+
+    def _on_dragged(self, event: object) -> None:
+        """Take over points that move: while the mouse drags them, napari tells of features and not of data."""
+        kind = event.source.metadata[KEY]
+        if len(event.source.data) == sum(one.kind == kind for one in self.session.apertures):
+            self._on_points_changed(event)
 
     def _on_selected(self) -> None:
         """Take over the selection of the layer in use; the other layer's is cleared."""

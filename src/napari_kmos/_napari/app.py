@@ -8,7 +8,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import Qt
 
-from napari_kmos._napari.commands import set_north_up
+from napari_kmos._napari.commands import set_north_up, sheet_if_scattered
 from napari_kmos._napari.layers import add_layers
 from napari_kmos._napari.reader import read
 from napari_kmos._napari.widgets.align import AlignDock
@@ -41,7 +41,7 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     """Return a viewer with files open, north up, spectra below and the other docks at the side."""
     layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
-    add_layers(viewer, layers)
+    sheet_if_scattered(viewer, add_layers(viewer, layers))
     sides = [
         viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area="right", tabify=True)
         for name, dock in _SIDE.items()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Layer
 from napari.viewer import Viewer
 
-from napari_kmos._napari.layers import active_layer, kmos_of
+from napari_kmos._napari.frames import SKY, is_scattered
+from napari_kmos._napari.layers import active_layer, kmos_layers, kmos_of
 from napari_kmos._napari.points import read_points, show_points
 from napari_kmos._napari.positions import layout_of, other_layout, show_layout
 
@@ -25,6 +29,14 @@ def switch_layout(viewer: ViewerModel) -> None:
     show_layout(viewer, other_layout(layout_of(viewer)))
     show_points(viewer, apertures)
     viewer.reset_view()
+
+
+def sheet_if_scattered(viewer: ViewerModel, added: Sequence[Layer]) -> None:
+    """Draw the contact sheet if layers just added made what lay together on the sky lie scattered over it."""
+    fields = {layer: (kmos_of(layer).product.wcs, kmos_of(layer).shape) for layer in kmos_layers(viewer)}
+    before = [field for layer, field in fields.items() if layer not in added]
+    if layout_of(viewer) == SKY and is_scattered(list(fields.values())) and not (before and is_scattered(before)):
+        switch_layout(viewer)
 
 
 def switch_layout_here(viewer: Viewer) -> None:

@@ -35,7 +35,10 @@ def offset_of(layer: Layer) -> tuple[float, float]:
 
 
 def move_to(layer: Layer, east: float, north: float) -> None:
-    """Move a layer by a correction from where its header puts it, and undo any other change of its position."""
+    """Move a layer by a correction from where its header puts it, and undo any other change of its position.
+
+    Only the last change is told: whoever listens sees the layer where it shall be, not on the way there.
+    """
     scale, matrix = kmos_of(layer).home()
     matrix[:2, 2] += -north, -east
     plain = {
@@ -46,7 +49,8 @@ def move_to(layer: Layer, east: float, north: float) -> None:
     }
     for name, value in plain.items():
         if not np.allclose(getattr(layer, name), value, rtol=0, atol=_SAME):
-            setattr(layer, name, value)
+            with getattr(layer.events, name).blocker():
+                setattr(layer, name, value)
     layer.affine = embedded(matrix, layer.ndim)
 
 

@@ -9,6 +9,8 @@ import napari
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_kmos._napari.commands import sheet_if_scattered
+from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import KEY, KmosLayer, LayerData, add_layers, kmos_layers, kmos_of, layer_data
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.exposure import Exposure
@@ -21,7 +23,18 @@ SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
     """Return the reader, or None if a path is surely none of ours."""
     paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(str(one).lower().endswith(SUFFIXES) for one in paths) else None
+    return _read_or_tell if paths and all(str(one).lower().endswith(SUFFIXES) for one in paths) else None
+
+
+def _read_or_tell(path: str | Sequence[str]) -> list[LayerData] | list[tuple[None]]:
+    """Read for napari: in a viewer, what cannot be read is told in a line, without napari's traceback."""
+    try:
+        return read(path)
+    except KmosError as err:
+        if napari.current_viewer() is None:
+            raise
+        notify(err)
+        return [(None,)]  # napari's word for a file without layers
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
@@ -39,8 +52,8 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         new = file_data(Path(one), known)
         known += [options["metadata"][KEY] for _, options, _ in new]
         found += new
-    if viewer is not None and not viewer.layers:
-        _show_all_when_added(viewer, len(found))
+    if viewer is not None:
+        _arrange_when_added(viewer, len(found))
     return found
 
 
@@ -56,7 +69,7 @@ def file_data(path: Path, known: Sequence[KmosLayer]) -> list[LayerData]:
         exposure = read_exposure(path)
     except NotKmosError as err:
         try:
-            return layer_data(read_images(path), path=path.absolute(), known=known)
+            return layer_data(read_images(path), path=path.absolute(), tag=path.stem, known=known)
         except KmosError:
             raise err from None
     if not exposure.cubes:
@@ -70,7 +83,7 @@ def tag_of(exposure: Exposure) -> str:
     if exposure.kind != "exposure":
         return exposure.kind
     done = "" if exposure.category in _UNTOUCHED else exposure.category.lower().replace("_", " ")
-    time = "" if exposure.date is None else str(exposure.date.isot)[11:16]
+    time = "" if exposure.date is None else str(exposure.date.isot)[5:16].replace("T", " ")
     return " ".join(part for part in (done, time) if part) or (exposure.path.stem if exposure.path else "")
 
 
@@ -80,15 +93,17 @@ def add_file(viewer: ViewerModel, path: Path) -> list[Layer]:
     return add_layers(viewer, file_data(path, known))
 
 
-def _show_all_when_added(viewer: ViewerModel, n_layers: int) -> None:
-    """Bring all layers into view once they are there: napari looks at the first one of an empty viewer only."""
-    left = n_layers
+def _arrange_when_added(viewer: ViewerModel, n_layers: int) -> None:
+    """Once all layers are there, lay them out; and bring all into view: napari looks at the first one only."""
+    was_empty = not viewer.layers
+    added: list[Layer] = []
 
-    def on_inserted() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
+    def on_inserted(event: object) -> None:
+        added.append(event.value)
+        if len(added) == n_layers:
             viewer.layers.events.inserted.disconnect(on_inserted)
-            viewer.reset_view()
+            sheet_if_scattered(viewer, added)
+            if was_empty:
+                viewer.reset_view()
 
     viewer.layers.events.inserted.connect(on_inserted)

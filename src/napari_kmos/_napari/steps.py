@@ -82,5 +82,8 @@ def combine_files(
     if what in (TARGET, IFU) and not which:
         msg = f"to combine {what}, say which one"
         raise KmosError(msg)
+    if options.get("offsets") == ():
+        msg = "no offsets to combine with: accept some in Align IFUs, or choose an offsets file"
+        raise KmosError(msg)
     choice = {TARGET: {"name": which}, IFU: {"ifus": which}, MOSAIC: {"mosaic": True}}.get(what, {})
     return combine(files, out_dir, progress=progress, **choice, **options)

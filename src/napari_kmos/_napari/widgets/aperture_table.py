@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_kmos._napari.widgets.parts import filling
 from napari_kmos.aperture import Aperture
 
 _HEADINGS = ("id", "kind", "RA °", "Dec °", "radius ″", "SNR")
@@ -33,7 +34,7 @@ class ApertureTable(QTableWidget):
 
     def show_apertures(self, apertures: Sequence[Aperture], selected: Sequence[str], snr: Mapping[str, float]) -> None:
         """Show apertures, those selected, and the SNR of those it is known of; does not tell."""
-        with QSignalBlocker(self):
+        with filling(self):
             self._ids = [aperture.id for aperture in apertures]
             self.setRowCount(len(apertures))
             for row, aperture in enumerate(apertures):
@@ -53,6 +54,10 @@ class ApertureTable(QTableWidget):
             "" if snr is None else f"{snr:.1f}",
         )
         for column, text in enumerate(texts):
+            item = self.item(row, column)
+            if item is not None:
+                item.setText(text)
+                continue
             item = QTableWidgetItem(text)
             if column != _ID:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)

@@ -8,15 +8,15 @@ from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.layers import add_derived, kmos_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.steps import white_light
-from napari_kmos._napari.widgets.parts import button, scrolled
+from napari_kmos._napari.widgets.parts import Message, button, scrolled
 from napari_kmos._napari.widgets.view_bar import ViewBar
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Image
@@ -105,8 +105,10 @@ class Dock(QWidget):
     def show_products(self, outcome: Outcome) -> None:
         """Add the cubes that a step wrote as layers."""
         with notified(self.say):
+            added: list[Layer] = []
             for path in (path for path in outcome.products if path.suffix == ".fits"):
-                add_file(self.viewer, path)
+                added += add_file(self.viewer, path)
+            sheet_if_scattered(self.viewer, added)
             n_products = len(outcome.products)
             self.say(f"Done: {n_products} {'file' if n_products == 1 else 'files'} in {outcome.products[0].parent}")
 
@@ -130,23 +132,20 @@ class Dock(QWidget):
 
     def say(self, text: str) -> None:
         """Show a line at the foot of the dock."""
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
+        self.message.say(text)
 
-    def _make_footer(self) -> QVBoxLayout:
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    def _make_footer(self) -> QBoxLayout:
+        """Message, progress and cancel: below each other, or in a wide dock, whose height is dear, in a row."""
+        self.message = Message()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.cancel = button("Cancel", "Stop after the piece that is being computed", self._on_cancel)
         row = QHBoxLayout()
         row.addWidget(self.bar, stretch=1)
         row.addWidget(self.cancel)
-        footer = QVBoxLayout()
-        footer.addLayout(row)
-        footer.addWidget(self.message)
+        footer = QVBoxLayout() if self.scrolls else QHBoxLayout()
+        footer.addLayout(row, stretch=0 if self.scrolls else 1)
+        footer.insertWidget(1 if self.scrolls else 0, self.message, stretch=0 if self.scrolls else 3)
         self._show_running(False)
         self.say("")
         return footer

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_kmos._napari.widgets.parts import filling
 from napari_kmos.offset import Offset
 
 _HEADINGS = ("use", "exp", "IFU", "dRA ″", "dDec ″", "± ″", "method", "file")
@@ -47,7 +48,7 @@ class OffsetTable(QTableWidget):
     def show_offsets(self, offsets: Sequence[Offset]) -> None:
         """Show rows; does not tell."""
         self._offsets = tuple(offsets)
-        with QSignalBlocker(self):
+        with filling(self):
             self.setRowCount(len(self._offsets))
             for row, offset in enumerate(self._offsets):
                 self._show_row(row, offset)

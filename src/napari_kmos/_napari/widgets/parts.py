@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtGui import QTextOption
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -15,6 +17,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSplitter,
@@ -26,6 +29,8 @@ from superqt import QCollapsible
 
 _FIELD_WIDTH = 100
 _WIDE = 1.3
+_NARROW = 500
+_MOST_LINES = 6
 
 
 def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:
@@ -77,11 +82,59 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     return fold
 
 
+@contextmanager
+def filling(table: QTableWidget) -> Iterator[None]:
+    """Fill a table in silence, its columns measured once at the end and not after every cell: that takes seconds."""
+    header = table.horizontalHeader()
+    modes = [header.sectionResizeMode(column) for column in range(table.columnCount())]
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    try:
+        with QSignalBlocker(table):
+            yield
+    finally:
+        for column, mode in enumerate(modes):
+            header.setSectionResizeMode(column, mode)
+
+
+class Message(QPlainTextEdit):
+    """Says what happened: names of files are wrapped too, and it is as high as it must be, so that nothing is cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setStyleSheet("background: transparent; border: none; padding: 0")
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.document().setDocumentMargin(1)
+        self._fit()
+
+    def text(self) -> str:
+        """Return what is said."""
+        return self.toPlainText()
+
+    def say(self, text: str) -> None:
+        """Show a text; the room of a line stays when it is empty."""
+        self.setPlainText(text)
+        self.setToolTip(text)
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Take the height that the text needs at this width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        n_lines = min(max(round(self.document().size().height()), 1), _MOST_LINES)
+        self.setFixedHeight(n_lines * self.fontMetrics().lineSpacing() + 4)
+
+
 class SideBySide(QSplitter):
     """Two widgets beside each other where there is room, else one below the other; the second gets what is left."""
 
     def __init__(self, first: QWidget, second: QWidget) -> None:
-        super().__init__(Qt.Orientation.Vertical)
+        super().__init__(Qt.Orientation.Horizontal)
         self.addWidget(first)
         self.addWidget(second)
         self.setStretchFactor(0, 0)
@@ -94,15 +147,20 @@ class SideBySide(QSplitter):
         return first.expandedTo(second)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Need the room of one of the two."""
-        first, second = (self.widget(index).minimumSizeHint() for index in range(2))
-        return first.expandedTo(second)
+        """Need the width of one of the two, and the height of both where one lies below the other."""
+        first, second = self._needed()
+        below = second.height() + self.handleWidth() if self.orientation() == Qt.Orientation.Vertical else 0
+        return QSize(max(first.width(), second.width()), max(first.height() + below, second.height()))
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Choose the way they lie."""
         super().resizeEvent(event)
-        wide = self.width() > _WIDE * self.height()
+        wide = self.width() > max(_WIDE * self.height(), _NARROW)
         self.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        self.updateGeometry()
+
+    def _needed(self) -> tuple[QSize, QSize]:
+        return self.widget(0).minimumSizeHint(), self.widget(1).minimumSizeHint()
 
 
 class ResultTable(QTableWidget):
@@ -123,15 +181,16 @@ class ResultTable(QTableWidget):
 
     def show_rows(self, rows: Sequence[Sequence[str | float | int]]) -> None:
         """Show rows of texts and numbers."""
-        self.setRowCount(len(rows))
-        for row, cells in enumerate(rows):
-            for column, cell in enumerate(cells):
-                text = _text(cell)
-                item = QTableWidgetItem(text)
-                if not isinstance(cell, str):
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                item.setToolTip(text)
-                self.setItem(row, column, item)
+        with filling(self):
+            self.setRowCount(len(rows))
+            for row, cells in enumerate(rows):
+                for column, cell in enumerate(cells):
+                    text = _text(cell)
+                    item = QTableWidgetItem(text)
+                    if not isinstance(cell, str):
+                        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                    item.setToolTip(text)
+                    self.setItem(row, column, item)
 
 
 def _text(cell: str | float) -> str:

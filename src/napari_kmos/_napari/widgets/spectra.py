@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands, live
 from napari_kmos._napari.apertures import ApertureSync
-from napari_kmos._napari.errors import notified
+from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.layers import active_layer, kmos_layers, open_paths
 from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos._napari.positions import warn_of_moved
@@ -23,10 +23,17 @@ from napari_kmos._napari.widgets.parts import SideBySide, button, row_of
 from napari_kmos._napari.widgets.sky_edit import SkyEdit
 from napari_kmos._napari.widgets.write_edit import WriteEdit
 from napari_kmos._napari.workers import Latest
+from napari_kmos.aperture import Aperture
+from napari_kmos.errors import KmosError
 from napari_kmos.io import read_apertures, write_apertures
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spectrum import StarSpectrum
 
+_ADDING = {
+    "star": "Click on stars; key 3 or a click in the table ends that, and lets you drag them",
+    "sky": "Click where the sky is empty; key 3 or a click in the table ends that, and lets you drag the circles",
+}
+_OUTSIDE = "no visible cube has data there"
 _NO_CUBE = "Open a cube first: apertures are drawn on its sky"
 
 
@@ -46,6 +53,7 @@ class SpectraDock(Dock):
         self.sync = ApertureSync(self.viewer, self.session)
         self.latest = Latest()
         self.spectra: tuple[Any, ...] = ()
+        self._live_text = ""
         self.table = ApertureTable()
         self.plot = SpectrumPlot()
         self.sky = SkyEdit()
@@ -69,6 +77,7 @@ class SpectraDock(Dock):
         """Let clicks add stars or sky areas."""
         if kmos_layers(self.viewer):
             self.sync.begin_adding(kind)
+            self.say(_ADDING[kind])
         else:
             self.say(_NO_CUBE)
 
@@ -130,7 +139,7 @@ class SpectraDock(Dock):
         self.table.chosen.connect(self.sync.select)
         self.plot.marker_moved.connect(self._on_marker_moved)
         self.latest.ready.connect(self._on_ready)
-        self.latest.failed.connect(self._on_failed)
+        self.latest.failed.connect(self._on_live_failed)
 
     def _show_state(self) -> None:
         self.output.out_dir.show_path(self.session.out_dir)
@@ -158,14 +167,28 @@ class SpectraDock(Dock):
         skies = [one for one in self.session.apertures if one.kind == "sky"]
         with notified(self.say):
             cubes, parameters = live.cubes_as_seen(self.viewer), self.sky.parameters()
-            self.latest.request(lambda: live.spectra_of(cubes, wanted, skies, parameters))
+            self.latest.request(lambda: (wanted, live.spectra_of(cubes, wanted, skies, parameters)))
 
-    def _on_ready(self, spectra: tuple[StarSpectrum, ...]) -> None:
+    def _on_ready(self, answer: tuple[tuple[Aperture, ...], tuple[StarSpectrum, ...]]) -> None:
+        wanted, spectra = answer
         self.spectra = spectra
         curves, unit = live.curves_of(spectra)
         self.plot.show_curves(curves, unit=unit)
-        self.say("; ".join(spectrum.note for spectrum in spectra if spectrum.note))
+        outside = () if spectra else wanted[:1]
+        notes = [*(one.note for one in spectra if one.note), *(f"{one.id}: {_OUTSIDE}" for one in outside)]
+        self._say_live("; ".join(notes))
         self._show_table()
+
+    def _on_live_failed(self, problem: BaseException) -> None:
+        """Say why there is no spectrum, and show none: a notification a step of the mouse would bury the user."""
+        self._on_ready(((), ()))
+        self._say_live(str(problem) if isinstance(problem, KmosError) else notify(problem))
+
+    def _say_live(self, text: str) -> None:
+        """Say something about the spectra on the screen, or take it back; what was said of other things stays."""
+        if text or self.message.text() == self._live_text:
+            self.say(text)
+            self._live_text = text
 
     def _on_changed(self) -> None:
         self._show_table()
