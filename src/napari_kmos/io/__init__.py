@@ -1,7 +1,7 @@
 """The only code that opens or writes files."""
 
 from napari_kmos.io.apertures import apertures_table, extra_column, plain_text, read_apertures, write_apertures
-from napari_kmos.io.atomic import atomic_path, check_free, output_dir, remove_leftovers, safe_name
+from napari_kmos.io.atomic import atomic_path, check_free, fits_stem, output_dir, remove_leftovers, safe_name
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.lines import read_line_list, read_windows
@@ -21,6 +21,7 @@ __all__ = [
     "check_free",
     "checksum",
     "extra_column",
+    "fits_stem",
     "json_text",
     "offsets_table",
     "output_dir",

@@ -28,6 +28,17 @@ def safe_name(text: str) -> str:
     return "_" + name[1:] if name.startswith(".") else name or "_"
 
 
+def fits_stem(path: Path) -> str:
+    """Return the name of a FITS file without its ending.
+
+    Examples
+    --------
+    >>> fits_stem(Path("night/sci.0.fits.gz"))
+    'sci.0'
+    """
+    return path.name.removesuffix(".gz").removesuffix(".fits")
+
+
 def output_dir(path: Path | str) -> Path:
     """Make a folder for products where it is missing and check that it can be written to.
 

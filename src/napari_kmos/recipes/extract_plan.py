@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.extract import ExtractParameters, apertures_inside
-from napari_kmos.io import read_exposure, safe_name
+from napari_kmos.io import fits_stem, read_exposure, safe_name
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class CubeInFile:
     @property
     def name(self) -> str:
         """What the names of its products share: target and IFU."""
-        target = safe_name(self.cube.name or self.path.name.removesuffix(".gz").removesuffix(".fits"))
+        target = safe_name(self.cube.name or fits_stem(self.path))
         return f"{target}_mosaic" if self.cube.ifu is None else f"{target}_ifu{self.cube.ifu}"
 
 
@@ -101,7 +101,7 @@ def plan_tasks(
     for source in sources:
         inside = apertures_inside(source.cube, rows)
         stars = tuple(row for row in inside if row.kind == "star")
-        folder = out_dir / safe_name(source.path.name.removesuffix(".gz").removesuffix(".fits"))
+        folder = out_dir / safe_name(fits_stem(source.path))
         skies = tuple(row for row in inside if row.kind == "sky")
         held.update(row.id for row in stars)
         if stars and source.wanted:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
-from napari_kmos.io import check_free, output_dir, read_exposure, read_offsets, write_exposure
+from napari_kmos.io import check_free, fits_stem, output_dir, read_exposure, read_offsets, write_exposure
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
 from napari_kmos.recipes.offset_rows import find_file, row_of
@@ -111,10 +111,7 @@ def _write_copies(
     outputs: dict[Path, Exposure] = {}
     inputs = {exposure.path.resolve() for exposure in exposures if exposure.path}
     for exposure in exposures:
-        path = (
-            folder
-            / f"{(exposure.path or Path('exposure')).name.removesuffix('.gz').removesuffix('.fits')}{SUFFIX}.fits"
-        )
+        path = folder / f"{fits_stem(exposure.path or Path('exposure'))}{SUFFIX}.fits"
         if path in outputs or path.resolve() in inputs:
             msg = f"{path}: would replace an input or another product; choose another folder (-o)"
             raise WriteError(msg)

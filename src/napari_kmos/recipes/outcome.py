@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -26,3 +26,13 @@ class Outcome:
     products: tuple[Path, ...] = ()
     extras: tuple[Path, ...] = ()
     measured: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def join_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return one outcome of the parts of a step; what they measured has different names."""
+    parts = tuple(outcomes)
+    return Outcome(
+        products=tuple(path for part in parts for path in part.products),
+        extras=tuple(path for part in parts for path in part.extras),
+        measured={name: value for part in parts for name, value in part.measured.items()},
+    )

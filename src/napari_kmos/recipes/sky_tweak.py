@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_kmos.errors import KmosWarning, SkyError, WriteError
 from napari_kmos.io import (
     check_free,
+    fits_stem,
     output_dir,
     read_exposure,
     write_exposure,
@@ -23,7 +24,7 @@ from napari_kmos.io import (
 )
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.report.sky import band_table, sky_figure
 from napari_kmos.sky import SKY_METHODS, SkyParameters, has_data, subtract_sky
 from napari_kmos.sky.pairing import check_sky, choose_sky_cube, nearest_sky
@@ -111,7 +112,7 @@ def sky_tweak(
         write_exposure(_without_sky(task, results), task.product, step=step, category=CATEGORY, overwrite=overwrite)
         outcomes.append(_explain(task, step, found, overwrite, counter))
     counter.next("sky subtracted")
-    return _joined(outcomes)
+    return join_outcomes(outcomes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +172,7 @@ def _plan(
         raise SkyError(msg)
     products: dict[Path, Path] = {}
     for path in map(Path, objects):
-        product = out_dir / f"{_stem(path)}{SUFFIX}.fits"
+        product = out_dir / f"{fits_stem(path)}{SUFFIX}.fits"
         if product in products:
             msg = f"{products[product]} and {path} would both become {product.name}; use a folder (-o) for each"
             raise WriteError(msg)
@@ -180,11 +181,6 @@ def _plan(
     sky_exposures = [_readable(Path(path)) for path in skies]
     pairs = {product: (target, nearest_sky(target, sky_exposures)) for product, target in targets.items()}
     return tuple(_Task(*pair, product, _cubes(*pair, ifu)) for product, pair in pairs.items())
-
-
-def _stem(path: Path) -> str:
-    """File name without .fits or .fits.gz."""
-    return path.name.removesuffix(".gz").removesuffix(".fits")
 
 
 def _readable(path: Path) -> Exposure:
@@ -286,12 +282,3 @@ def _measured(task: _Task, results: Sequence[SkyResult]) -> dict[str, Any]:
         for result in results
     }
     return {"object": task.target.label, "sky": task.sky.label, "ifus": ifus}
-
-
-def _joined(outcomes: Sequence[Outcome]) -> Outcome:
-    """One outcome of several."""
-    return Outcome(
-        products=tuple(path for outcome in outcomes for path in outcome.products),
-        extras=tuple(path for outcome in outcomes for path in outcome.extras),
-        measured={name: value for outcome in outcomes for name, value in outcome.measured.items()},
-    )
