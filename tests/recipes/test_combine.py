@@ -228,14 +228,15 @@ def test_dead_target_is_left_out_with_a_warning(tmp_path):
         combine([path], tmp_path / "out", name="gc1")
 
 
-def test_names_that_are_written_alike(tmp_path):
+@pytest.mark.parametrize("names", [("gc 1", "gc/1"), ("gc/1", "gc_1_IMAGE")], ids=["cubes", "an image and a cube"])
+def test_names_that_are_written_alike(names, tmp_path):
     exposure = make_visit(VISITS[0], 0, crowded=False, sigma=0.1)
-    names = {3: "gc 1", 12: "gc/1"}
-    for ifu, name in names.items():
+    for ifu, name in zip((3, 12), names, strict=True):
         exposure.header[f"HIERARCH ESO OCS ARM{ifu} NAME"] = name
     path = write_exposure(exposure, tmp_path / "exp0.fits")
-    with pytest.raises(WriteError, match="targets 'gc 1' and 'gc/1' would both be written"):
-        combine([path], tmp_path)
+    with pytest.raises(WriteError, match=f"targets {names[0]!r} and {names[1]!r} would both be written"):
+        combine([path], tmp_path, overwrite=True)
+    assert list(tmp_path.iterdir()) == [path]
     assert combine([path], tmp_path, name="gc/1").products[0].name == "COMBINE_gc_1.fits"
 
 

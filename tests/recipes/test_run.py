@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 
 import pytest
+from astropy.io import fits
 
 from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.io import read_apertures, read_cube, read_exposure, read_offsets, write_apertures, write_offsets
@@ -13,7 +14,6 @@ from napari_kmos.progress import Cancelled, silent
 from napari_kmos.recipes.demo_clicks import click_list
 from napari_kmos.recipes.plan import make_plan
 from napari_kmos.recipes.plan_file import read_plan, set_in_plan
-from napari_kmos.recipes.planned_steps import combined_cubes
 from napari_kmos.recipes.run import run_plan
 from napari_kmos.recipes.simulate import simulate
 from napari_kmos.simulate import SimulationParameters
@@ -58,6 +58,11 @@ def _steps(outcome):
     return list(dict.fromkeys(step for step, _ in _done(outcome)))
 
 
+def _cubes(folder):
+    """Return the combined cubes in a folder, without their images."""
+    return [path for path in folder.glob("COMBINE_*.fits") if not path.stem.endswith("_IMAGE")]
+
+
 def test_every_step_is_done(finished):
     """Products of every step, in their folders, readable as what they are."""
     out = finished / "products"
@@ -69,13 +74,29 @@ def test_every_step_is_done(finished):
         "extract",
         "compare",
     }
-    cubes = combined_cubes((out / "combine").glob("COMBINE_*.fits"))
+    cubes = _cubes(out / "combine")
     assert set(outcome.products[:2]) == set(cubes)
     assert read_cube(cubes[0]).shape[0] == NIGHT.nz
     assert len(read_offsets(out / "align" / "offsets.ecsv")) == 4
     regions = (out / "compare" / "compare.reg").read_text()
     for aperture in read_apertures(finished / "stars.ecsv"):
         assert (f"text={{{aperture.id}," in regions) == (aperture.kind == "star")
+
+
+def test_a_target_may_be_called_as_an_image_is(night, tmp_path):
+    shutil.copytree(night / "night", tmp_path / "night")
+    shutil.copy(night / "stars.ecsv", tmp_path)
+    objects = read_plan(night / "night.toml").of_role("object")
+    ifus = list(objects[0].targets)
+    for exposure in objects:
+        (path,) = (tmp_path / "night").rglob(exposure.file.name)
+        fits.setval(path, f"HIERARCH ESO OCS ARM{ifus[0]} NAME", value="gc_IMAGE")
+    plan = make_plan([tmp_path / "night"], tmp_path / "night.toml").products[0]
+    set_in_plan(plan, "extract", apertures="stars.ecsv")
+    outcome = run_plan(plan, tmp_path / "products")
+    tables = [path.name for path in outcome.products if path.name.startswith("spectra_")]
+    assert (tmp_path / "products" / "combine" / "COMBINE_gc_IMAGE.fits").is_file()
+    assert len(tables) == len(ifus)
 
 
 def test_nothing_is_done_twice(finished):
@@ -193,7 +214,7 @@ def test_ifu_taken_out_is_left_out(again):
     assert f'{ifu} = "{name}", ' in text
     plan.write_text(text.replace(f'{ifu} = "{name}", ', "", 1))
     run_plan(plan, again / "products")
-    cubes = [read_exposure(path) for path in combined_cubes((again / "products/combine").glob("COMBINE_*.fits"))]
+    cubes = [read_exposure(path) for path in _cubes(again / "products/combine")]
     used = {cube.arms[0].name: cube.cube().header["ESO PRO DATANCOM"] for cube in cubes}
     assert used[name] == 1
     assert sorted(used.values()) == [1, 2]

@@ -27,7 +27,7 @@ from napari_kmos.io import (
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.offset_rows import UNACCEPTED, usable_offset
-from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.selecting import Selection, select
 from napari_kmos.spatial.wcs import offset_between
 from napari_kmos.spectral import collapse_mean, collapse_median
@@ -115,7 +115,11 @@ def combine(
         _combine_one(task, stem, options, part_of(progress, number, len(outputs)))
         for number, (stem, task) in enumerate(outputs.items())
     ]
-    return _joined([outcome for outcome in outcomes if outcome is not None])
+    made = [outcome for outcome in outcomes if outcome is not None]
+    if not made:
+        msg = "nothing was combined: no target has data; choose other files or IFUs"
+        raise KmosError(msg)
+    return join_outcomes(made)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,15 +170,16 @@ def _task(
 def _outputs(tasks: Sequence[_Task], folder: Path, overwrite: bool) -> dict[str, _Task]:
     """Return the stems of the products, checked to be free."""
     outputs: dict[str, _Task] = {}
+    taken: dict[Path, str] = {}
     for task in tasks:
         stem = str(folder / f"COMBINE_{safe_name(task.name)}")
-        if stem in outputs:
-            names = f"{outputs[stem].name!r} and {task.name!r}"
-            msg = f"targets {names} would both be written as {stem}.fits; combine them one by one (--name)"
-            raise WriteError(msg)
-        outputs[stem] = task
         for path in _files(stem):
-            check_free(path, overwrite)
+            if path in taken:
+                names = f"{taken[path]!r} and {task.name!r}"
+                msg = f"targets {names} would both be written as {path}; combine each (--name) into its own folder (-o)"
+                raise WriteError(msg)
+            taken[check_free(path, overwrite)] = task.name
+        outputs[stem] = task
     if not outputs:
         msg = "nothing to combine: no exposure has an offset that may be used"
         raise AlignmentError(msg)
@@ -262,15 +267,3 @@ def _measured(task: _Task, result: CombineResult) -> dict[str, Any]:
 
 def _numbers(row: Offset) -> list[float]:
     return [row.dra_arcsec, row.ddec_arcsec]
-
-
-def _joined(outcomes: Sequence[Outcome]) -> Outcome:
-    """One outcome of several."""
-    if not outcomes:
-        msg = "nothing was combined: no target has data; choose other files or IFUs"
-        raise KmosError(msg)
-    return Outcome(
-        products=tuple(path for outcome in outcomes for path in outcome.products),
-        extras=tuple(path for outcome in outcomes for path in outcome.extras),
-        measured={name: value for outcome in outcomes for name, value in outcome.measured.items()},
-    )

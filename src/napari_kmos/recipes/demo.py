@@ -10,7 +10,6 @@ from typing import Any
 from napari_kmos.errors import KmosError
 from napari_kmos.io import check_free, output_dir, read_json, write_apertures, write_json
 from napari_kmos.progress import Progress, silent
-from napari_kmos.recipes import planned_steps
 from napari_kmos.recipes.demo_clicks import click_list
 from napari_kmos.recipes.demo_page import write_page
 from napari_kmos.recipes.outcome import Outcome
@@ -150,8 +149,8 @@ def _page(out: Path, night: Outcome, run: Outcome, measured: Mapping[str, Any], 
 
 
 def combined_cubes(run: Outcome) -> list[Path]:
-    """Return the combined cubes of a run, without images and maps."""
-    return planned_steps.combined_cubes(step_products(run, "combine"))
+    """Return the combined cubes of a run, without the table of the offsets used."""
+    return [path for path in step_products(run, "combine") if path.suffix == ".fits"]
 
 
 def star_spectra(run: Outcome) -> list[Path]:

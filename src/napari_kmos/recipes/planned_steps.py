@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,11 +179,6 @@ def _combine_job(
 
     inputs = files if offsets is None else (*files, offsets)
     return Job(step="combine", name=name or "all", folder=folder, inputs=inputs, parameters=values, call=call)
-
-
-def combined_cubes(paths: Iterable[Path]) -> list[Path]:
-    """Return the cubes among the products of `combine`."""
-    return [path for path in paths if path.name.startswith("COMBINE_") and not path.stem.endswith("_IMAGE")]
 
 
 def extract_jobs(plan: Plan, cubes: Sequence[Path], *, combined: Path, folder: Path) -> list[Job]:

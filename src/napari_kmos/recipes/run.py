@@ -110,7 +110,7 @@ def _make_cubes(run: _Run, plan: Plan, objects: Sequence[PlannedExposure], folde
     jobs = planned.combine_jobs(
         plan, objects, tweaked, offsets=offsets, unaccepted=unaccepted, folder=folder / "combine"
     )
-    return [cube for job, part in _counted(jobs) for cube in planned.combined_cubes(run.do(job, part).products)]
+    return [cube for job, part in _counted(jobs) for cube in run.do(job, part).products]
 
 
 @dataclass
