@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import ExtractionError
-from napari_kmos.spectral._nan import divide, nan_mean, nan_median
+from napari_kmos.spectral.nan import divide, nan_mean, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

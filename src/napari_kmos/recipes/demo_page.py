@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from napari_kmos.io import (
     write_text,
 )
 from napari_kmos.report.summary import SkyPanel, Summary, summary_figures, summary_html
+from napari_kmos.spectral.nan import nan_mean, nan_median
 
 if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
@@ -87,17 +87,14 @@ def sky_panel(before: Path, after: Path) -> SkyPanel:
     dark = _darkest(flux)
     clean = np.asarray(second.flux, dtype=float)[:, dark]
     sigma = np.asarray(second.noise, dtype=float)[:, dark] if second.noise is not None else np.full_like(clean, np.nan)
-    with warnings.catch_warnings():
-        for text in ("Mean of empty slice", "All-NaN slice"):  # planes without data
-            warnings.filterwarnings("ignore", text, RuntimeWarning)
-        return SkyPanel(
-            title=f"{first.label}, {exposure.ob_name or exposure.label}: median of {_DARK_SPAXELS} dark spaxels",
-            wavelength_um=first.wavelength_um,
-            before=np.nanmedian(flux[:, dark], axis=1),
-            after=np.nanmedian(clean, axis=1),
-            noise=np.sqrt(np.nanmean(sigma**2, axis=1) / _DARK_SPAXELS * np.pi / 2),
-            unit="" if first.unit is None else first.unit.to_string(),
-        )
+    return SkyPanel(
+        title=f"{first.label}, {exposure.ob_name or exposure.label}: median of {_DARK_SPAXELS} dark spaxels",
+        wavelength_um=first.wavelength_um,
+        before=nan_median(flux[:, dark].T),
+        after=nan_median(clean.T),
+        noise=np.sqrt(nan_mean(sigma.T**2) / _DARK_SPAXELS * np.pi / 2),
+        unit="" if first.unit is None else first.unit.to_string(),
+    )
 
 
 def _darkest(flux: np.ndarray) -> np.ndarray:

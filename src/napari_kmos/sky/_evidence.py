@@ -12,7 +12,7 @@ from napari_kmos.sky._apply import subtract_model
 from napari_kmos.sky._lines import FactorFit, MeanSpectra, band_pieces, line_rms, mean_spectra
 from napari_kmos.sky._spaxels import mean_spectrum, sky_spaxels
 from napari_kmos.sky.result import BandFit, SkyResult
-from napari_kmos.spectral._nan import nan_mean, nan_median
+from napari_kmos.spectral.nan import nan_mean, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

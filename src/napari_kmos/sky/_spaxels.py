@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_kmos.errors import SkyError
-from napari_kmos.spectral._nan import nan_mean, nan_median
+from napari_kmos.spectral.nan import nan_mean, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from astropy import units as u
 
 from napari_kmos.cube import Image
 from napari_kmos.errors import GeometryError
-from napari_kmos.spectral._nan import divide, nan_median
+from napari_kmos.spectral.nan import divide, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
