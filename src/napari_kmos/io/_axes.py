@@ -147,6 +147,14 @@ def wcs_cards(wcs: WCS) -> list[tuple[str, object, str]]:
     return cards
 
 
+def even_step(wavelength_um: np.ndarray) -> float | None:
+    """Return the step of wavelengths that are even to a thousandth of it, 1 for a single one; None if they are not."""
+    n_waves = len(wavelength_um)
+    step = float((wavelength_um[-1] - wavelength_um[0]) / (n_waves - 1)) if n_waves > 1 else 1.0
+    even = wavelength_um[0] + step * np.arange(n_waves)
+    return step if step > 0 and np.max(np.abs(even - wavelength_um)) <= 1e-3 * step else None
+
+
 def wavelength_cards(cube: Cube) -> list[tuple[str, object, str]]:
     """Return the cards of the third axis.
 
@@ -156,9 +164,8 @@ def wavelength_cards(cube: Cube) -> list[tuple[str, object, str]]:
         If the planes are not evenly spaced to a thousandth of a step: a FITS axis could not say so.
     """
     wave = cube.wavelength_um
-    step = float((wave[-1] - wave[0]) / (len(wave) - 1)) if len(wave) > 1 else 1.0
-    even = wave[0] + step * np.arange(len(wave))
-    if step <= 0 or np.max(np.abs(even - wave)) > 1e-3 * step:
+    step = even_step(wave)
+    if step is None:
         msg = f"{cube.label}: the wavelength planes are not evenly spaced; resample the cube before writing it"
         raise GeometryError(msg)
     cards: list[tuple[str, object, str]] = [

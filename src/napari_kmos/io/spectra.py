@@ -142,8 +142,8 @@ def _cards(spectrum: StarSpectrum) -> Iterator[tuple[str, Any, str]]:
 def _axis_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
     """Wavelength axis: linear in micron, and again as the standard has it."""
     wave = spectrum.wavelength_um
-    step = float((wave[-1] - wave[0]) / (len(wave) - 1)) if len(wave) > 1 else 1.0
-    if step <= 0 or np.max(np.abs(wave[0] + step * np.arange(len(wave)) - wave)) > 1e-3 * step:
+    step = _axes.even_step(wave)
+    if step is None:
         msg = f"spectrum {spectrum.aperture.id}: the wavelengths are not evenly spaced; resample it before writing it"
         raise GeometryError(msg)
     cards: list[tuple[str, Any, str]] = []
