@@ -250,20 +250,20 @@ def test_a_moved_point_changes_the_spectrum(viewer: Viewer, dock_of, qtbot: QtBo
     dock = dock_of(SpectraDock)
     dock.sync.show([star_at("A", 4.3, 8.7)])
     dock.sync.select(("A",))
-    qtbot.waitUntil(lambda: len(dock.spectra) == 1, timeout=WAIT_MS)
-    bright = dock.spectra[0]
+    qtbot.waitUntil(lambda: len(dock.plot.spectra) == 1, timeout=WAIT_MS)
+    bright = dock.plot.spectra[0]
     assert dock.plot.names == ("A IFU 5 star5",)
     # From the star of 500 onto the one of 300, by the mouse.
     points = points_layer(viewer, "star")
     start, end = (on_screen(viewer, *layer.data_to_world((0, *place))[1:]) for place in ((4.3, 8.7), (9.2, 3.6)))
 
     def follows() -> None:
-        qtbot.waitUntil(lambda: dock.spectra[0].aperture.ra != bright.aperture.ra, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: dock.plot.spectra[0].aperture.ra != bright.aperture.ra, timeout=WAIT_MS)
 
     drag(viewer, qtbot, start, end - start, before_release=follows)
     np.testing.assert_allclose(layer.world_to_data((0, *points.data[0]))[1:], (9.2, 3.6), atol=0.05)
-    qtbot.waitUntil(lambda: not dock.latest._running, timeout=WAIT_MS)
-    assert np.median(dock.spectra[0].flux) / np.median(bright.flux) == pytest.approx(300 / 500, abs=0.05)
+    qtbot.waitUntil(lambda: not dock.plot.latest._running, timeout=WAIT_MS)
+    assert np.median(dock.plot.spectra[0].flux) / np.median(bright.flux) == pytest.approx(300 / 500, abs=0.05)
 
 
 def test_a_spectrum_that_cannot_be_had_is_not_shown_and_a_line_says_why(
@@ -273,7 +273,7 @@ def test_a_spectrum_that_cannot_be_had_is_not_shown_and_a_line_says_why(
     dock = dock_of(SpectraDock)
     dock.sync.show([star_at("A", 4.3, 8.7), star_at("far", 400.0, 8.7)])
     dock.sync.select(("A",))
-    qtbot.waitUntil(lambda: len(dock.spectra) == 1, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(dock.plot.spectra) == 1, timeout=WAIT_MS)
     dock.say("Written: somewhere")
     dock.sky.sky.setCurrentText("areas")  # there are none
     qtbot.waitUntil(lambda: "kind sky" in dock.message.text(), timeout=WAIT_MS)
@@ -286,7 +286,7 @@ def test_a_spectrum_that_cannot_be_had_is_not_shown_and_a_line_says_why(
     assert dock.plot.names
     dock.say("Written: somewhere")
     dock.sync.resize(0.35)
-    qtbot.waitUntil(lambda: dock.spectra[0].aperture.radius_arcsec == pytest.approx(0.35), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: dock.plot.spectra[0].aperture.radius_arcsec == pytest.approx(0.35), timeout=WAIT_MS)
     assert dock.message.text() == "Written: somewhere"
 
 
@@ -307,12 +307,12 @@ def test_a_layer_that_was_moved_takes_its_stars_along(
     dock = dock_of(SpectraDock)
     dock.sync.show([star_at("A", 4.3, 8.7)])
     dock.sync.select(("A",))
-    qtbot.waitUntil(lambda: len(dock.spectra) == 1, timeout=WAIT_MS)
-    on_star = np.median(dock.spectra[0].flux)
+    qtbot.waitUntil(lambda: len(dock.plot.spectra) == 1, timeout=WAIT_MS)
+    on_star = np.median(dock.plot.spectra[0].flux)
     move_to(layer, 0.6, 0.0)
     dock.sync.resize(0.41)
-    qtbot.waitUntil(lambda: dock.spectra[0].aperture.radius_arcsec == pytest.approx(0.41), timeout=WAIT_MS)
-    assert np.median(dock.spectra[0].flux) < 0.6 * on_star
+    qtbot.waitUntil(lambda: dock.plot.spectra[0].aperture.radius_arcsec == pytest.approx(0.41), timeout=WAIT_MS)
+    assert np.median(dock.plot.spectra[0].flux) < 0.6 * on_star
 
 
 def test_spectra_and_apertures_are_written_from_the_dock_and_read_back(

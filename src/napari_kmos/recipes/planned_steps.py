@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.extract import apertures_inside
-from napari_kmos.io import read_apertures, read_cube, read_offsets, safe_name, write_offsets
+from napari_kmos.io import fits_stem, read_apertures, read_cube, read_offsets, safe_name, write_offsets
 from napari_kmos.recipes.align import align
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.compare import compare
@@ -52,10 +52,11 @@ def objects_by_band(plan: Plan) -> dict[str, list[PlannedExposure]]:
 
 def sky_tweak_jobs(plan: Plan, objects: Sequence[PlannedExposure], folder: Path) -> list[Job]:
     """Return a job an object; objects of one name go into folders of their own."""
-    names = [exposure.file.name for exposure in objects]
+    stems = [fits_stem(exposure.file) for exposure in objects]
+    alike = Counter(stems)
     return [
-        _sky_tweak_job(plan, exposure, folder / str(number) if names.count(exposure.file.name) > 1 else folder)
-        for number, exposure in enumerate(objects, start=1)
+        _sky_tweak_job(plan, exposure, folder / str(number) if alike[stem] > 1 else folder)
+        for number, (exposure, stem) in enumerate(zip(objects, stems, strict=True), start=1)
     ]
 
 

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands, live
 from napari_kmos._napari.apertures import ApertureSync
-from napari_kmos._napari.errors import notified, notify
+from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import active_layer, kmos_layers, open_paths
-from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos._napari.positions import warn_of_moved
 from napari_kmos._napari.steps import write_spectra
 from napari_kmos._napari.widgets.aperture_table import ApertureTable
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import APERTURES, ask_open, ask_save
+from napari_kmos._napari.widgets.live_plot import LivePlot
 from napari_kmos._napari.widgets.parts import SideBySide, button, row_of
 from napari_kmos._napari.widgets.sky_edit import SkyEdit
 from napari_kmos._napari.widgets.write_edit import WriteEdit
-from napari_kmos._napari.workers import Latest
-from napari_kmos.aperture import Aperture
-from napari_kmos.errors import KmosError
 from napari_kmos.io import read_apertures, write_apertures
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.spectrum import StarSpectrum
 
 _ADDING = {
     "star": "Click on stars; key 3 or a click in the table ends that, and lets you drag them",
     "sky": "Click where the sky is empty; key 3 or a click in the table ends that, and lets you drag the circles",
 }
-_OUTSIDE = "no visible cube has data there"
 _NO_CUBE = "Open a cube first: apertures are drawn on its sky"
 
 
@@ -51,11 +45,9 @@ class SpectraDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.sync = ApertureSync(self.viewer, self.session)
-        self.latest = Latest()
-        self.spectra: tuple[Any, ...] = ()
         self._live_text = ""
         self.table = ApertureTable()
-        self.plot = SpectrumPlot()
+        self.plot = LivePlot()
         self.sky = SkyEdit()
         self.output = WriteEdit()
         self._build()
@@ -138,8 +130,7 @@ class SpectraDock(Dock):
         self.table.renamed.connect(self.sync.rename)
         self.table.chosen.connect(self.sync.select)
         self.plot.marker_moved.connect(self._on_marker_moved)
-        self.latest.ready.connect(self._on_ready)
-        self.latest.failed.connect(self._on_live_failed)
+        self.plot.answered.connect(self._on_answered)
 
     def _show_state(self) -> None:
         self.output.out_dir.show_path(self.session.out_dir)
@@ -153,7 +144,7 @@ class SpectraDock(Dock):
         self.sync.unfollow()
 
     def _show_table(self) -> None:
-        snr = {spectrum.aperture.id: spectrum.snr for spectrum in self.spectra}
+        snr = {spectrum.aperture.id: spectrum.snr for spectrum in self.plot.spectra}
         self.table.show_apertures(self.session.apertures, self.session.selected, snr)
 
     def _show_marker(self) -> None:
@@ -162,27 +153,15 @@ class SpectraDock(Dock):
         self.plot.show_marker(commands.current_wavelength(self.viewer), span)
 
     def _request(self) -> None:
-        """Ask for the spectra of the selected apertures; moved again before they are there, they are asked for anew."""
-        wanted = self.sync.selected()
+        """Ask for the spectra of the selected apertures."""
         skies = [one for one in self.session.apertures if one.kind == "sky"]
         with notified(self.say):
-            cubes, parameters = live.cubes_as_seen(self.viewer), self.sky.parameters()
-            self.latest.request(lambda: (wanted, live.spectra_of(cubes, wanted, skies, parameters)))
+            wanted, cubes, parameters = self.sync.selected(), live.cubes_as_seen(self.viewer), self.sky.parameters()
+            self.plot.request(wanted, lambda: live.spectra_of(cubes, wanted, skies, parameters))
 
-    def _on_ready(self, answer: tuple[tuple[Aperture, ...], tuple[StarSpectrum, ...]]) -> None:
-        wanted, spectra = answer
-        self.spectra = spectra
-        curves, unit = live.curves_of(spectra)
-        self.plot.show_curves(curves, unit=unit)
-        outside = () if spectra else wanted[:1]
-        notes = [*(one.note for one in spectra if one.note), *(f"{one.id}: {_OUTSIDE}" for one in outside)]
-        self._say_live("; ".join(notes))
+    def _on_answered(self, text: str) -> None:
+        self._say_live(text)
         self._show_table()
-
-    def _on_live_failed(self, problem: BaseException) -> None:
-        """Say why there is no spectrum, and show none: a notification a step of the mouse would bury the user."""
-        self._on_ready(((), ()))
-        self._say_live(str(problem) if isinstance(problem, KmosError) else notify(problem))
 
     def _say_live(self, text: str) -> None:
         """Say something about the spectra on the screen, or take it back; what was said of other things stays."""

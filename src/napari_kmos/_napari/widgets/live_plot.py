@@ -1,0 +1,54 @@
+"""The plot of the spectra that follow the apertures: asked for, awaited, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from qtpy.QtCore import Signal
+
+from napari_kmos._napari import live
+from napari_kmos._napari.errors import notify
+from napari_kmos._napari.plots import SpectrumPlot
+from napari_kmos._napari.workers import Latest
+from napari_kmos.aperture import Aperture
+from napari_kmos.errors import KmosError
+from napari_kmos.spectrum import StarSpectrum
+
+Spectra: TypeAlias = tuple[StarSpectrum, ...]
+
+_OUTSIDE = "no visible cube has data there"
+
+
+class LivePlot(SpectrumPlot):
+    """Spectra of the selected apertures; moved again before they are there, they are asked for anew."""
+
+    #: The spectra are drawn; what is to be said of them, if anything.
+    answered = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spectra: Spectra = ()
+        self.latest = Latest()
+        self.latest.ready.connect(self._on_ready)
+        self.latest.failed.connect(self._on_failed)
+
+    def request(self, wanted: tuple[Aperture, ...], extract: Callable[[], Spectra]) -> None:
+        """Ask for the spectra of some apertures, which ``extract`` returns, in a thread."""
+        self.latest.request(lambda: (wanted, extract()))
+
+    def _on_ready(self, answer: tuple[tuple[Aperture, ...], Spectra]) -> None:
+        wanted, spectra = answer
+        outside = () if spectra else wanted[:1]
+        notes = [*(one.note for one in spectra if one.note), *(f"{one.id}: {_OUTSIDE}" for one in outside)]
+        self._show(spectra, "; ".join(notes))
+
+    def _on_failed(self, problem: BaseException) -> None:
+        """Say why there is no spectrum, and show none: a notification a step of the mouse would bury the user."""
+        self._show((), str(problem) if isinstance(problem, KmosError) else notify(problem))
+
+    def _show(self, spectra: Spectra, text: str) -> None:
+        self.spectra = spectra
+        curves, unit = live.curves_of(spectra)
+        self.show_curves(curves, unit=unit)
+        self.answered.emit(text)
