@@ -89,7 +89,7 @@ def align(
     for path in (table, table.with_suffix(".json")):
         check_free(path, overwrite)
     paths = [Path(path) for path in files]
-    check_once([path.resolve() for path in paths])
+    check_once([(path.resolve(), "") for path in paths])
     if not 0 <= reference < len(paths):
         msg = f"reference exposure {reference} does not exist: there are {len(paths)} files, counted from 0"
         raise AlignmentError(msg)

@@ -28,24 +28,23 @@ class Selection:
     members: tuple[tuple[Exposure, Cube], ...]
 
     def __post_init__(self) -> None:
-        seen = [(exposure.path, cube.ifu) for exposure, cube in self.members if exposure.path is not None]
-        check_once([path.resolve() if ifu is None else path.resolve() / f"IFU {ifu}" for path, ifu in seen])
+        check_once([(exposure.path.resolve(), cube.label) for exposure, cube in self.members if exposure.path])
 
 
-def check_once(paths: Sequence[Path]) -> None:
-    """Refuse what is given twice: the noise of the result would be too small, and an exposure fit itself.
+def check_once(given: Sequence[tuple[Path, str]]) -> None:
+    """Refuse a cube of a file given twice: the result's noise would be too small, and an exposure would fit itself.
 
     Raises
     ------
     KmosError
-        If a path occurs more than once.
+        If a pair of file and name of the cube, which may be empty, occurs more than once.
     """
-    seen: set[Path] = set()
-    for path in paths:
-        if path in seen:
-            msg = f"{path}: given twice; give every exposure once"
+    seen: set[tuple[Path, str]] = set()
+    for path, cube in given:
+        if (path, cube) in seen:
+            msg = f"{path}: {cube or 'it'} is given twice; give every exposure once"
             raise KmosError(msg)
-        seen.add(path)
+        seen.add((path, cube))
 
 
 def select(
