@@ -111,24 +111,27 @@ class FitsArray:
 
     def _blank_zeros(self, data: NDArray[np.float32], key: tuple[Any, ...]) -> None:
         """Set planes without any signal and the zeros of spaxels without signal to NaN, in place."""
-        planes = data.reshape(1, -1) if isinstance(key[0], (int, np.integer)) else data.reshape(len(data), -1)
-        planes[~np.any(_has_signal(planes), axis=1)] = np.nan
-        dead = np.broadcast_to(self._dead_spaxels[key[1:]], data.shape)
-        data[dead & (data == 0)] = np.nan
+        dead_planes, dead_spaxels = self._no_data
+        if dead_planes is None:
+            flat = data.reshape(1, -1) if isinstance(key[0], (int, np.integer)) else data.reshape(len(data), -1)
+            flat[~np.any(_has_signal(flat), axis=1)] = np.nan
+        else:
+            data[dead_planes[key[0]]] = np.nan
+        data[np.broadcast_to(dead_spaxels[key[1:]], data.shape) & (data == 0)] = np.nan
 
     @cached_property
-    def _dead_spaxels(self) -> NDArray[np.bool_]:
-        """Spaxels whose zeros stand for no data."""
+    def _no_data(self) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_]]:
+        """Planes (None where the file is too large to look at them all) and spaxels whose zeros stand for no data."""
         n_planes = self.shape[0]
-        if int(np.prod(self.shape)) * self.dtype.itemsize <= _EXACT_BYTES:
+        is_small = int(np.prod(self.shape)) * self.dtype.itemsize <= _EXACT_BYTES
+        if is_small:
             planes = self._values((slice(None),))
         else:
             chosen = np.unique(np.linspace(0, n_planes - 1, _SAMPLED_PLANES + 2).astype(int)[1:-1])
             planes = np.stack([self._values((int(index),)) for index in chosen])
-        used = planes[np.any(_has_signal(planes), axis=(1, 2))]
-        if len(used) == 0:
-            return np.ones(self.shape[1:], dtype=bool)
-        return np.asarray(np.mean(used == 0, axis=0) > _DEAD_SHARE)
+        dead = ~np.any(_has_signal(planes), axis=(1, 2))
+        zeros = np.mean(planes[~dead] == 0, axis=0) if not dead.all() else np.ones(self.shape[1:])
+        return dead if is_small else None, np.asarray(zeros > _DEAD_SHARE)
 
     def as_dask(self, *, name: str) -> da.Array:
         """Return the lazy array, in pieces of whole planes."""
