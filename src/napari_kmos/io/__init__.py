@@ -10,6 +10,7 @@ from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.shifts import write_shifts, write_sof
+from napari_kmos.io.source import read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
@@ -34,7 +35,9 @@ __all__ = [
     "read_json",
     "read_line_list",
     "read_offsets",
+    "read_planes",
     "read_recipe_blocks",
+    "read_spaxels",
     "read_spectrum",
     "read_table",
     "read_text",
@@ -42,6 +45,7 @@ __all__ = [
     "read_windows",
     "remove_leftovers",
     "safe_name",
+    "source_of",
     "write_apertures",
     "write_cube",
     "write_exposure",
