@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import secrets
 from pathlib import Path
 from typing import NoReturn
 
@@ -62,6 +63,14 @@ def _real_data() -> Path | None:
     """Return the folder of real KMOS files, if there is one."""
     folder = Path(os.environ.get("NAPARI_KMOS_DATA", ""))
     return folder if folder.name and any(folder.glob("*.fits")) else None
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty cache folder of each test: the user's own is left alone."""
+    folder = tmp_path_factory.getbasetemp() / f"cache-{secrets.token_hex(8)}"
+    monkeypatch.setenv("NAPARI_KMOS_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture

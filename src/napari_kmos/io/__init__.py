@@ -10,7 +10,7 @@ from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.shifts import write_shifts, write_sof
-from napari_kmos.io.source import read_planes, read_spaxels, source_of
+from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
@@ -28,6 +28,7 @@ __all__ = [
     "output_dir",
     "plain_text",
     "read_apertures",
+    "read_boxes",
     "read_cube",
     "read_exposure",
     "read_history",

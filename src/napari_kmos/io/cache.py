@@ -1,0 +1,294 @@
+"""What was made from a file, kept on disk for the next time: bounded, never needed, thrown away when in doubt.
+
+The folder is ``NAPARI_KMOS_CACHE``, or the user's cache folder of the system. What is in it belongs to a source file
+and is named by that file's identity; beside each file stands a stamp (JSON) that says which source it was made from
+and how its bytes begin and end. Nothing in here may be needed: every caller can do without, only slower.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
+from napari_kmos.errors import KmosError, KmosWarning, WriteError
+from napari_kmos.io.atomic import atomic_path, fits_stem, output_dir, remove_leftovers, safe_name
+from napari_kmos.progress import Progress, silent
+
+#: Resolved path, size in bytes and modification time in ns of the source file, then whatever else decides the values.
+Identity = tuple[Any, ...]
+
+_FOLDER, _LIMIT = "NAPARI_KMOS_CACHE", "NAPARI_KMOS_CACHE_GIB"
+_DEFAULT_GIB = 20.0
+#: This share of the disk is left to others.
+_LEFT_FREE = 0.05
+#: So much of a file's beginning and end is checked whenever it is opened.
+_END_BYTES = 64 * 2**10
+_STAMP = ".stamp.json"
+_LOCKS = "locks"
+_PATIENCE_S = 0.2
+
+
+def cache_folder() -> Path:
+    """Return the folder, made where it is missing; a temporary one of this process where it cannot be written to.
+
+    Warns
+    -----
+    KmosWarning
+        Once, if it cannot be written to.
+    """
+    given = os.environ.get(_FOLDER, "")
+    return _usable(Path(given) if given else user_cache_path("napari-kmos", appauthor=False))
+
+
+def cache_limit() -> int:
+    """Return how many bytes may be kept: ``NAPARI_KMOS_CACHE_GIB`` (a number of GiB), else 20 GiB.
+
+    Raises
+    ------
+    KmosError
+        If the variable is no number.
+    """
+    given = os.environ.get(_LIMIT, "")
+    try:
+        return int((float(given) if given else _DEFAULT_GIB) * 2**30)
+    except ValueError as err:
+        msg = f"{_LIMIT}={given}: not a number; expected the size of the cache in GiB, for example 20"
+        raise KmosError(msg) from err
+
+
+def find(identity: Identity, name: str) -> Path | None:
+    """Return a file that was made before; None where there is none.
+
+    A file that is not as it was written is thrown away with a `KmosWarning`.
+
+    Parameters
+    ----------
+    identity : tuple
+        Of the source.
+    name : str
+        What it is called, for example ``"spectra.npy"``.
+    """
+    path = _place(identity, name)
+    stamp = _stamp(path)
+    if stamp is None:
+        return None
+    try:
+        stat = path.stat()
+        sound = stat.st_size == stamp["n_bytes"] and _ends(path, stat.st_mtime_ns) == stamp["crc32"]
+    except OSError:
+        sound = False
+    if not sound:
+        discard(path, "it is not as it was written")
+        return None
+    with suppress(OSError):
+        os.utime(_stamp_of(path))  # the least recently used go first
+    return path
+
+
+def find_or_make(
+    identity: Identity, name: str, n_bytes: int, make: Callable[[Path], object], *, progress: Progress = silent
+) -> Path:
+    """Return a file that was made before, or make it; of several processes one makes it and the others wait.
+
+    Parameters
+    ----------
+    identity : tuple
+        Of the source.
+    name : str
+        As in `find`.
+    n_bytes : int
+        Expected size; room is made for it by throwing away what was not used for longest.
+    make : callable
+        Given the temporary path to write; the file is renamed into place when it returns. Nothing is left if it raises.
+    progress : Progress
+        Told while another process makes the same; may raise `Cancelled`.
+
+    Raises
+    ------
+    WriteError
+        If it does not fit into the bound, if the disk would be full, or if the system refuses to write.
+    """
+    found = find(identity, name)
+    if found is not None:
+        return found
+    target = _place(identity, name)
+    with _lock(f"{target.parent.name}-{target.name}", progress):
+        found = find(identity, name)  # another process may have made it while this one waited
+        if found is None:
+            with _lock("room", progress):
+                make_room(n_bytes)
+            with atomic_path(target, overwrite=True) as temporary:
+                make(temporary)
+                _write_stamp(target, temporary, identity)
+        return target
+
+
+def discard(path: Path, why: str) -> None:
+    """Throw away a file that cannot be used, and say so."""
+    warnings.warn(f"{path}: thrown away, {why}; it is made again when it is needed", KmosWarning, stacklevel=3)
+    _remove(path)
+
+
+def make_room(n_bytes: int) -> None:
+    """Throw away what belongs to changed files and, until ``n_bytes`` fit, what was not used for longest.
+
+    Raises
+    ------
+    WriteError
+        If they fit neither into the bound nor on the disk.
+    """
+    folder, limit = cache_folder(), cache_limit()
+    if n_bytes > limit:
+        msg = f"{folder}: {_gib(n_bytes)} do not fit, the cache is bounded to {_gib(limit)}; set {_LIMIT} higher"
+        raise WriteError(msg)
+    remove_leftovers(folder)
+    kept = []
+    for stamp in sorted(folder.glob(f"*/*{_STAMP}"), key=_last_use):
+        path = _file_of(stamp)
+        if _is_current(path):
+            kept.append(path)
+        else:
+            _remove(path)
+    used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    while True:
+        disk = shutil.disk_usage(folder)
+        if used + n_bytes <= limit and disk.free - n_bytes >= _LEFT_FREE * disk.total:
+            return
+        if not kept:
+            break
+        path = kept.pop(0)
+        used -= path.stat().st_size
+        _remove(path)
+    msg = f"{folder}: {_gib(n_bytes)} do not fit on the disk, {_gib(disk.free)} are free; make room, or set {_FOLDER}"
+    raise WriteError(msg)
+
+
+@functools.cache
+def _usable(folder: Path) -> Path:
+    try:
+        return output_dir(folder)
+    except WriteError as err:
+        temporary = Path(tempfile.mkdtemp(prefix="napari-kmos-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        warnings.warn(
+            f"{folder}: nothing can be kept there ({err.__cause__ or err}); what is computed lasts until the end of "
+            f"this process. Make the folder writable, or set {_FOLDER} to another",
+            KmosWarning,
+            stacklevel=3,
+        )
+        return temporary
+
+
+def _place(identity: Identity, name: str) -> Path:
+    """Path of a file: a folder a source, named for people and by what decides the values."""
+    source = Path(identity[0])
+    key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+    return cache_folder() / f"{safe_name(fits_stem(source))}-{key}" / name
+
+
+def _stamp_of(path: Path) -> Path:
+    return path.with_name(path.name + _STAMP)
+
+
+def _file_of(stamp: Path) -> Path:
+    return stamp.with_name(stamp.name.removesuffix(_STAMP))
+
+
+def _stamp(path: Path) -> dict[str, Any] | None:
+    """Return what the stamp of a file says; None without one that can be read."""
+    try:
+        stamp = json.loads(_stamp_of(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    needed = {"source", "source_bytes", "source_mtime_ns", "n_bytes", "crc32"}
+    return stamp if isinstance(stamp, dict) and needed <= stamp.keys() else None
+
+
+def _write_stamp(target: Path, made: Path, identity: Identity) -> None:
+    stat = made.stat()
+    source, size, mtime = identity[:3]
+    stamp = {
+        "source": str(source),
+        "source_bytes": size,
+        "source_mtime_ns": mtime,
+        "n_bytes": stat.st_size,
+        "crc32": _ends(made, stat.st_mtime_ns),
+    }
+    with atomic_path(_stamp_of(target), overwrite=True) as temporary:
+        temporary.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+
+
+@functools.lru_cache(maxsize=256)
+def _ends(path: Path, _mtime_ns: int) -> int:
+    """Checksum of the first and last bytes of a file, taken once for each state of it."""
+    with path.open("rb") as stream:
+        start = stream.read(_END_BYTES)
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
+        return zlib.crc32(stream.read(_END_BYTES), zlib.crc32(start))
+
+
+def _is_current(path: Path) -> bool:
+    """Tell whether a file and its stamp stand, and the source is what it was when the file was made."""
+    stamp = _stamp(path)
+    if stamp is None or not path.exists():
+        return False
+    try:
+        stat = Path(stamp["source"]).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (stamp["source_bytes"], stamp["source_mtime_ns"])
+
+
+def _last_use(stamp: Path) -> float:
+    try:
+        return stamp.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, its stamp, and their folder if it is empty then; another process may do the same."""
+    for one in (path, _stamp_of(path)):
+        with suppress(OSError):
+            one.unlink()
+    with suppress(OSError):
+        path.parent.rmdir()
+
+
+@contextmanager
+def _lock(name: str, progress: Progress) -> Iterator[None]:
+    """Hold a lock among processes and threads; tell that it is waited for."""
+    folder = cache_folder() / _LOCKS
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock", thread_local=False)
+        while True:
+            with suppress(Timeout):
+                lock.acquire(timeout=_PATIENCE_S)
+                break
+            progress(0, 1, "waiting for another process")
+    except (OSError, NotImplementedError) as err:
+        msg = f"{folder}: cannot be locked ({err}); set {_FOLDER} to a folder on a disk of this computer"
+        raise WriteError(msg) from err
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB"

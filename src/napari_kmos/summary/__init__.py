@@ -1,0 +1,17 @@
+"""What a whole cube is summarised to, computed once and kept on disk for the next opening."""
+
+from __future__ import annotations
+
+from napari_kmos.summary.index import index, is_indexed
+from napari_kmos.summary.noise import NoiseSummary, ensure_noise, summarise_noise
+from napari_kmos.summary.white import preview_white_light, white_light
+
+__all__ = [
+    "NoiseSummary",
+    "ensure_noise",
+    "index",
+    "is_indexed",
+    "preview_white_light",
+    "summarise_noise",
+    "white_light",
+]
