@@ -152,7 +152,7 @@ def _one(shown: KmosLayer) -> LayerData:
     """Layer of one product at its home."""
     product = shown.product
     cube = shown.cube
-    data = product.data if cube is None else Planes(cube.flux) if cube.is_lazy else cube.flux
+    data = product.data if cube is None else Planes(cube.flux)
     scale, matrix = shown.home()
     options = {
         "name": _name(product),

@@ -1,66 +1,194 @@
-"""The planes of a lazy cube, as napari asks for them."""
+"""The planes of a cube, as napari asks for them: straight from the file, few at a time."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCKS_KEPT = 2
+from napari_kmos._napari.errors import notify
+from napari_kmos.errors import GeometryError, KmosError
+from napari_kmos.io.source import read_planes, read_spaxels, source_of
+from napari_kmos.lazy import read_piece
+from napari_kmos.spectral.nan import divide
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Array
+
+#: What is read at once: one plane of a mosaic, many of an IFU's, whose stepping would open its file for each.
+_BLOCK_BYTES = 256 * 2**10
+#: What is read at once where planes are put together.
+_SUM_BYTES = 16 * 2**20
+_KEPT = 4
+#: More than this is never read in one piece.
+_MOST_BYTES = 512 * 2**20
+
+#: Files that could not be read, until they can be again: each is told once.
+_told: set[str] = set()
 
 
 class Planes:
-    """A dask cube that keeps the last blocks of planes it read.
+    """A cube of which napari gets a plane, the projection of some planes, or one image in place of all planes.
 
-    Stepping through neighbouring planes reads each block once, and memory stays at two blocks a layer, whatever the
-    size of the cube; napari's own cache of dask arrays grows by gigabytes over a mosaic.
+    Little is kept, whatever the size of the cube: napari's own cache of dask arrays grows by gigabytes over a mosaic.
+    A file that vanished or changed gives NaN and one notification; when it is back as it was, so are its planes.
 
     Parameters
     ----------
-    array : dask array, shape (wavelength, y, x)
-        Cut into blocks of whole planes; other cuts along y and x work, but read more.
+    array : numpy or dask array, shape (wavelength, y, x)
+        As read, its planes come straight from the file; if computed, block by block.
+
+    Attributes
+    ----------
+    image : ndarray, shape (y, x), or None
+        Shown whichever plane is asked for; None shows the planes.
+    projection : str
+        ``"none"``, or how napari shall see some planes together, as it names it: ``"mean"``, ``"sum"``, ``"max"``,
+        ``"min"``. A slice of planes then gives one plane, in which NaN counts for nothing: napari would load all of
+        them, and any NaN among them would win.
     """
 
-    def __init__(self, array: da.Array) -> None:
+    def __init__(self, array: Array) -> None:
         self.array = array
         self.shape, self.ndim, self.dtype, self.size = array.shape, array.ndim, array.dtype, array.size
-        self._ends = np.cumsum(array.chunks[0])
-        self._blocks: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self.image: NDArray[Any] | None = None
+        self.projection = "none"
+        source = source_of(array)
+        self._file = None if source is None else str(source.path)
+        self._ends = self._block_ends(source is not None)
+        self._kept: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Read planes; those of one block come from a kept one if they can."""
+        """Read a plane, or what the attributes say shall stand for it; any other piece is read as it is.
+
+        Raises
+        ------
+        GeometryError
+            If the piece is too large to be held in memory at once.
+        """
         first, *rest = key if isinstance(key, tuple) else (key,)
-        if isinstance(first, int | np.integer):
-            plane = int(first) % self.shape[0]
-            number, start = self._place(plane)
-            return self._block(number)[(plane - start, *rest)]
-        if isinstance(first, slice):  # napari asks for a slice of one plane
-            low, high, step = first.indices(self.shape[0])
-            number, start = self._place(min(low, self.shape[0] - 1))
-            if 0 <= low < high <= self._ends[number] and step > 0:
-                return self._block(number)[(slice(low - start, high - start, step), *rest)]
-        return np.asarray(self.array[key])
+        piece = np.broadcast_to(np.float32(np.nan), self.shape)[key]
+        if piece.size * self.dtype.itemsize > _MOST_BYTES and not self._is_projected(first):
+            return self._refuse(piece, is_volume=isinstance(key, tuple))
+        try:
+            return self._read(first, tuple(rest))
+        except KmosError as err:
+            self._tell(err)
+            return np.array(piece[:1] if self._is_projected(first) else piece)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read the whole cube."""
-        return np.asarray(self.array.compute(), dtype=dtype)
+        """Read the whole cube, if it is small enough."""
+        return np.asarray(self[:], dtype=dtype)
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def _place(self, plane: int) -> tuple[int, int]:
-        """Return the block of a plane, and the first plane of that block."""
-        number = int(np.searchsorted(self._ends, plane, side="right"))
-        return number, int(self._ends[number - 1]) if number else 0
+    def _read(self, first: Any, rest: tuple[Any, ...]) -> NDArray[Any]:
+        if isinstance(first, int | np.integer):
+            return self.image[rest] if self.image is not None else self._plane(range(len(self))[first])[rest]
+        if self._is_projected(first):
+            planes = range(len(self))[first]
+            whole = self.image if self.image is not None else self._projected(planes.start, planes.stop)
+            return whole[(None, *rest)]
+        if first == slice(None) and len(rest) == 2 and isinstance(rest[0], int):  # napari's axes in another order
+            return read_spaxels(self.array, slice(rest[0], rest[0] + 1), slice(None))[(slice(None), 0, *rest[1:])]
+        return read_piece(self.array, (first, *rest))
 
-    def _block(self, number: int) -> NDArray[Any]:
-        """Block of planes, from memory if it was among the last ones used."""
-        if number not in self._blocks:
-            self._blocks[number] = np.asarray(self.array.blocks[number])
-        self._blocks.move_to_end(number)
-        while len(self._blocks) > _BLOCKS_KEPT:
-            self._blocks.popitem(last=False)
-        return self._blocks[number]
+    def _is_projected(self, first: Any) -> bool:
+        """Tell whether a slice is one that napari asks for to put its planes together; it names both ends then."""
+        wanted = self.image is not None or self.projection != "none"
+        return wanted and isinstance(first, slice) and first.start is not None and first.stop is not None
+
+    def _plane(self, plane: int) -> NDArray[Any]:
+        """One plane, from a block kept if it can."""
+        number = int(np.searchsorted(self._ends, plane, side="right"))
+        start = int(self._ends[number - 1]) if number else 0
+        return self._keep((start,), lambda: self._load(start, int(self._ends[number])))[plane - start]
+
+    def _projected(self, start: int, stop: int) -> NDArray[Any]:
+        name = self.projection
+        return self._keep((start, stop, name), lambda: _PROJECTIONS[name](self._loaded(start, stop)))
+
+    def _loaded(self, start: int, stop: int) -> Iterator[NDArray[Any]]:
+        """Read planes in pieces of bounded size."""
+        size = max(1, _SUM_BYTES // max(1, self._plane_bytes()))
+        for begin in range(start, stop, size):
+            yield self._load(begin, min(begin + size, stop))
+
+    def _load(self, start: int, stop: int) -> NDArray[Any]:
+        planes = read_planes(self.array, slice(start, stop))
+        if self._file is not None:
+            _told.discard(self._file)
+        return planes
+
+    def _keep(self, key: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return what was made last for a key, or make it."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+    def _block_ends(self, is_file: bool) -> NDArray[Any]:
+        """Return the ends of the blocks in which planes are read: those of the array where each is computed whole."""
+        if not is_file and not isinstance(self.array, np.ndarray):
+            return np.cumsum(self.array.chunks[0])
+        size = max(1, _BLOCK_BYTES // max(1, self._plane_bytes()))
+        return np.minimum(np.arange(size, len(self) + size, size), len(self))
+
+    def _plane_bytes(self) -> int:
+        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
+
+    def _refuse(self, piece: NDArray[Any], *, is_volume: bool) -> NDArray[Any]:
+        """Raise; but napari's view in three dimensions, which asks for all in a tuple, is shown nothing."""
+        msg = (
+            f"{piece.size * self.dtype.itemsize / 2**30:.1f} GB of a cube were asked for at once; at most "
+            f"{_MOST_BYTES / 2**30:.1f} GB can be shown or loaded: crop it in wavelength or space first"
+        )
+        if not is_volume:
+            raise GeometryError(msg)
+        notify(GeometryError(msg))
+        return np.full((1,) * piece.ndim, np.nan, dtype=np.float32)
+
+    def _tell(self, problem: KmosError) -> None:
+        """Tell once that a file cannot be read."""
+        what = self._file or str(problem)
+        if what not in _told:
+            _told.add(what)
+            notify(problem)
+
+
+def _mean(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    total, number = _total(blocks)
+    return divide(total, number).astype(np.float32)
+
+
+def _sum(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    total, number = _total(blocks)
+    return np.where(number > 0, total, np.nan).astype(np.float32)
+
+
+def _max(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    return np.fmax.reduce([np.fmax.reduce(block, axis=0) for block in blocks], axis=0)
+
+
+def _min(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    return np.fmin.reduce([np.fmin.reduce(block, axis=0) for block in blocks], axis=0)
+
+
+def _total(blocks: Iterator[NDArray[Any]]) -> tuple[Any, Any]:
+    """Return the sum of the finite values, and their number."""
+    total, number = 0.0, 0
+    for block in blocks:
+        used = np.isfinite(block)
+        total = total + np.sum(np.where(used, block, 0), axis=0, dtype=float)
+        number = number + np.count_nonzero(used, axis=0)
+    return total, number
+
+
+#: napari's names of how planes are put together.
+_PROJECTIONS = {"mean": _mean, "sum": _sum, "max": _max, "min": _min}
