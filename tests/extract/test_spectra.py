@@ -262,7 +262,7 @@ def test_lazy_cube_gives_the_same(monkeypatch: pytest.MonkeyPatch, sky: str, who
     parameters = ExtractParameters(sky=sky)  # type: ignore[arg-type]
     expected = extract_spectra(cube, apertures, parameters=parameters)[0]
     if not whole:
-        monkeypatch.setattr("napari_kmos.extract.placing._WHOLE_BYTES", 0)
+        monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
 
     (spectrum,) = extract_spectra(lazy(cube), apertures, parameters=parameters)
 
@@ -300,8 +300,8 @@ def test_of_a_mosaic_only_the_surroundings_are_read(has_noise: bool):
 
 
 def test_an_aperture_that_needs_the_whole_mosaic_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("napari_kmos.extract.placing._WHOLE_BYTES", 0)
-    monkeypatch.setattr("napari_kmos.extract.placing._MOST_BYTES", 10_000)
+    monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
+    monkeypatch.setattr("napari_kmos.extract.reading._BATCH_BYTES", 10_000)
     cube = lazy(make_field())
     with pytest.raises(ExtractionError, match=r"takes 0.0 GiB of memory; choose a smaller radius"):
         extract_spectra(cube, [aperture_at(cube, 11.0, 10.0)])

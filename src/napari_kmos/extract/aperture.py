@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.extract.parameters import ExtractParameters
-    from napari_kmos.extract.placing import CubeReader, Placed, Spaxels
+    from napari_kmos.extract.placing import Placed
+    from napari_kmos.extract.reading import CubeReader, Spaxels, Surroundings
 
 #: Variance of a median over that of a mean of many Gaussian values; of one or two values they are the same.
 _MEDIAN_VARIANCE = math.pi / 2
@@ -77,7 +78,8 @@ def extract_aperture(
     resampled cubes the true noise of the sum is larger.
     """
     areas = sky_of_areas(reader, skies, parameters) if parameters.sky == "areas" else None
-    return [_star(reader, star, areas, parameters) for star in stars]
+    reach = max(parameters.outer, 1.0) if parameters.sky == "annulus" else 1.0
+    return [_star(around, areas, parameters) for around in reader.around(stars, reach)]
 
 
 def sky_of_areas(reader: CubeReader, skies: Sequence[Placed], parameters: ExtractParameters) -> SkyLevel:
@@ -94,7 +96,9 @@ def sky_of_areas(reader: CubeReader, skies: Sequence[Placed], parameters: Extrac
             "or take the sky from an annulus"
         )
         raise ExtractionError(msg)
-    means = [_mean(reader.circle(placed), placed.area_pix, parameters.min_coverage) for placed in skies]
+    means = [
+        _mean(around.circle(), around.placed.area_pix, parameters.min_coverage) for around in reader.around(skies, 1)
+    ]
     level = nan_mean(np.array([mean for mean, _, _ in means]))
     variances = np.array([np.where(np.isfinite(mean), variance, np.nan) for mean, variance, _ in means])
     n_used = np.count_nonzero(np.isfinite([mean for mean, _, _ in means]), axis=0)
@@ -109,30 +113,28 @@ def sky_of_ring(spaxels: Spaxels) -> SkyLevel:
     used = np.isfinite(spaxels.flux)
     n_used = np.count_nonzero(used, axis=1)
     known = used & np.isfinite(spaxels.noise)
-    # In float64: the square of a calibrated noise is too small for float32.
-    variances = np.square(spaxels.noise, where=known, out=np.zeros(known.shape), dtype=float)
-    variance = divide(np.sum(variances, axis=1), np.count_nonzero(known, axis=1))
+    variance = divide(_variance_sum(spaxels.noise, known, spaxels.weights), np.count_nonzero(known, axis=1))
     factor = np.where(n_used > 2, _MEDIAN_VARIANCE, 1.0)
     level = nan_median(spaxels.flux.T) if spaxels.weights.size else np.full(n_used.shape, np.nan)
     return SkyLevel(level, factor * divide(variance, n_used), int(spaxels.weights.size))
 
 
-def _star(reader: CubeReader, star: Placed, areas: SkyLevel | None, parameters: ExtractParameters) -> Extraction:
+def _star(around: Surroundings, areas: SkyLevel | None, parameters: ExtractParameters) -> Extraction:
     """Extract one star."""
-    sky = areas or _own_sky(reader, star, parameters)  # first, because its ring holds the circle
-    mean, variance, coverage = _mean(reader.circle(star), star.area_pix, parameters.min_coverage)
-    flux = star.area_pix * (mean - sky.level)
-    noise = star.area_pix * np.sqrt(variance + sky.variance)
-    without = ~np.isfinite(flux)
-    noise[without] = np.nan
-    return Extraction(flux, noise, star.area_pix * sky.level, coverage, sky.n_sky, _remark(mean, sky, coverage))
+    sky = areas or _own_sky(around, parameters)
+    area = around.placed.area_pix
+    mean, variance, coverage = _mean(around.circle(), area, parameters.min_coverage)
+    flux = area * (mean - sky.level)
+    noise = area * np.sqrt(variance + sky.variance)
+    noise[~np.isfinite(flux)] = np.nan
+    return Extraction(flux, noise, area * sky.level, coverage, sky.n_sky, _remark(mean, sky, coverage))
 
 
-def _own_sky(reader: CubeReader, star: Placed, parameters: ExtractParameters) -> SkyLevel:
+def _own_sky(around: Surroundings, parameters: ExtractParameters) -> SkyLevel:
     """Sky of a star by its ring, or zero."""
     if parameters.sky == "annulus":
-        return sky_of_ring(reader.ring(star, parameters.inner, parameters.outer))
-    nothing = np.zeros(reader.cube.shape[0])
+        return sky_of_ring(around.ring(parameters.inner, parameters.outer))
+    nothing = np.zeros(len(around.flux))
     return SkyLevel(nothing, nothing, 0)
 
 
@@ -149,9 +151,14 @@ def _mean(
     known = used & np.isfinite(spaxels.noise)
     # A spaxel with flux but without noise is taken to be as noisy as the others.
     unknown_share = divide(used @ squares, known @ squares)
-    variances = np.square(spaxels.noise, where=known, out=np.zeros(known.shape), dtype=float)
-    variance = divide(variances @ squares * unknown_share, total**2)
+    variance = divide(_variance_sum(spaxels.noise, known, squares) * unknown_share, total**2)
     return mean, variance, coverage
+
+
+def _variance_sum(noise: NDArray[Any], known: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted sum of the variances that are known; in float64, as a calibrated noise squared underflows in float32."""
+    filled = np.where(known, noise, 0).astype(float)
+    return np.asarray(np.square(filled, out=filled) @ weights)
 
 
 def _remark(mean: NDArray[np.float64], sky: SkyLevel, coverage: NDArray[np.float64]) -> str:

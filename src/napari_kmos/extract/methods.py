@@ -10,7 +10,8 @@ from napari_kmos.extract.aperture import Extraction, extract_aperture
 
 if TYPE_CHECKING:
     from napari_kmos.extract.parameters import ExtractParameters
-    from napari_kmos.extract.placing import CubeReader, Placed
+    from napari_kmos.extract.placing import Placed
+    from napari_kmos.extract.reading import CubeReader
 
 
 class ExtractMethod(Protocol):

@@ -16,7 +16,9 @@ from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.extract.aperture import Extraction, sky_of_areas
 from napari_kmos.extract.methods import EXTRACT_METHODS
 from napari_kmos.extract.parameters import ExtractParameters
-from napari_kmos.extract.placing import CubeReader, Placed, place_apertures
+from napari_kmos.extract.placing import Placed, place_apertures
+from napari_kmos.extract.reading import CubeReader
+from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import parameters_of
 from napari_kmos.spectral.snr import measure_snr
 from napari_kmos.spectrum import StarSpectrum
@@ -33,6 +35,7 @@ def extract_spectra(
     *,
     method: str = "aperture",
     parameters: ExtractParameters = _DEFAULTS,
+    progress: Progress = silent,
 ) -> tuple[StarSpectrum, ...]:
     """Extract the spectra of the stars in a cube.
 
@@ -48,6 +51,8 @@ def extract_spectra(
         A key of `EXTRACT_METHODS`.
     parameters : ExtractParameters
         Sky and limits.
+    progress : Progress
+        Told while a large cube is read; it may raise `Cancelled`.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def extract_spectra(
     rows = check_apertures(apertures)
     stars = _stars_inside(cube, rows)
     skies, _ = place_apertures(cube, (row for row in rows if row.kind == "sky"))
-    reader = CubeReader(cube)
+    reader = CubeReader(cube, progress=progress)
     extractions = EXTRACT_METHODS[method](reader, stars, skies, parameters)
     facts = MappingProxyType(parameters_of(parameters))
     return tuple(
@@ -77,7 +82,11 @@ def extract_spectra(
 
 
 def extract_sky(
-    cube: Cube, apertures: Iterable[Aperture], *, parameters: ExtractParameters = _DEFAULTS
+    cube: Cube,
+    apertures: Iterable[Aperture],
+    *,
+    parameters: ExtractParameters = _DEFAULTS,
+    progress: Progress = silent,
 ) -> StarSpectrum:
     """Extract the mean sky per spaxel of the sky apertures in a cube.
 
@@ -89,6 +98,8 @@ def extract_sky(
         Those of kind sky whose centre lies in the cube are used.
     parameters : ExtractParameters
         Limits.
+    progress : Progress
+        As in `extract_spectra`.
 
     Returns
     -------
@@ -101,7 +112,7 @@ def extract_sky(
         If there is no sky aperture in the cube, or none has data.
     """
     skies, _ = place_apertures(cube, (row for row in apertures if row.kind == "sky"))
-    reader = CubeReader(cube)
+    reader = CubeReader(cube, progress=progress)
     sky = sky_of_areas(reader, skies, parameters)
     coverage = np.isfinite(sky.level).astype(float)
     extraction = Extraction(sky.level, np.sqrt(sky.variance), np.zeros(sky.level.size), coverage, sky.n_sky)

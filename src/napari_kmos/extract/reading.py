@@ -1,0 +1,161 @@
+"""The pieces of a cube that apertures need, read from it a batch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from dask.base import compute
+
+from napari_kmos.errors import ExtractionError
+from napari_kmos.io import read_boxes
+from napari_kmos.progress import Progress, part_of, silent
+from napari_kmos.spatial.apertures import annulus_mask, aperture_weights, bounding_box
+from napari_kmos.spectral.noise import ensure_noise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Cube
+    from napari_kmos.extract.placing import Placed
+
+Window = tuple[slice, slice]
+Wanted = tuple["Placed", Window]
+
+#: A cube up to this size is read whole, once; of a larger one only the surroundings of the apertures.
+_WHOLE_BYTES = 64 * 2**20
+#: What is read of a larger cube at a time, flux and noise. Sums and medians need as much again.
+_BATCH_BYTES = 256 * 2**20
+#: Surroundings from which the noise of a large cube is estimated, in spaxels: an IFU's field or more.
+_NOISE_REACH_PIX = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Spaxels:
+    """Spectra of some spaxels as the cube has them, shape (n_wavelength, n_spaxels), and the weight of each."""
+
+    flux: NDArray[Any]
+    noise: NDArray[Any]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """An aperture and the rows and columns of the cube around it: flux and noise in memory, all wavelengths."""
+
+    placed: Placed
+    window: Window
+    flux: NDArray[Any]
+    noise: NDArray[Any]
+
+    def circle(self) -> Spaxels:
+        """Return the spaxels that the aperture touches, with exact weights."""
+        return self._spaxels(aperture_weights(self._shape, *self._centre, self.placed.radius_pix))
+
+    def ring(self, inner: float, outer: float) -> Spaxels:
+        """Return the spaxels of a ring around the aperture, radii in units of its own; weights are one."""
+        radii = inner * self.placed.radius_pix, outer * self.placed.radius_pix
+        return self._spaxels(annulus_mask(self._shape, *self._centre, *radii))
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        n_y, n_x = self.flux.shape[1:]
+        return n_y, n_x
+
+    @property
+    def _centre(self) -> tuple[float, float]:
+        return self.placed.y - self.window[0].start, self.placed.x - self.window[1].start
+
+    def _spaxels(self, weights: NDArray[np.float64] | NDArray[np.bool_]) -> Spaxels:
+        chosen = np.flatnonzero(weights)
+        flux, noise = (values.reshape(len(values), -1).take(chosen, axis=1) for values in (self.flux, self.noise))
+        return Spaxels(flux, noise, weights.ravel()[chosen].astype(float))
+
+
+class CubeReader:
+    """Reads the surroundings of apertures, with noise; a large lazy cube is never held whole.
+
+    Parameters
+    ----------
+    cube : Cube
+        In memory or lazy. Where it has no noise, it is estimated: from the whole of a small cube, from the
+        surroundings of the aperture in a large one.
+    progress : Progress
+        Told while a large cube is read; it may raise `Cancelled`.
+    """
+
+    def __init__(self, cube: Cube, *, progress: Progress = silent) -> None:
+        self.cube = cube
+        self.noise_estimated = cube.noise_estimated or cube.noise is None
+        self._progress = progress
+        self._whole: Cube | None = None
+        if not cube.is_lazy or 4 * math.prod(cube.shape) <= _WHOLE_BYTES:
+            whole = ensure_noise(cube)
+            flux, noise = compute(whole.flux, whole.noise)  # together, so that shared work is done once
+            self._whole = replace(whole, flux=flux, noise=noise)
+
+    def around(self, placed: Sequence[Placed], reach: float) -> Iterator[Surroundings]:
+        """Yield the surroundings of each aperture in turn, out to ``reach`` of its radii.
+
+        Of a large cube as many are read in one pass over the file as fit into a quarter of a gigabyte.
+
+        Raises
+        ------
+        ExtractionError
+            If one alone does not fit.
+        """
+        wanted = [(one, self._window(one, reach)) for one in placed]
+        batches = [wanted] if self._whole is not None else self._batches(wanted)
+        for number, batch in enumerate(batches):
+            yield from self._read(batch, part_of(self._progress, number, len(batches)))
+
+    def _window(self, placed: Placed, reach: float) -> Window:
+        """Rows and columns to read: more than the aperture needs where the noise is estimated from them."""
+        _, n_y, n_x = self.cube.shape
+        rows, columns = bounding_box((n_y, n_x), placed.y, placed.x, reach * placed.radius_pix)
+        if self._whole is None and self.cube.noise is None:
+            rows, columns = _widened(rows, n_y), _widened(columns, n_x)
+        return rows, columns
+
+    def _batches(self, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
+        """Apertures in turn, as many together as fit into memory."""
+        batches: list[list[Wanted]] = []
+        left = -1
+        for one in wanted:
+            rows, columns = one[1]
+            n_bytes = 8 * self.cube.shape[0] * (rows.stop - rows.start) * (columns.stop - columns.start)
+            if n_bytes > _BATCH_BYTES:
+                self._refuse(n_bytes)
+            if n_bytes > left:
+                batches.append([])
+                left = _BATCH_BYTES
+            batches[-1].append(one)
+            left -= n_bytes
+        return batches
+
+    def _refuse(self, n_bytes: int) -> NoReturn:
+        """Tell that an aperture needs too much memory."""
+        msg = (
+            f"{self.cube.label}: an aperture with its sky ring takes {n_bytes / 2**30:.1f} GiB of memory; "
+            "choose a smaller radius, or a smaller outer radius of the ring"
+        )
+        raise ExtractionError(msg)
+
+    def _read(self, wanted: Sequence[Wanted], progress: Progress) -> Iterator[Surroundings]:
+        """Read a batch, and hand out each piece with its noise."""
+        cube = self._whole or self.cube
+        windows = [window for _, window in wanted]
+        fluxes = read_boxes(cube.flux, windows, progress=part_of(progress, 0, 2))
+        noises = None if cube.noise is None else read_boxes(cube.noise, windows, progress=part_of(progress, 1, 2))
+        for number, (placed, window) in enumerate(wanted):
+            noise = None if noises is None else noises[number]
+            piece = ensure_noise(replace(cube, flux=fluxes[number], noise=noise))
+            yield Surroundings(placed, window, np.asarray(piece.flux), np.asarray(piece.noise))
+
+
+def _widened(part: slice, length: int) -> slice:
+    """Rows or columns and some on either side, as far as there are any."""
+    return slice(max(part.start - _NOISE_REACH_PIX, 0), min(part.stop + _NOISE_REACH_PIX, length))
