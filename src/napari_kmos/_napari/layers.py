@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_kmos._napari import frames
+from napari_kmos._napari.composite import Composite, Grid, Home, grid_of
 from napari_kmos._napari.frames import SHEET, SKY, Frame
 from napari_kmos._napari.planes import Planes
 from napari_kmos.cube import Cube, Image
+from napari_kmos.errors import GeometryError
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -56,6 +60,11 @@ class KmosLayer:
         return self.product if isinstance(self.product, Cube) else None
 
     @property
+    def cubes(self) -> tuple[Cube, ...]:
+        """The cubes that the parts of its data are the planes of."""
+        return () if self.cube is None else (self.cube,)
+
+    @property
     def ifu(self) -> int | None:
         """Its IFU."""
         return self.product.ifu
@@ -70,9 +79,83 @@ class KmosLayer:
         """Number of rows and columns."""
         return _shape(self.product)
 
-    def home(self) -> tuple[float, np.ndarray]:
+    @property
+    def parts(self) -> tuple[KmosLayer, ...]:
+        """What it shows, product by product."""
+        return (self,)
+
+    def home(self) -> Home:
         """Return the pixel size in arcsec and the 3 x 3 matrix, applied after it, that draw it as its header says."""
         return self.frame.transform((self.product.wcs, self.shape))
+
+    def part_at(self, y: int, x: int) -> tuple[KmosLayer, int, int] | None:
+        """Return what is shown at a row and column of the layer, and its own row and column; None outside."""
+        return (self, y, x) if 0 <= y < self.shape[0] and 0 <= x < self.shape[1] else None
+
+    def laid_out(self, layout: str) -> KmosLayer:
+        """Return the same, drawn in another layout."""
+        return dataclasses.replace(self, layout=layout)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CompositeLayer(KmosLayer):
+    """All IFUs of an exposure in one layer; each is drawn at the nearest whole spaxel of their common grid.
+
+    Parameters
+    ----------
+    pieces : tuple of KmosLayer
+        Its cubes.
+    """
+
+    product: None = None
+    pieces: tuple[KmosLayer, ...]
+
+    @property
+    def parts(self) -> tuple[KmosLayer, ...]:
+        """Its cubes."""
+        return self.pieces
+
+    @property
+    def ifu(self) -> None:
+        """Not one IFU."""
+        return
+
+    @property
+    def identity(self) -> tuple[str, int | None]:
+        """What tells it from other files."""
+        return self.pieces[0].identity[0], None
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid on which it is drawn.
+
+        Raises
+        ------
+        GeometryError
+            If its cubes have no common grid, or one too large to draw.
+        """
+        return grid_of([piece.home() for piece in self.pieces], [piece.shape for piece in self.pieces])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns of the grid."""
+        return self.grid.shape
+
+    def home(self) -> Home:
+        """Return how the grid is drawn."""
+        scale, matrix = self.grid.home
+        return scale, matrix.copy()
+
+    def part_at(self, y: int, x: int) -> tuple[KmosLayer, int, int] | None:
+        """Return the cube on top at a row and column of the grid, and its own row and column; None between cubes."""
+        for piece, (y0, x0) in reversed(list(zip(self.pieces, self.grid.origins, strict=True))):
+            if found := piece.part_at(y - y0, x - x0):
+                return found
+        return None
+
+    def laid_out(self, layout: str) -> CompositeLayer:
+        """Return the same, drawn in another layout."""
+        return dataclasses.replace(self, layout=layout, pieces=tuple(one.laid_out(layout) for one in self.pieces))
 
 
 def kmos_of(layer: Layer | None) -> KmosLayer | None:
@@ -88,14 +171,25 @@ def kmos_layers(viewer: ViewerModel) -> list[Layer]:
 
 def cube_layers(viewer: ViewerModel) -> list[Layer]:
     """Return the layers that show cubes, lowest first."""
-    return [layer for layer in kmos_layers(viewer) if kmos_of(layer).cube is not None]
+    return [layer for layer in kmos_layers(viewer) if kmos_of(layer).parts[0].cube is not None]
+
+
+def ifu_layers(viewer: ViewerModel) -> list[Layer]:
+    """Return the layers that show one cube each, lowest first."""
+    return [layer for layer in cube_layers(viewer) if kmos_of(layer).cube is not None]
+
+
+def planes_of(layer: Layer) -> tuple[tuple[KmosLayer, Planes], ...]:
+    """Return the cubes that a layer shows, each with what napari is shown of it."""
+    data = layer.data.parts if isinstance(layer.data, Composite) else (layer.data,)
+    return tuple(zip(kmos_of(layer).parts, data, strict=True))
 
 
 def active_layer(viewer: ViewerModel) -> Layer | None:
     """Return the cube layer the user looks at: the active one, else the topmost visible one."""
-    if (shown := kmos_of(viewer.layers.selection.active)) and shown.cube is not None:
-        return viewer.layers.selection.active
     cubes = cube_layers(viewer)
+    if viewer.layers.selection.active in cubes:
+        return viewer.layers.selection.active
     return next((layer for layer in reversed(cubes) if layer.visible), cubes[-1] if cubes else None)
 
 
@@ -106,7 +200,12 @@ def open_paths(viewer: ViewerModel) -> tuple[Path, ...]:
 
 
 def layer_data(
-    products: Sequence[Cube | Image], *, path: Path | None, tag: str = "", known: Sequence[KmosLayer] = ()
+    products: Sequence[Cube | Image],
+    *,
+    path: Path | None,
+    tag: str = "",
+    known: Sequence[KmosLayer] = (),
+    joined: bool = False,
 ) -> list[LayerData]:
     """Return the layers of the products of one file, as napari's readers do.
 
@@ -120,42 +219,81 @@ def layer_data(
         What tells their exposure from others; added to the names of targets that are open already.
     known : sequence of KmosLayer
         What is open already: the new layers are drawn on the same sky or sheet.
+    joined : bool
+        Make one layer of several cubes, if they have a common grid.
     """
+    shown = _homed(products, path, known)
+    if joined and len(shown) > 1 and (composite := composite_of(shown)):
+        return [_one(composite, f"{len(shown)} IFUs {tag}".rstrip())]
+    taken = {_name(part.product) for layer in known for part in layer.parts}
+    return [_one(one, f"{name} {tag}" if tag and name in taken else name) for one in shown for name in [_name(one.product)]]
+
+
+def _homed(products: Sequence[Cube | Image], path: Path | None, known: Sequence[KmosLayer]) -> list[KmosLayer]:
+    """Give each product its place on the sky and on the sheet."""
     fields = [(product.wcs, _shape(product)) for product in products]
-    sky = frames.sky_frame(fields, [layer.homes[SKY] for layer in known])
-    sheet = frames.sheet_frames(fields, [layer.homes[SHEET] for layer in known])
+    before = [part for layer in known for part in layer.parts]
+    sky = frames.sky_frame(fields, [part.homes[SKY] for part in before])
+    sheet = frames.sheet_frames(fields, [part.homes[SHEET] for part in before])
     layout = known[0].layout if known else SHEET if frames.is_scattered(fields) else SKY
-    made = [
-        _one(KmosLayer(product=product, path=path, homes={SKY: sky, SHEET: cell}, layout=layout))
+    return [
+        KmosLayer(product=product, path=path, homes={SKY: sky, SHEET: cell}, layout=layout)
         for product, cell in zip(products, sheet, strict=True)
     ]
-    taken = {_name(layer.product) for layer in known}
-    for _, options, _ in made:
-        options["name"] += f" {tag}" if tag and options["name"] in taken else ""
-    return made
+
+
+def composite_of(shown: Sequence[KmosLayer]) -> CompositeLayer | None:
+    """Return the cubes of an exposure as one layer: on the sheet if the sky is too wide; None if neither is possible.
+
+    Cubes of different lengths, or turned against each other, cannot be one layer.
+    """
+    if any(one.cube is None for one in shown) or len({one.cube.shape[0] for one in shown}) > 1:
+        return None
+    whole = CompositeLayer(path=shown[0].path, layout=shown[0].layout, pieces=tuple(shown))
+    for one in (whole, whole.laid_out(SHEET)):
+        try:
+            _ = one.grid
+        except GeometryError:
+            continue
+        return one
+    return None
 
 
 def add_layers(viewer: ViewerModel, data: Iterable[LayerData]) -> list[Layer]:
-    """Add layers to a viewer."""
-    return [viewer.add_layer(Layer.create(*one)) for one in data]
+    """Add layers to a viewer; the last becomes the active one."""
+    made = [Layer.create(*one) for one in data]
+    with activated_once(viewer):
+        for layer in made:
+            viewer.add_layer(layer)
+    return made
+
+
+@contextmanager
+def activated_once(viewer: ViewerModel) -> Iterator[None]:
+    """Make only the last of many layers added the active one: napari's controls are built anew for each that is."""
+    selection = viewer.layers.selection
+    before, n_before = set(selection), len(viewer.layers)
+    with selection.events.blocker_all():
+        yield
+        selection.clear()
+        selection.update(before)
+    if len(viewer.layers) > n_before:
+        selection.active = viewer.layers[-1]
 
 
 def add_derived(viewer: ViewerModel, source: Layer, image: Image, name: str) -> Layer:
     """Add an image made from a layer, drawn exactly over it, wherever the user has moved it."""
-    shown = dataclasses.replace(kmos_of(source), product=image)
-    data, options, kind = _one(shown)
-    options |= {"name": name, "affine": source.affine.affine_matrix[-3:, -3:]}
+    data, options, kind = _one(dataclasses.replace(kmos_of(source), product=image), name)
+    options |= {"affine": source.affine.affine_matrix[-3:, -3:]}
     return viewer.add_layer(Layer.create(data, options, kind))
 
 
-def _one(shown: KmosLayer) -> LayerData:
-    """Layer of one product at its home."""
-    product = shown.product
-    cube = shown.cube
-    data = product.data if cube is None else Planes(cube.flux)
+def _one(shown: KmosLayer, name: str) -> LayerData:
+    """Layer of what shall be shown, at its home."""
+    data = _drawn(shown)
     scale, matrix = shown.home()
     options = {
-        "name": _name(product),
+        "name": name,
         "scale": (1.0, scale, scale)[-data.ndim :],
         "affine": embedded(matrix, data.ndim),
         "units": frames.UNITS[-data.ndim :],
@@ -165,6 +303,13 @@ def _one(shown: KmosLayer) -> LayerData:
         "metadata": {KEY: shown},
     }
     return data, options, "image"
+
+
+def _drawn(shown: KmosLayer) -> Any:
+    """Return the data of a layer."""
+    if isinstance(shown, CompositeLayer):
+        return Composite([Planes(piece.cube.flux) for piece in shown.pieces], shown.grid)
+    return shown.product.data if shown.cube is None else Planes(shown.cube.flux)
 
 
 def embedded(matrix: np.ndarray, ndim: int) -> np.ndarray:

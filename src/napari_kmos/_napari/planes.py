@@ -61,6 +61,11 @@ class Planes:
         self._ends = self._block_ends(source is not None)
         self._kept: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
 
+    @property
+    def parts(self) -> tuple[Planes, ...]:
+        """The cubes it shows: this one."""
+        return (self,)
+
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read a plane, or what the attributes say shall stand for it; any other piece is read as it is.
 
@@ -71,8 +76,8 @@ class Planes:
         """
         first, *rest = key if isinstance(key, tuple) else (key,)
         piece = np.broadcast_to(np.float32(np.nan), self.shape)[key]
-        if piece.size * self.dtype.itemsize > _MOST_BYTES and not self._is_projected(first):
-            return self._refuse(piece, is_volume=isinstance(key, tuple))
+        if is_too_large(piece) and not self._is_projected(first):
+            return refuse(piece, is_volume=isinstance(key, tuple))
         try:
             return self._read(first, tuple(rest))
         except KmosError as err:
@@ -143,23 +148,29 @@ class Planes:
     def _plane_bytes(self) -> int:
         return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
-    def _refuse(self, piece: NDArray[Any], *, is_volume: bool) -> NDArray[Any]:
-        """Raise; but napari's view in three dimensions, which asks for all in a tuple, is shown nothing."""
-        msg = (
-            f"{piece.size * self.dtype.itemsize / 2**30:.1f} GB of a cube were asked for at once; at most "
-            f"{_MOST_BYTES / 2**30:.1f} GB can be shown or loaded: crop it in wavelength or space first"
-        )
-        if not is_volume:
-            raise GeometryError(msg)
-        notify(GeometryError(msg))
-        return np.full((1,) * piece.ndim, np.nan, dtype=np.float32)
-
     def _tell(self, problem: KmosError) -> None:
         """Tell once that a file cannot be read."""
         what = self._file or str(problem)
         if what not in _told:
             _told.add(what)
             notify(problem)
+
+
+def refuse(piece: NDArray[Any], *, is_volume: bool) -> NDArray[Any]:
+    """Raise, for a piece is too large; but napari's view in three dimensions, which asks for all, is shown nothing."""
+    msg = (
+        f"{piece.size * piece.itemsize / 2**30:.1f} GB of a cube were asked for at once; at most "
+        f"{_MOST_BYTES / 2**30:.1f} GB can be shown or loaded: crop it in wavelength or space first"
+    )
+    if not is_volume:
+        raise GeometryError(msg)
+    notify(GeometryError(msg))
+    return np.full((1,) * piece.ndim, np.nan, dtype=np.float32)
+
+
+def is_too_large(piece: NDArray[Any]) -> bool:
+    """Tell whether a piece, which need not be in memory, is too large to be read at once."""
+    return piece.size * piece.itemsize > _MOST_BYTES
 
 
 def _mean(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
