@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 
+from napari_kmos.progress import Progress, silent
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Array
+
+#: Size in memory of the pieces in which a cube is read: large enough to be quick, small against any machine's memory.
+BLOCK_BYTES = 32 * 2**20
+#: Reading waits for the disk while the other thread computes; more threads need more memory.
+_THREADS = 2
+#: So many planes are turned at a time: what is written lies together in the processor's cache.
+_TURNED_PLANES = 256
 
 
 def original_of(array: Array) -> Any:
@@ -27,3 +38,66 @@ def original_of(array: Array) -> Any:
 def read_piece(array: Array, key: tuple[slice, ...]) -> NDArray[np.float32]:
     """Return a piece of an array, computed; a view where the array is in memory."""
     return np.asarray(original_of(array)[key], dtype=np.float32)
+
+
+def read_spectra(array: Array, rows: slice, planes: slice = slice(None)) -> NDArray[np.float32]:
+    """Return rows of a cube in the order of spectra, shape (n_rows, n_x, n_planes), as an array of its own."""
+    return spectra_first(read_piece(array, (planes, rows)))
+
+
+def spectra_first(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a contiguous copy in which the first axis has become the last."""
+    flat = values.reshape(len(values), -1)
+    turned = np.empty(flat.shape[::-1], dtype=flat.dtype)
+    for first in range(0, len(flat), _TURNED_PLANES):
+        part = slice(first, first + _TURNED_PLANES)
+        turned[:, part] = flat[part].T
+    return turned.reshape(*values.shape[1:], len(values))
+
+
+def scan_rows(
+    shape: tuple[int, ...],
+    use: Callable[[slice], object],
+    *,
+    progress: Progress = silent,
+    text: str = "reading spectra",
+) -> None:
+    """Call a function with all rows of a cube, in blocks, in two threads.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_wavelength, n_y, n_x) of what is read; a block of rows is about 32 MiB of float32.
+    use : callable
+        Given the rows as a slice with start and stop. It is called from two threads at once.
+    progress : Progress
+        Told each block, in the thread of the caller; may raise `Cancelled`.
+    text : str
+        For the progress.
+    """
+    blocks = list(row_blocks(shape))
+    if len(blocks) == 1:  # a thread costs more than a small cube
+        use(blocks[0])
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            for done, _ in enumerate(pool.map(use, blocks)):
+                progress(done + 1, len(blocks), text)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield slices of consecutive rows whose size in memory, over all planes, is bounded, in order."""
+    n_planes, n_y, n_x = shape
+    size = max(1, BLOCK_BYTES // max(1, 4 * n_planes * n_x))
+    for first in range(0, n_y, size):
+        yield slice(first, min(first + size, n_y))
+
+
+def plane_blocks(array: Array, planes: slice = slice(None), *, n_bytes: int | None = None) -> Iterator[slice]:
+    """Yield slices of consecutive planes whose size in memory is bounded, by default to some MB, in order."""
+    start, stop, _ = planes.indices(array.shape[0])
+    size = max(1, (n_bytes or BLOCK_BYTES) // max(1, 4 * int(np.prod(array.shape[1:]))))
+    for first in range(start, stop, size):
+        yield slice(first, min(first + size, stop))

@@ -10,8 +10,9 @@ import pytest
 from astropy import units as u
 from factories import make_cube
 
+from napari_kmos import lazy
 from napari_kmos.errors import GeometryError
-from napari_kmos.spectral import collapse, collapse_mean, collapse_median
+from napari_kmos.spectral import collapse_mean, collapse_median
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_large_cubes_are_never_held_whole(cube, collapsed, monkeypatch):
             largest.append(piece.nbytes)
             return piece
 
-    monkeypatch.setattr(collapse, "_BLOCK_BYTES", 3000)
+    monkeypatch.setattr(lazy, "BLOCK_BYTES", 3000)
     image = collapsed(dataclasses.replace(cube, flux=Watched(), noise=None))
     assert np.array_equal(image.data, collapsed(cube).data, equal_nan=True)
     assert max(largest) <= 3000

@@ -6,25 +6,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.lazy import spectra_first
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def nan_median(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the median over the first axis of the finite values; NaN where there is none.
-
-    Sorting puts NaN last, so that the middle of the finite part is known by their number: ten times faster than
-    `numpy.nanmedian`.
-    """
+    """Return the median over the first axis of the finite values; NaN where there is none."""
     if len(values) == 0:
         return np.full(values.shape[1:], np.nan)
-    columns = np.array(np.moveaxis(values, 0, -1), order="C")
-    columns[~np.isfinite(columns)] = np.nan
-    columns.sort(axis=-1)
-    n_finite = np.count_nonzero(~np.isnan(columns), axis=-1)
-    low = np.take_along_axis(columns, np.maximum(n_finite - 1, 0)[..., None] // 2, axis=-1)
-    high = np.take_along_axis(columns, n_finite[..., None] // 2, axis=-1)
-    return np.asarray(0.5 * (low[..., 0].astype(float) + high[..., 0]))
+    return median_in_place(spectra_first(values))
+
+
+def median_in_place(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the median over the last axis of the finite values; NaN where there is none. The values lose their order.
+
+    NaN is last in any order, so that the middle of the finite part is known by their number: columns with the same
+    number are partitioned together. One position at a time: numpy has vector instructions for that, not for two.
+    """
+    columns = values.reshape(-1, values.shape[-1])
+    columns[columns == -np.inf] = np.nan
+    n_finite = np.count_nonzero(np.isfinite(columns), axis=-1)
+    medians = np.full(len(columns), np.nan)
+    for number in np.unique(n_finite[n_finite > 0]):
+        same = n_finite == number
+        group = columns if same.all() else columns[same]
+        half = int(number) // 2
+        group.partition(half, axis=-1)
+        high = group[:, half].astype(float)
+        medians[same] = high if number % 2 else 0.5 * (group[:, :half].max(axis=-1) + high)
+    return medians.reshape(values.shape[:-1])
 
 
 def nan_mean(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 
 from napari_kmos.errors import GeometryError
-from napari_kmos.spectral.collapse import plane_blocks
+from napari_kmos.lazy import plane_blocks
 from napari_kmos.spectral.nan import nan_mean, nan_median, robust_sigma
 
 if TYPE_CHECKING:
