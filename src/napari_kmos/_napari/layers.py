@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,10 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_kmos._napari import frames
-from napari_kmos._napari.composite import Composite, Grid, Home, grid_of
-from napari_kmos._napari.frames import SHEET, SKY, Frame
+from napari_kmos._napari.composite import Composite
+from napari_kmos._napari.frames import SHEET, SKY
 from napari_kmos._napari.planes import Planes
+from napari_kmos._napari.shown import CompositeLayer, KmosLayer, shape_of
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import GeometryError
 
@@ -26,136 +25,6 @@ LayerData = tuple[Any, dict[str, Any], str]
 KEY = "kmos"
 _N_SAMPLED = 5
 _PERCENTILES = (2.0, 99.5)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class KmosLayer:
-    """What a layer shows; kept in its metadata.
-
-    Parameters
-    ----------
-    product : Cube or Image
-        The data with their WCS and wavelengths; lazy.
-    path : Path, optional
-        File; None if made in memory.
-    homes : mapping of str to Frame
-        Where the header puts it: on the common ``"sky"`` and on the contact ``"sheet"``.
-    layout : str
-        Which of the two is drawn.
-    """
-
-    product: Cube | Image
-    path: Path | None = None
-    homes: Mapping[str, Frame] = field(default_factory=dict)
-    layout: str = SKY
-
-    @property
-    def frame(self) -> Frame:
-        """The frame it is drawn in."""
-        return self.homes[self.layout]
-
-    @property
-    def cube(self) -> Cube | None:
-        """The cube, if it shows one."""
-        return self.product if isinstance(self.product, Cube) else None
-
-    @property
-    def cubes(self) -> tuple[Cube, ...]:
-        """The cubes that the parts of its data are the planes of."""
-        return () if self.cube is None else (self.cube,)
-
-    @property
-    def ifu(self) -> int | None:
-        """Its IFU."""
-        return self.product.ifu
-
-    @property
-    def identity(self) -> tuple[str, int | None]:
-        """What tells it from other files and IFUs."""
-        return str(self.path) if self.path else self.product.source or self.product.name, self.ifu
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
-        return _shape(self.product)
-
-    @property
-    def parts(self) -> tuple[KmosLayer, ...]:
-        """What it shows, product by product."""
-        return (self,)
-
-    def home(self) -> Home:
-        """Return the pixel size in arcsec and the 3 x 3 matrix, applied after it, that draw it as its header says."""
-        return self.frame.transform((self.product.wcs, self.shape))
-
-    def part_at(self, y: int, x: int) -> tuple[KmosLayer, int, int] | None:
-        """Return what is shown at a row and column of the layer, and its own row and column; None outside."""
-        return (self, y, x) if 0 <= y < self.shape[0] and 0 <= x < self.shape[1] else None
-
-    def laid_out(self, layout: str) -> KmosLayer:
-        """Return the same, drawn in another layout."""
-        return dataclasses.replace(self, layout=layout)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class CompositeLayer(KmosLayer):
-    """All IFUs of an exposure in one layer; each is drawn at the nearest whole spaxel of their common grid.
-
-    Parameters
-    ----------
-    pieces : tuple of KmosLayer
-        Its cubes.
-    """
-
-    product: None = None
-    pieces: tuple[KmosLayer, ...]
-
-    @property
-    def parts(self) -> tuple[KmosLayer, ...]:
-        """Its cubes."""
-        return self.pieces
-
-    @property
-    def ifu(self) -> None:
-        """Not one IFU."""
-        return
-
-    @property
-    def identity(self) -> tuple[str, int | None]:
-        """What tells it from other files."""
-        return self.pieces[0].identity[0], None
-
-    @cached_property
-    def grid(self) -> Grid:
-        """The grid on which it is drawn.
-
-        Raises
-        ------
-        GeometryError
-            If its cubes have no common grid, or one too large to draw.
-        """
-        return grid_of([piece.home() for piece in self.pieces], [piece.shape for piece in self.pieces])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and columns of the grid."""
-        return self.grid.shape
-
-    def home(self) -> Home:
-        """Return how the grid is drawn."""
-        scale, matrix = self.grid.home
-        return scale, matrix.copy()
-
-    def part_at(self, y: int, x: int) -> tuple[KmosLayer, int, int] | None:
-        """Return the cube on top at a row and column of the grid, and its own row and column; None between cubes."""
-        for piece, (y0, x0) in reversed(list(zip(self.pieces, self.grid.origins, strict=True))):
-            if found := piece.part_at(y - y0, x - x0):
-                return found
-        return None
-
-    def laid_out(self, layout: str) -> CompositeLayer:
-        """Return the same, drawn in another layout."""
-        return dataclasses.replace(self, layout=layout, pieces=tuple(one.laid_out(layout) for one in self.pieces))
 
 
 def kmos_of(layer: Layer | None) -> KmosLayer | None:
@@ -226,12 +95,14 @@ def layer_data(
     if joined and len(shown) > 1 and (composite := composite_of(shown)):
         return [_one(composite, f"{len(shown)} IFUs {tag}".rstrip())]
     taken = {_name(part.product) for layer in known for part in layer.parts}
-    return [_one(one, f"{name} {tag}" if tag and name in taken else name) for one in shown for name in [_name(one.product)]]
+    return [
+        _one(one, f"{name} {tag}" if tag and name in taken else name) for one in shown for name in [_name(one.product)]
+    ]
 
 
 def _homed(products: Sequence[Cube | Image], path: Path | None, known: Sequence[KmosLayer]) -> list[KmosLayer]:
     """Give each product its place on the sky and on the sheet."""
-    fields = [(product.wcs, _shape(product)) for product in products]
+    fields = [(product.wcs, shape_of(product)) for product in products]
     before = [part for layer in known for part in layer.parts]
     sky = frames.sky_frame(fields, [part.homes[SKY] for part in before])
     sheet = frames.sheet_frames(fields, [part.homes[SHEET] for part in before])
@@ -333,11 +204,6 @@ def contrast_limits(data: Any) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = (float(limit) for limit in np.median(limits, axis=0))
     return (low, high) if high > low else (low, low + max(abs(low), 1.0))
-
-
-def _shape(product: Cube | Image) -> tuple[int, int]:
-    shape = product.shape if isinstance(product, Cube) else product.data.shape
-    return shape[-2], shape[-1]
 
 
 def _name(product: Cube | Image) -> str:

@@ -61,11 +61,6 @@ class Planes:
         self._ends = self._block_ends(source is not None)
         self._kept: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
 
-    @property
-    def parts(self) -> tuple[Planes, ...]:
-        """The cubes it shows: this one."""
-        return (self,)
-
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read a plane, or what the attributes say shall stand for it; any other piece is read as it is.
 
