@@ -16,6 +16,7 @@ from napari_kmos._napari.positions import offset_of
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube
 from napari_kmos.extract import ExtractParameters, apertures_inside, extract_spectra
+from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.wcs import shift_wcs
 from napari_kmos.spectral.noise import ensure_noise
 from napari_kmos.spectrum import StarSpectrum
@@ -32,18 +33,24 @@ def cubes_as_seen(viewer: ViewerModel) -> tuple[Cube, ...]:
     first = active_layer(viewer)
     others = [layer for layer in reversed(cube_layers(viewer)) if layer.visible and layer is not first]
     return tuple(
-        dataclasses.replace(cube, wcs=shift_wcs(cube.wcs, *offset_of(layer)))
+        dataclasses.replace(part.cube, wcs=shift_wcs(part.cube.wcs, *offset))
         for layer in ([] if first is None else [first, *others])
-        if (cube := kmos_of(layer).cube) is not None
+        for offset in [offset_of(layer)]
+        for part in kmos_of(layer).parts
     )
 
 
 def spectra_of(
-    cubes: Sequence[Cube], wanted: Sequence[Aperture], skies: Sequence[Aperture], parameters: ExtractParameters
+    cubes: Sequence[Cube],
+    wanted: Sequence[Aperture],
+    skies: Sequence[Aperture],
+    parameters: ExtractParameters,
+    *,
+    progress: Progress = silent,
 ) -> tuple[StarSpectrum, ...]:
     """Return the spectrum of each wanted aperture, from the first cube that holds it; a sky area's own light too.
 
-    No layer is touched, so that it runs in a thread.
+    No layer is touched, so that it runs in a thread; progress may raise `Cancelled` while a large cube is read.
     """
     found = []
     for aperture in wanted[:_MOST_CURVES]:
@@ -53,7 +60,7 @@ def spectra_of(
         as_star = dataclasses.replace(aperture, kind="star")
         mine = tuple(one for one in skies if one.id != aperture.id) if aperture.kind == "star" else ()
         how = parameters if aperture.kind == "star" else dataclasses.replace(parameters, sky="none")
-        found += extract_spectra(_in_memory(cube), [as_star, *mine], parameters=how)
+        found += extract_spectra(_in_memory(cube), [as_star, *mine], parameters=how, progress=progress)
     return tuple(found)
 
 

@@ -7,13 +7,17 @@ leave each other's behind.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.errors import quiet, warnings_shown
-from napari_kmos.progress import Cancelled
+from napari_kmos.progress import Cancelled, Progress
+
+#: An answer that takes longer is not waited for once there is a newer question.
+_QUICK_S = 0.2
 
 
 class Task(QObject):
@@ -68,6 +72,9 @@ class Task(QObject):
 class Latest(QObject):
     """Answers the newest of many requests: while one is computed, only the last one asked for waits.
 
+    A computation that is quick is finished, so that the answers follow a hand that moves on all the time; a slow one
+    that was asked for anew is given up at its next progress report, and of it nothing is told.
+
     Warnings are not shown: what is asked for many times a second would bury the user; results carry their notes.
     """
 
@@ -78,17 +85,24 @@ class Latest(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._running = False
-        self._waiting: Callable[[], Any] | None = None
+        self._waiting: Callable[[Progress], Any] | None = None
+        self._began = 0.0
         self._returned.connect(self._on_returned)
 
-    def request(self, call: Callable[[], Any]) -> None:
-        """Ask for ``call()``; its result comes by ``ready``, its exception by ``failed``."""
+    def request(self, call: Callable[[Progress], Any]) -> None:
+        """Ask for ``call(progress)``; its result comes by ``ready``, its exception by ``failed``."""
         if self._running:
             self._waiting = call
             return
         self._running = True
+        self._began = time.monotonic()
         warnings_shown.begin()
-        _in_thread(call, self._returned, without_warnings=True)
+        _in_thread(lambda: call(self._report), self._returned, without_warnings=True)
+
+    def _report(self, done: int, total: int, text: str) -> None:
+        """Give up what takes long and is no longer wanted; in the thread."""
+        if self._waiting is not None and time.monotonic() - self._began > _QUICK_S:
+            raise Cancelled
 
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Hand the answer on and begin what waits."""

@@ -13,6 +13,7 @@ from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos._napari.workers import Latest
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import KmosError
+from napari_kmos.progress import Progress
 from napari_kmos.spectrum import StarSpectrum
 
 Spectra: TypeAlias = tuple[StarSpectrum, ...]
@@ -33,9 +34,9 @@ class LivePlot(SpectrumPlot):
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_failed)
 
-    def request(self, wanted: tuple[Aperture, ...], extract: Callable[[], Spectra]) -> None:
-        """Ask for the spectra of some apertures, which ``extract`` returns, in a thread."""
-        self.latest.request(lambda: (wanted, extract()))
+    def request(self, wanted: tuple[Aperture, ...], extract: Callable[[Progress], Spectra]) -> None:
+        """Ask for the spectra of some apertures, which ``extract(progress)`` returns, in a thread."""
+        self.latest.request(lambda progress: (wanted, extract(progress)))
 
     def _on_ready(self, answer: tuple[tuple[Aperture, ...], Spectra]) -> None:
         wanted, spectra = answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from napari.viewer import Viewer
@@ -157,7 +158,8 @@ class SpectraDock(Dock):
         skies = [one for one in self.session.apertures if one.kind == "sky"]
         with notified(self.say):
             wanted, cubes, parameters = self.sync.selected(), live.cubes_as_seen(self.viewer), self.sky.parameters()
-            self.plot.request(wanted, lambda: live.spectra_of(cubes, wanted, skies, parameters))
+            extract = partial(live.spectra_of, cubes, wanted, skies, parameters)
+            self.plot.request(wanted, lambda progress: extract(progress=progress))
 
     def _on_answered(self, text: str) -> None:
         self._say_live(text)
