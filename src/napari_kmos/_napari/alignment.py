@@ -11,8 +11,9 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_kmos._napari.layers import KmosLayer, active_layer, cube_layers, kmos_of, open_paths
+from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of, open_paths
 from napari_kmos._napari.positions import companions, move_to, offset_of
+from napari_kmos._napari.shown import KmosLayer
 from napari_kmos.align import measure_offsets
 from napari_kmos.cube import Cube
 from napari_kmos.offset import Offset

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.viewer import Viewer
 
-from napari_kmos._napari.frames import SKY, is_scattered
+from napari_kmos._napari.frames import SHEET, is_scattered
 from napari_kmos._napari.layers import active_layer, kmos_layers, kmos_of
 from napari_kmos._napari.points import read_points, show_points
 from napari_kmos._napari.positions import layout_of, other_layout, show_layout
@@ -32,10 +32,17 @@ def switch_layout(viewer: ViewerModel) -> None:
 
 
 def sheet_if_scattered(viewer: ViewerModel, added: Sequence[Layer]) -> None:
-    """Draw the contact sheet if layers just added made what lay together on the sky lie scattered over it."""
-    fields = {layer: (kmos_of(layer).product.wcs, kmos_of(layer).shape) for layer in kmos_layers(viewer)}
-    before = [field for layer, field in fields.items() if layer not in added]
-    if layout_of(viewer) == SKY and is_scattered(list(fields.values())) and not (before and is_scattered(before)):
+    """Draw the contact sheet if layers just added made what lay together on the sky lie scattered over it.
+
+    And if one of them can be drawn on the sheet only.
+    """
+    if layout_of(viewer) == SHEET:
+        return
+    fields = {layer: [(one.product.wcs, one.shape) for one in kmos_of(layer).parts] for layer in kmos_layers(viewer)}
+    before = [field for layer, some in fields.items() if layer not in added for field in some]
+    was_scattered = bool(before) and is_scattered(before)
+    is_now = is_scattered([field for some in fields.values() for field in some])
+    if (is_now and not was_scattered) or any(kmos_of(layer).layout == SHEET for layer in added):
         switch_layout(viewer)
 
 
@@ -52,7 +59,7 @@ def set_north_up_here(viewer: Viewer) -> None:
 def wavelengths_um(viewer: ViewerModel) -> np.ndarray | None:
     """Return the wavelengths of the planes of the cube the user looks at, in micron; None without one."""
     layer = active_layer(viewer)
-    return None if layer is None else kmos_of(layer).cube.wavelength_um
+    return None if layer is None else kmos_of(layer).parts[0].cube.wavelength_um
 
 
 def current_plane(viewer: ViewerModel) -> int:

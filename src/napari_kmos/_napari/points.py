@@ -51,7 +51,7 @@ def ensure_points_layer(viewer: ViewerModel, kind: str) -> Points:
 
 def frames_of(viewer: ViewerModel) -> list[Frame]:
     """Return the frames in use, each once."""
-    return list(dict.fromkeys(kmos_of(layer).frame for layer in kmos_layers(viewer)))
+    return list(dict.fromkeys(part.frame for layer in kmos_layers(viewer) for part in kmos_of(layer).parts))
 
 
 def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Aperture, ...]:

@@ -5,7 +5,6 @@ An offset is the correction to add to the header WCS, (east, north) in arcsec; t
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_kmos._napari.composite import Composite
 from napari_kmos._napari.frames import SHEET, SKY
 from napari_kmos._napari.layers import KEY, cube_layers, embedded, kmos_layers, kmos_of
 from napari_kmos.errors import KmosWarning
@@ -94,11 +94,22 @@ def layout_of(viewer: ViewerModel) -> str:
 
 
 def show_layout(viewer: ViewerModel, layout: str) -> None:
-    """Draw all layers on the sky or on the contact sheet; each keeps its offset."""
-    for layer in kmos_layers(viewer):
-        east, north = offset_of(layer)
-        layer.metadata = {**layer.metadata, KEY: dataclasses.replace(kmos_of(layer), layout=layout)}
-        move_to(layer, east, north)
+    """Draw all layers on the sky or on the contact sheet; each keeps its offset.
+
+    Raises
+    ------
+    GeometryError
+        If the IFUs of a composite layer lie too far apart to be drawn on the sky; nothing has changed then.
+    """
+    offsets = {layer: offset_of(layer) for layer in kmos_layers(viewer)}
+    laid_out = {layer: kmos_of(layer).laid_out(layout) for layer in offsets}
+    for shown in laid_out.values():
+        shown.home()
+    for layer, shown in laid_out.items():
+        layer.metadata = {**layer.metadata, KEY: shown}
+        if isinstance(layer.data, Composite):
+            layer.data = Composite(layer.data.parts, shown.grid)
+        move_to(layer, *offsets[layer])
 
 
 def other_layout(layout: str) -> str:

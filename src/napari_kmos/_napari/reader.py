@@ -11,11 +11,15 @@ from napari.layers import Layer
 
 from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notify
-from napari_kmos._napari.layers import KEY, KmosLayer, LayerData, add_layers, kmos_layers, kmos_of, layer_data
+from napari_kmos._napari.layers import KEY, LayerData, add_layers, kmos_layers, kmos_of, layer_data
+from napari_kmos._napari.shown import KmosLayer
+from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.exposure import Exposure
 from napari_kmos.io import read_exposure, read_images
 
+#: With so many layers of cubes napari still steps through the planes fluently; more exposures come as a layer each.
+_MOST_LAYERS = 30
 _UNTOUCHED = ("SCI_RECONSTRUCTED", "SINGLE_CUBES")
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 
@@ -45,37 +49,48 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     KmosError
         If a file cannot be used; which, why, and what to do.
     """
-    found: list[LayerData] = []
     viewer = napari.current_viewer()
     known = [] if viewer is None else [kmos_of(layer) for layer in kmos_layers(viewer)]
-    for one in [path] if isinstance(path, str) else path:
-        new = file_data(Path(one), known)
-        known += [options["metadata"][KEY] for _, options, _ in new]
-        found += new
+    found = files_data([Path(one) for one in ([path] if isinstance(path, str) else path)], known)
     if viewer is not None:
         _arrange_when_added(viewer, len(found))
     return found
 
 
-def file_data(path: Path, known: Sequence[KmosLayer]) -> list[LayerData]:
-    """Return the layers of a file: its cubes or, where it has none, its images.
+def files_data(paths: Sequence[Path], known: Sequence[KmosLayer]) -> list[LayerData]:
+    """Return the layers of files: a layer a cube or image; one an exposure where that would make too many.
 
     Raises
     ------
     KmosError
-        As `read_exposure` says if there is neither.
+        As `read_exposure` says, if a file holds neither cubes nor images.
     """
+    contents = [_products(path) for path in paths]
+    n_layers = sum(layer.parts[0].cube is not None for layer in known)
+    n_layers += sum(isinstance(product, Cube) for products, _ in contents for product in products)
+    together = list(known)
+    found: list[LayerData] = []
+    for path, (products, tag) in zip(paths, contents, strict=True):
+        joined = n_layers > _MOST_LAYERS
+        new = layer_data(products, path=path.absolute(), tag=tag, known=together, joined=joined)
+        together += [options["metadata"][KEY] for _, options, _ in new]
+        found += new
+    return found
+
+
+def _products(path: Path) -> tuple[Sequence[Cube | Image], str]:
+    """Read the cubes of a file or, where it has none, its images; and what tells them from others."""
     try:
         exposure = read_exposure(path)
     except NotKmosError as err:
         try:
-            return layer_data(read_images(path), path=path.absolute(), tag=path.stem, known=known)
+            return read_images(path), path.stem
         except KmosError:
             raise err from None
     if not exposure.cubes:
         msg = f"{path}: none of its arms has data; expected at least one active IFU"
         raise NotKmosError(msg)
-    return layer_data(exposure.cubes, path=path.absolute(), tag=tag_of(exposure), known=known)
+    return exposure.cubes, tag_of(exposure)
 
 
 def tag_of(exposure: Exposure) -> str:
@@ -90,7 +105,7 @@ def tag_of(exposure: Exposure) -> str:
 def add_file(viewer: ViewerModel, path: Path) -> list[Layer]:
     """Add the cubes or images of a file to a viewer, on the sky or sheet that is shown."""
     known = [kmos_of(layer) for layer in kmos_layers(viewer)]
-    return add_layers(viewer, file_data(path, known))
+    return add_layers(viewer, files_data([path], known))
 
 
 def _arrange_when_added(viewer: ViewerModel, n_layers: int) -> None:

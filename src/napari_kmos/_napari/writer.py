@@ -8,8 +8,8 @@ from typing import Any
 import napari
 
 from napari_kmos._napari.layers import KEY as KMOS
-from napari_kmos._napari.layers import KmosLayer, kmos_layers, kmos_of
-from napari_kmos._napari.points import apertures_of
+from napari_kmos._napari.points import apertures_of, frames_of
+from napari_kmos._napari.shown import KmosLayer
 from napari_kmos.errors import ExtractionError, GeometryError
 from napari_kmos.io import write_apertures, write_cube
 from napari_kmos.provenance import Step
@@ -24,7 +24,7 @@ def write_apertures_layer(path: str, data: Any, attributes: dict[str, Any]) -> l
         If no KMOS layer is open, whose sky the points lie on.
     """
     viewer = napari.current_viewer()
-    frames = [] if viewer is None else list(dict.fromkeys(kmos_of(layer).frame for layer in kmos_layers(viewer)))
+    frames = [] if viewer is None else frames_of(viewer)
     if not frames:
         msg = f"{path}: points have no place on the sky without a KMOS cube; open the cube they were drawn on"
         raise ExtractionError(msg)
