@@ -13,7 +13,7 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cli.main import main
 from napari_kmos.errors import ExtractionError, KmosError, KmosWarning, NotKmosError, WriteError
 from napari_kmos.io import read_apertures, read_table, write_spectrum, write_table
-from napari_kmos.recipes.compare import compare, parse_windows
+from napari_kmos.recipes.compare import compare, read_or_parse_windows
 from napari_kmos.report.spectra import TableRow, spectra_table
 from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
@@ -136,13 +136,13 @@ def test_what_cannot_be_compared(tmp_path: Path, stars: Path):
 )
 def test_windows_that_cannot_be_understood(text: str, message: str):
     with pytest.raises(KmosError, match=message):
-        parse_windows(text)
+        read_or_parse_windows(text)
 
 
 def test_windows_are_parsed():
-    assert parse_windows(None) is None
-    assert parse_windows("2.10-2.15,2.2-2.28") == ((2.10, 2.15), (2.2, 2.28))
-    assert parse_windows(".9-1") == ((0.9, 1.0),)
+    assert read_or_parse_windows(None) is None
+    assert read_or_parse_windows("2.10-2.15,2.2-2.28") == ((2.10, 2.15), (2.2, 2.28))
+    assert read_or_parse_windows(".9-1") == ((0.9, 1.0),)
 
 
 def test_command_compares_and_tells(tmp_path: Path, stars: Path, capsys: pytest.CaptureFixture[str]):

@@ -184,7 +184,7 @@ def test_moments_are_those_asked_for():
 
 def test_windows_that_make_no_sense_are_told():
     cube = line_cube()
-    with pytest.raises(GeometryError, match=r"window 2\.23-2\.17 does not go upwards"):
+    with pytest.raises(KmosError, match=r"window 2\.23-2\.17 does not go upwards"):
         make_maps(cube, line_um=LINE[::-1])
     with pytest.raises(GeometryError, match=r"no plane between 1\.1000 and 1\.2000 um"):
         make_maps(cube, line_um=(1.1, 1.2))

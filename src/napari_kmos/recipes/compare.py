@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_kmos.errors import ExtractionError, KmosError, KmosWarning
+from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.io import (
     check_free,
     output_dir,
@@ -30,15 +29,12 @@ from napari_kmos.provenance import Step
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.report.spectra import compare_figure, comparison_table
 from napari_kmos.spectral.snr import Snr, measure_snr
+from napari_kmos.spectral.windows import Window, are_windows, check_windows, parse_windows, windows_text
 
 if TYPE_CHECKING:
     from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
-Window = tuple[float, float]
-
 _SPECTRA = "spec_*.fits"
-_NUMBER = r"\s*\d*\.?\d+\s*"
-_WINDOWS = re.compile(rf"^{_NUMBER}-{_NUMBER}(,{_NUMBER}-{_NUMBER})*$")
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +84,7 @@ def compare(
     WriteError
         If a product exists and may not be replaced.
     """
-    chosen = parse_windows(windows)
+    chosen = read_or_parse_windows(windows)
     marked = read_line_list(lines) if lines is None or isinstance(lines, Path | str) else tuple(lines)
     files, stars = _read_stars(spectra, progress)
     folder = output_dir(out_dir)
@@ -113,7 +109,7 @@ def compare(
     return Outcome(products=products, extras=(record,), measured={"spectra": measured})
 
 
-def parse_windows(windows: Sequence[Window] | Path | str | None) -> tuple[Window, ...] | None:
+def read_or_parse_windows(windows: Sequence[Window] | Path | str | None) -> tuple[Window, ...] | None:
     """Return windows in micron of a text such as ``"2.10-2.15,2.20-2.28"``, of a file, or as given; None stays None.
 
     Raises
@@ -124,15 +120,8 @@ def parse_windows(windows: Sequence[Window] | Path | str | None) -> tuple[Window
     if windows is None:
         return None
     if isinstance(windows, Path | str):
-        text = str(windows)
-        if not _WINDOWS.match(text):
-            return read_windows(text)
-        windows = [(float(start), float(end)) for start, end in (part.split("-") for part in text.split(","))]
-    for start, end in windows:
-        if not 0 < start < end < math.inf:
-            msg = f"window {start:g}-{end:g} does not go upwards; expected micron, as in 2.10-2.15"
-            raise KmosError(msg)
-    return tuple(windows)
+        return parse_windows(windows) if are_windows(windows := str(windows)) else read_windows(windows)
+    return check_windows(windows)
 
 
 def _read_stars(spectra: Sequence[Path | str], progress: Progress) -> tuple[list[Path], list[StarSpectrum]]:
@@ -176,7 +165,7 @@ def _warn_of_missing(stars: Sequence[StarSpectrum], ratios: Sequence[Snr]) -> No
 
 def _step(files: Sequence[Path], windows: Sequence[Window] | None, lines: Any) -> Step:
     """Describe what was done."""
-    text = "" if windows is None else ",".join(f"{start:g}-{end:g}" for start, end in windows)
+    text = windows_text(windows or ())
     inputs = (*files, *([Path(lines)] if isinstance(lines, Path | str) else []))
     return Step(name="compare", inputs=inputs, parameters={"windows": text}, defaults={"windows": ""})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from napari_kmos.spectral.collapse import image_of, plane_range
 from napari_kmos.spectral.line_maps import LineMaps, MapParameters
 from napari_kmos.spectral.nan import divide
 from napari_kmos.spectral.noise import estimate_noise
+from napari_kmos.spectral.windows import Window, check_windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
-
-Window = tuple[float, float]
 
 #: Planes of a mosaic read at a time: with their sums in double precision about ten times this is held.
 _BLOCK_BYTES = 16 * 2**20
@@ -72,8 +70,10 @@ def make_maps(
 
     Raises
     ------
+    KmosError
+        If a window does not go upwards.
     GeometryError
-        If a window does not go upwards or holds no plane of its own.
+        If a window holds no plane of its own.
 
     Warns
     -----
@@ -87,7 +87,7 @@ def make_maps(
     coefficients, both carried through to the second moment. Moments of noise are unbounded; hence ``min_snr``.
     """
     chosen = parameters or MapParameters()
-    windows = _checked(line_um, *continuum_um)
+    windows = check_windows((line_um, *continuum_um))
     ranges = [plane_range(cube, u.Quantity(window, u.um)) for window in windows]
     owner = _owners(cube, ranges, windows)
     _warn_of_edges(cube, windows[0])
@@ -112,15 +112,6 @@ class _Grid:
         first, last = wavelength_um[line][0], wavelength_um[line][-1]
         middle, half = (first + last) / 2, max(last - first, width[line][0]) / 2
         return cls((wavelength_um - middle) / half, width, middle, half, float(np.sum(width[line])))
-
-
-def _checked(*windows: Window) -> list[Window]:
-    """Return windows that go upwards."""
-    for start, end in windows:
-        if not 0 < start < end < math.inf:
-            msg = f"window {start:g}-{end:g} does not go upwards; expected micron, as in 2.160-2.172"
-            raise GeometryError(msg)
-    return list(windows)
 
 
 def _owners(cube: Cube, ranges: Sequence[slice], windows: Sequence[Window]) -> NDArray[np.int_]:

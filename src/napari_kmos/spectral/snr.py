@@ -15,7 +15,7 @@ from napari_kmos.instrument import BANDS
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-Window = tuple[float, float]
+    from napari_kmos.spectral.windows import Window
 
 #: Where the spectra of hot and cool stars show little but continuum, and the sky neither bright OH lines nor strong
 #: absorption. K: the continuum bands beside CO of Frogel et al. (2001, AJ 122, 1896), clear of Na I, Ca I, Mg I, He I,

@@ -1,0 +1,60 @@
+"""Wavelength windows: pairs of micron, the smaller first, and how people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from napari_kmos.errors import KmosError
+
+Window = tuple[float, float]
+
+_NUMBER = r"\s*\d*\.?\d+\s*"
+_WINDOWS = re.compile(rf"^{_NUMBER}-{_NUMBER}(,{_NUMBER}-{_NUMBER})*$")
+
+
+def are_windows(text: str) -> bool:
+    """Tell whether a text is written as windows are.
+
+    Examples
+    --------
+    >>> are_windows("2.10-2.15,2.20-2.28"), are_windows("windows.txt")
+    (True, False)
+    """
+    return _WINDOWS.match(text) is not None
+
+
+def parse_windows(text: str) -> tuple[Window, ...]:
+    """Return the windows that a text such as ``"2.10-2.15,2.20-2.28"`` means.
+
+    Raises
+    ------
+    KmosError
+        If it is written in another way, or a window does not go upwards.
+    """
+    if not are_windows(text):
+        msg = f"window {text!r} is not understood; expected micron, as in 2.10-2.15"
+        raise KmosError(msg)
+    return check_windows((float(start), float(end)) for start, end in (part.split("-") for part in text.split(",")))
+
+
+def windows_text(windows: Iterable[Window]) -> str:
+    """Write windows as `parse_windows` reads them."""
+    return ",".join(f"{start:g}-{end:g}" for start, end in windows)
+
+
+def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """Return the windows if each goes upwards.
+
+    Raises
+    ------
+    KmosError
+        If one does not.
+    """
+    checked = tuple(windows)
+    for start, end in checked:
+        if not 0 < start < end < math.inf:
+            msg = f"window {start:g}-{end:g} does not go upwards; expected micron, as in 2.10-2.15"
+            raise KmosError(msg)
+    return checked
