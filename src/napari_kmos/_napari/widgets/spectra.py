@@ -12,12 +12,13 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_kmos._napari import commands, live
 from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.errors import notified
-from napari_kmos._napari.layers import active_layer, kmos_layers, open_paths
+from napari_kmos._napari.layers import kmos_layers, open_paths
 from napari_kmos._napari.positions import warn_of_moved
 from napari_kmos._napari.steps import write_spectra
+from napari_kmos._napari.widgets.aperture_files import ApertureFiles
 from napari_kmos._napari.widgets.aperture_table import ApertureTable
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.files import APERTURES, ask_open, ask_save
+from napari_kmos._napari.widgets.index_line import IndexLine
 from napari_kmos._napari.widgets.live_plot import LivePlot
 from napari_kmos._napari.widgets.parts import SideBySide, button, row_of
 from napari_kmos._napari.widgets.sky_edit import SkyEdit
@@ -51,6 +52,7 @@ class SpectraDock(Dock):
         self.plot = LivePlot()
         self.sky = SkyEdit()
         self.output = WriteEdit()
+        self.index = IndexLine(self.viewer)
         self._build()
 
     def links(self) -> Iterable[Link]:
@@ -61,6 +63,7 @@ class SpectraDock(Dock):
             (self.session.events.selected, self._on_changed),
             (self.session.events.out_dir, self.output.out_dir.show_path),
             (layers.events.inserted, self._on_layers_changed),
+            (layers.events.inserted, self.index.look),
             (layers.events.removed, self._on_layers_changed),
             (layers.selection.events.active, self._on_layers_changed),
             (self.viewer.dims.events.current_step, self._show_marker),
@@ -114,17 +117,17 @@ class SpectraDock(Dock):
             button("Add stars", "Then click on stars", lambda: self.add("star")),
             button("Add sky areas", "Then click where the sky is empty", lambda: self.add("sky")),
             button("Remove", "Remove the selected apertures", self.sync.remove_selected),
-            button("White light", "Add the median over all wavelengths of the cube looked at", self._on_white_light),
         )
         column.addLayout(row_of(*tops))
         column.addWidget(self.sky)
         column.addWidget(self.table, stretch=1)
-        read = button("Read apertures…", "Add the apertures of an ECSV or ds9 region file", self._on_read)
-        save = button("Save apertures…", "Write the apertures to an ECSV or ds9 region file", self._on_save)
-        column.addLayout(row_of(read, save))
+        column.addWidget(files := ApertureFiles(self.session))
+        files.read_requested.connect(self.read)
+        files.save_requested.connect(self.save)
         self.output.write_requested.connect(self.write)
         self.output.out_dir.changed.connect(self.choose_folder)
         column.addWidget(self.output)
+        column.addWidget(self.index)
         self.body.addWidget(SideBySide(controls, self.plot))
         self.sky.radius.valueChanged.connect(self.sync.resize)
         self.sky.changed.connect(self._request)
@@ -140,6 +143,7 @@ class SpectraDock(Dock):
         self._show_table()
         self._show_marker()
         self._request()
+        self.index.look()
 
     def _on_hidden(self) -> None:
         self.sync.unfollow()
@@ -182,9 +186,7 @@ class SpectraDock(Dock):
         self.sync.follow()
         self._show_marker()
         self._request()
-
-    def _on_white_light(self) -> None:
-        self.show_white_light([active_layer(self.viewer)])
+        self.index.look()
 
     def _on_marker_moved(self, wavelength_um: float) -> None:
         commands.show_wavelength(self.viewer, wavelength_um)
@@ -192,11 +194,3 @@ class SpectraDock(Dock):
     def _on_written(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, "extract": outcome}
         self.say(f"{len(outcome.products)} files written to {self.session.out_dir}")
-
-    def _on_read(self) -> None:
-        if path := ask_open(self, "Read apertures", APERTURES):
-            self.read(path)
-
-    def _on_save(self) -> None:
-        if path := ask_save(self, "Save apertures", self.session.apertures_file or Path("apertures.ecsv"), APERTURES):
-            self.save(path)
