@@ -72,6 +72,8 @@ class Exposure:
         Rotator offset angle.
     header : Header
         The primary header.
+    unused : tuple of (str, str)
+        Extensions of the file that are not read, and why not.
     """
 
     arms: tuple[Arm, ...]
@@ -86,6 +88,7 @@ class Exposure:
     dither_arcsec: tuple[float, float] = (0.0, 0.0)
     rotation_deg: float = 0.0
     header: fits.Header = field(default_factory=fits.Header)
+    unused: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:

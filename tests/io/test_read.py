@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -37,12 +38,14 @@ def test_exposure_has_24_arms_and_cubes_only_where_there_are_data(tmp_path: Path
 
 
 def test_opening_reads_headers_only(tmp_path: Path) -> None:
-    """The pixels are not touched before they are computed: they may even be replaced in between."""
+    """The pixels are not touched before they are computed: they may be replaced by what looks like the same file."""
     path = files.write_exposure(tmp_path / "sci.fits")
+    before = path.stat()
     cube = read_exposure(path).cube(3)
     assert cube.is_lazy
     with fits.open(path, mode="update") as hdus:
         hdus["IFU.3.DATA"].data[:] = 7.0
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     assert np.all(cube.flux[2].compute() == 7.0)
     assert cube.flux.dtype.isnative
@@ -230,7 +233,8 @@ def test_compressed_and_scaled_files_hold_the_same_values(tmp_path: Path) -> Non
     scaled.header["BSCALE"], scaled.header["BZERO"], scaled.header["BLANK"] = 0.01, 5.0, -999
     fits.HDUList([fits.PrimaryHDU(), scaled]).writeto(tmp_path / "scaled.fits")
 
-    np.testing.assert_array_equal(read_cube(tmp_path / "c.fits.gz").flux.compute(), data)
+    with pytest.warns(KmosWarning, match=r"c\.fits\.gz: is compressed.*are unpacked into.*gunzip"):
+        np.testing.assert_array_equal(read_cube(tmp_path / "c.fits.gz").flux.compute(), data)
     np.testing.assert_array_equal(read_cube(tmp_path / "c.fits.fz").flux[2:4].compute(), data[2:4])
     stored = read_cube(tmp_path / "scaled.fits").flux.compute()
     assert np.isnan(stored[3, 2, 1])
@@ -286,7 +290,7 @@ def _table(path: Path) -> Path:
         (_cut_between, "no extension for IFU 22, which the header says was used"),
         (lambda p: _without(p, "IFU.3.NOISE"), r"IFU\.3\.DATA.*NOISE extension is missing"),
         (lambda p: _without(p, "IFU.3.DATA"), r"IFU\.3\.NOISE.*no DATA extension"),
-        (lambda p: files.write_combined(p, files.values(), CTYPE3="FREQ"), "CTYPE3 is 'FREQ'"),
+        (lambda p: files.write_combined(p, files.values(), CTYPE3="STOKES"), "CTYPE3 is 'STOKES'"),
         (lambda p: files.write_combined(p, files.values(), CDELT3=0.0), "CDELT3 is 0.0"),
         (lambda p: files.write_combined(p, files.values(), CUNIT3="kg"), "CUNIT3 is 'kg'"),
         (lambda p: files.write_combined(p, files.values(), CTYPE1="LINEAR"), "CTYPE1 is 'LINEAR'"),

@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 
     from napari_kmos.cube import Cube, Image
 
-_MEDIA = {"WAVE": "vacuum", "AWAV": "air"}
-_CTYPES = {medium: ctype for ctype, medium in _MEDIA.items()}
+_CTYPES = {"vacuum": "WAVE", "air": "AWAV"}
 #: Spellings of the pipeline and of users; per A is per Angstrom, though FITS would read ampere.
 _SPELLINGS = ((r"\bADU", "adu"), (r"\bsec\b", "s"), (r"\bangstroms?\b|\bANGSTROM\b", "Angstrom"))
 _PER_ANGSTROM = re.compile(r"\bA(?=\s*(?:\*\*|\^)?\s*\(?-1)|(?<=/)A\b")
 
 
-def _number(header: fits.Header, key: str, where: str, default: float | None = None) -> float:
+def read_number(header: fits.Header, key: str, where: str, default: float | None = None) -> float:
+    """Return a number of a header, or the default where it is missing.
+
+    Raises
+    ------
+    NotKmosError
+        If it is missing without a default, not a number, or not finite.
+    """
     value = header.get(key, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         found = "is missing" if value is None else f"is {value!r}"
@@ -36,22 +42,40 @@ def _number(header: fits.Header, key: str, where: str, default: float | None = N
     return float(value)
 
 
-def read_wcs(header: fits.Header, where: str) -> WCS:
-    """Return the celestial axes of an image or cube header: CD, else PC with CDELT, else CDELT with CROTA2."""
+def axis_type(header: fits.Header, axis: int) -> str:
+    """Return CTYPE of an axis, in capitals."""
+    return str(header.get(f"CTYPE{axis}", "")).strip().upper()
+
+
+def celestial_axes(header: fits.Header, n_axes: int, where: str) -> tuple[int, int]:
+    """Return the numbers, 1-based, of the axes of right ascension and declination.
+
+    Raises
+    ------
+    NotKmosError
+        If there are none.
+    """
+    numbers = range(1, n_axes + 1)
+    found = [[axis for axis in numbers if axis_type(header, axis).startswith(kind)] for kind in ("RA--", "DEC-")]
+    if not all(found):
+        types = ", ".join(f"CTYPE{axis} is {axis_type(header, axis)!r}" for axis in numbers)
+        msg = f"{where}: {types}; expected world coordinates: axes such as RA---TAN and DEC--TAN"
+        raise NotKmosError(msg)
+    return found[0][0], found[1][0]
+
+
+def read_wcs(header: fits.Header, where: str, axes: tuple[int, int]) -> WCS:
+    """Return the world coordinates of the axes (RA, Dec): CD, else PC with CDELT, else CDELT with CROTA."""
     wcs = WCS(naxis=2)
-    for axis, kind in ((1, "RA--"), (2, "DEC-")):
-        ctype = str(header.get(f"CTYPE{axis}", "")).strip()
-        if not ctype.startswith(kind):
-            msg = f"{where}: CTYPE{axis} is {ctype!r}; expected a celestial axis such as {kind}-TAN"
-            raise NotKmosError(msg)
-        wcs.wcs.ctype[axis - 1] = ctype
-        wcs.wcs.crval[axis - 1] = _number(header, f"CRVAL{axis}", where)
-        wcs.wcs.crpix[axis - 1] = _number(header, f"CRPIX{axis}", where)
+    for number, axis in enumerate(axes):
+        wcs.wcs.ctype[number] = axis_type(header, axis)
+        wcs.wcs.crval[number] = read_number(header, f"CRVAL{axis}", where)
+        wcs.wcs.crpix[number] = read_number(header, f"CRPIX{axis}", where)
     wcs.wcs.cunit = ["deg", "deg"]
-    wcs.wcs.cd = _read_cd(header, where)
+    wcs.wcs.cd = _read_cd(header, where, axes)
     wcs.wcs.radesys = str(header.get("RADESYS", header.get("RADECSYS", "FK5"))).strip()
     if wcs.wcs.radesys.startswith("FK"):
-        wcs.wcs.equinox = _number(header, "EQUINOX", where, 2000.0)
+        wcs.wcs.equinox = read_number(header, "EQUINOX", where, 2000.0)
     try:
         wcs.wcs.set()
     except Exception as err:  # wcslib has an exception class for each way in which numbers fail
@@ -60,42 +84,26 @@ def read_wcs(header: fits.Header, where: str) -> WCS:
     return wcs
 
 
-def _read_cd(header: fits.Header, where: str) -> np.ndarray:
-    if "CD1_1" in header or "CD1_2" in header:
-        cd = np.array([[_number(header, f"CD{i}_{j}", where, 0.0) for j in (1, 2)] for i in (1, 2)])
+def _read_cd(header: fits.Header, where: str, axes: tuple[int, int]) -> np.ndarray:
+    def matrix(name: str, diagonal: float) -> np.ndarray:
+        return np.array(
+            [[read_number(header, f"{name}{i}_{j}", where, diagonal * (i == j)) for j in axes] for i in axes]
+        )
+
+    if any(f"CD{i}_{j}" in header for i in axes for j in axes):
+        cd = matrix("CD", 0.0)
     else:
-        cdelt = np.array([_number(header, f"CDELT{axis}", where) for axis in (1, 2)])
-        angle = math.radians(_number(header, "CROTA2", where, 0.0))
-        turned = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-        if "PC1_1" in header:
-            turned = [[_number(header, f"PC{i}_{j}", where, float(i == j)) for j in (1, 2)] for i in (1, 2)]
-        # CROTA2 turns after scaling, PC before it: for CROTA2 the second column is scaled by CDELT2.
-        cd = np.array(turned) * (cdelt[:, None] if "PC1_1" in header else cdelt[None, :])
+        cdelt = np.array([read_number(header, f"CDELT{axis}", where) for axis in axes])
+        if any(f"PC{i}_{j}" in header for i in axes for j in axes):
+            cd = matrix("PC", 1.0) * cdelt[:, None]
+        else:
+            # CROTA turns after scaling, PC before it: here the second column is scaled by CDELT of the second axis.
+            angle = math.radians(read_number(header, f"CROTA{axes[1]}", where, 0.0))
+            cd = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) * cdelt[None, :]
     if abs(np.linalg.det(cd)) < 1e-20:
         msg = f"{where}: the spaxel size is zero (CD or CDELT); expected degrees per spaxel"
         raise NotKmosError(msg)
     return cd
-
-
-def read_wavelength(header: fits.Header, n_planes: int, where: str) -> tuple[u.Quantity, str]:
-    """Return the plane centres in micron and the medium from the third axis of a cube header."""
-    ctype = str(header.get("CTYPE3", "")).strip().upper()
-    if ctype not in _MEDIA:
-        msg = f"{where}: CTYPE3 is {ctype!r}; expected a wavelength axis (WAVE or AWAV)"
-        raise NotKmosError(msg)
-    step = _number(header, "CD3_3", where, _number(header, "CDELT3", where, math.nan) if "CDELT3" in header else None)
-    reference = _number(header, "CRPIX3", where)
-    start = _number(header, "CRVAL3", where)
-    if step <= 0:
-        msg = f"{where}: CDELT3 is {step}; expected a positive wavelength step"
-        raise NotKmosError(msg)
-    text = str(header.get("CUNIT3", "um")).strip() or "um"
-    try:
-        scale = u.Unit(text).to(u.um)
-    except (ValueError, TypeError, u.UnitConversionError) as err:
-        msg = f"{where}: CUNIT3 is {text!r}; expected a unit of length such as um"
-        raise NotKmosError(msg) from err
-    return (start + (np.arange(n_planes) + 1 - reference) * step) * scale * u.um, _MEDIA[ctype]
 
 
 def read_unit(header: fits.Header, primary: fits.Header, where: str) -> u.UnitBase | None:

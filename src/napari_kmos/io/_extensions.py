@@ -1,64 +1,90 @@
-"""The DATA and NOISE extensions of a product: found by name, checked, not yet understood."""
+"""The extensions of a FITS file: where their pixels are and what their headers say, not yet understood."""
 
 from __future__ import annotations
 
-import re
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from napari_kmos.errors import GeometryError, KmosError, NotKmosError
+from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io._array import FitsArray
+from napari_kmos.io._file import FitsFile, file_status
+from napari_kmos.io._pixels import Pixels, PlainPixels, TiledPixels, View
 
-_IFU_NAME = re.compile(r"^IFU\.(\d+)\.(DATA|NOISE)$")
-_NAME = re.compile(r"^(?:(?P<name>.+)\.)?(?P<kind>DATA|NOISE)$", re.DOTALL)
+if TYPE_CHECKING:
+    from napari_kmos.io._quality import Quality
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """One DATA or NOISE extension: where it is and what its header says."""
+    """One extension (or the primary HDU): where it is and what its header says."""
 
     name: str
-    kind: str
-    ifu: int | None
+    index: int
     header: fits.Header
-    array: FitsArray | None
+    pixels: Pixels | None
+    is_table: bool
     where: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Stored shape, slowest axis first; empty without pixels."""
+        return () if self.pixels is None else self.pixels.shape
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message."""
+        return self.name or (f"extension {self.index}" if self.index else "PRIMARY")
+
+    @property
+    def version(self) -> object:
+        """EXTVER, which tells extensions of one name apart."""
+        return self.header.get("EXTVER", 1)
+
+    def array(self, view: View, holds: str, quality: Quality | None = None) -> FitsArray | None:
+        """Return the pixels as a sliceable array, None without any; arguments as of `FitsArray`."""
+        if self.pixels is None:
+            return None
+        return FitsArray(
+            pixels=self.pixels,
+            view=view,
+            hdu=self.index,
+            scale=(float(self.header.get("BSCALE", 1)), float(self.header.get("BZERO", 0))),
+            blank=self.header.get("BLANK") if self.pixels.stored.kind in "iu" else None,
+            holds=holds,
+            quality=quality,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A file: its primary header, and the extensions that may be cubes or images."""
+    """A file: its primary header and its extensions, the primary HDU first."""
 
     path: Path
     primary: fits.Header
     extensions: tuple[Extension, ...]
-    names: tuple[str, ...]
-
-    def of_kind(self, kind: str) -> list[Extension]:
-        """Return the extensions of one kind: DATA or NOISE."""
-        return [extension for extension in self.extensions if extension.kind == kind]
 
 
 @contextmanager
-def open_fits(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file for reading; what astropy finds wrong becomes a `NotKmosError`, its warnings are ours to judge.
+def open_fits(path: Path, *, named: Path | None = None) -> Iterator[fits.HDUList]:
+    """Open a FITS file for reading, which errors may call by another name.
+
+    What astropy finds wrong becomes a `NotKmosError`; its warnings are ours to judge.
 
     Raises
     ------
     NotKmosError
         If the file is missing, a folder, unreadable, not FITS, or damaged.
     """
-    if path.is_dir():
-        msg = f"{path}: is a folder; expected a FITS file"
-        raise NotKmosError(msg)
+    file_status(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
@@ -66,72 +92,51 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
                 yield hdus
     except KmosError:
         raise
-    except FileNotFoundError as err:
-        msg = f"{path}: no such file"
-        raise NotKmosError(msg) from err
     except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, fits.VerifyError, AttributeError) as err:
         reason = str(err).splitlines()[0] if str(err) else type(err).__name__
-        msg = f"{path}: not a FITS file that can be read ({reason})"
+        msg = f"{named or path}: not a FITS file that can be read ({reason})"
         raise NotKmosError(msg) from err
 
 
-def open_product(path: Path, zeros: str = "mask") -> Product:
-    """Read the headers of a file and find its DATA and NOISE extensions; ``zeros`` as in `FitsArray`."""
-    with open_fits(path) as hdus:
-        size = path.stat().st_size
-        compressed = hdus.fileinfo(0)["file"].compression is not None
-        extensions = []
-        names = [str(hdu.header.get("EXTNAME", hdu.name)).strip() for hdu in hdus]
-        for index, hdu in enumerate(hdus):
-            match = _NAME.match(names[index]) if index else None
-            if match and hdu.is_image:
-                extensions.append(_extension(path, index, hdu, match, (size, compressed, zeros)))
-        return Product(path, hdus[0].header.copy(), tuple(extensions), tuple(names[1:]))
+def open_product(path: Path) -> Product:
+    """Read the headers of a file; a compressed one is unpacked first.
 
-
-def _extension(path: Path, index: int, hdu: Any, match: re.Match[str], how: tuple[int, bool, str]) -> Extension:
-    size, compressed, zeros = how
-    ifu = _IFU_NAME.match(match[0])
-    where = f"{path.name}[{match[0]}]"
-    kind = match["kind"]
-    decoded = compressed or isinstance(hdu, fits.CompImageHDU)
-    array = None
-    if hdu.shape and 0 not in hdu.shape:
-        stored = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
-        array = FitsArray(
-            path=path.absolute(),  # the working folder may change, and that of a cluster is another
-            hdu=index,
-            offset=None if decoded else int(hdu.fileinfo()["datLoc"]),
-            shape=tuple(hdu.shape),
-            stored=stored,
-            scale=(float(hdu.header.get("BSCALE", 1)), float(hdu.header.get("BZERO", 0))),
-            blank=hdu.header.get("BLANK") if stored.kind == "i" else None,
-            zeros="all" if kind == "NOISE" and zeros == "mask" else zeros,
-        )
-        needed = 0 if array.offset is None else array.offset + int(np.prod(array.shape)) * stored.itemsize
-        if needed > size:
-            msg = f"{where}: file is truncated: {size} bytes, the data end at {needed}; copy it again"
+    Raises
+    ------
+    NotKmosError
+        If the file cannot be read, or is shorter than its headers say.
+    WriteError
+        If there is no room to unpack it.
+    """
+    file = FitsFile.at(path)
+    plain = file.plain_path()
+    size = plain.stat().st_size
+    with open_fits(plain, named=path) as hdus:
+        compression = hdus.fileinfo(0)["file"].compression
+        if compression is not None:
+            msg = f"{path}: compressed by {compression}; expected a plain file, gzip or bzip2: unpack it first"
             raise NotKmosError(msg)
-    number = int(ifu[1]) if ifu else None
-    return Extension(match["name"] or "", kind, number, hdu.header.copy(), array, where)
+        extensions = tuple(_extension(file, size, index, hdu) for index, hdu in enumerate(hdus))
+    return Product(path, extensions[0].header, extensions)
 
 
-def check_pairs(file: Product) -> None:
-    """Refuse files in which one extension of a pair is missing or of another shape."""
-    noises = {(e.name, e.ifu): e for e in file.of_kind("NOISE")}
-    data = {(e.name, e.ifu): e for e in file.of_kind("DATA")}
-    for key, noise in noises.items():
-        if key not in data:
-            msg = f"{noise.where}: has no DATA extension beside it; one extension is missing, copy the file again"
-            raise NotKmosError(msg)
-    for key, extension in data.items():
-        if extension.array is None or not noises:
-            continue
-        noise_array = noises[key].array if key in noises else None
-        if noise_array is None:
-            msg = f"{extension.where}: its NOISE extension is missing while others have theirs; copy the file again"
-            raise NotKmosError(msg)
-        if noise_array.shape != extension.array.shape:
-            shapes = f"{extension.array.shape}, NOISE {noise_array.shape}"
-            msg = f"{extension.where}: DATA has shape {shapes}; they must be equal"
-            raise GeometryError(msg)
+def _extension(file: FitsFile, size: int, index: int, hdu: Any) -> Extension:
+    name = str(hdu.header.get("EXTNAME", "")).strip()
+    where = f"{file.path.name}[{name or index}]"
+    is_image = bool(hdu.is_image)
+    pixels = _pixels(file, size, index, hdu) if is_image and hdu.shape and 0 not in hdu.shape else None
+    return Extension(name, index, hdu.header.copy(), pixels, not is_image, where)
+
+
+def _pixels(file: FitsFile, size: int, index: int, hdu: Any) -> Pixels:
+    """Return where the pixels of an image are, having made sure that they are all there."""
+    shape = tuple(hdu.shape)
+    stored = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
+    if isinstance(hdu, fits.CompImageHDU):
+        return TiledPixels(file, shape, stored, hdu=index, tile=tuple(hdu.tile_shape))
+    offset = int(hdu.fileinfo()["datLoc"])
+    needed = offset + math.prod(shape) * stored.itemsize
+    if needed > size:
+        msg = f"{file.path}: file is truncated: {size} bytes, the data end at {needed}; copy it again"
+        raise NotKmosError(msg)
+    return PlainPixels(file, shape, stored, offset)

@@ -1,0 +1,128 @@
+"""From extensions that belong together to a cube: its arrays, axes, unit, target and arm."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos import instrument
+from napari_kmos.cube import Cube
+from napari_kmos.errors import NotKmosError
+from napari_kmos.io import _axes
+from napari_kmos.io._array import FLUX
+from napari_kmos.io._geometry import read_geometry
+from napari_kmos.io._layouts import Group, Unused
+from napari_kmos.io._quality import Quality
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+    from napari_kmos.io._extensions import Product
+    from napari_kmos.io._pixels import View
+
+#: A field this much wider than an IFU's was put together from several IFUs.
+_MOSAIC_ARCSEC = 3 * instrument.FIELD_ARCSEC
+
+
+def read_cubes(file: Product, groups: list[Group]) -> tuple[dict[int, Cube], list[Unused]]:
+    """Return the cubes that can be used, by index of their extension, and what cannot be used, with the reasons."""
+    cubes: dict[int, Cube] = {}
+    refused: list[Unused] = []
+    for group in groups:
+        data = group.data
+        if data.pixels is None:
+            continue
+        if len(data.shape) < 3:
+            refused.append(Unused(data, "an image"))
+            continue
+        usable, partners = _usable(group)
+        try:
+            cubes[data.index] = _cube(file, usable)
+        except NotKmosError as err:
+            refused.append(Unused(data, str(err).removeprefix(f"{data.where}: "), is_cube=True))
+        refused += partners
+    return cubes, refused
+
+
+def _usable(group: Group) -> tuple[Group, list[Unused]]:
+    """Return a group without the partners that do not fit it, and these."""
+    noise, quality = group.noise, group.quality
+    refused = [
+        Unused(part, f"has shape {part.shape}, the flux {group.data.shape}", is_cube=True)
+        for part in (noise, quality)
+        if part is not None and part.shape != group.data.shape
+    ]
+    if quality is not None and quality.pixels is not None and quality.pixels.stored.kind == "f":
+        refused.append(Unused(quality, "quality in real numbers; expected integers", is_cube=True))
+    left = {one.extension.index for one in refused}
+    kept = [None if part is None or part.index in left else part for part in (noise, quality)]
+    return dataclasses.replace(group, noise=kept[0], quality=kept[1]), refused
+
+
+def _cube(file: Product, group: Group) -> Cube:
+    """Return the lazy cube of a group."""
+    data = group.data
+    geometry = read_geometry(data.header, data.shape, data.where)
+    quality = _quality(group, geometry.view)
+    arrays = [
+        part.array(geometry.view, holds, quality).as_dask() if part is not None else None
+        for part, holds in ((data, FLUX), (group.noise, group.holds))
+    ]
+    exptime = data.header.get(instrument.KEY_EXPTIME, file.primary.get(instrument.KEY_EXPTIME))
+    cube = Cube(
+        flux=arrays[0],
+        noise=arrays[1],
+        wavelength=geometry.wavelength,
+        wcs=geometry.wcs,
+        unit=_axes.read_unit(data.header, file.primary, data.where),
+        name=target_of(group, file.primary),
+        ifu=ifu_of(group),
+        exptime=float(exptime) if isinstance(exptime, (int, float)) else None,
+        medium=geometry.medium,
+        noise_estimated=bool(data.header.get(instrument.KEY_NOISE_ESTIMATED, False)),
+        header=data.header,
+        source=data.where,
+    )
+    if group.ifu is None and is_mosaic(cube):
+        cube = dataclasses.replace(cube, ifu=None, name=group.name or cube.name)
+    return cube
+
+
+def _quality(group: Group, view: View) -> Quality | None:
+    extension = group.quality
+    if extension is None or extension.pixels is None:
+        return None
+    return Quality(extension.pixels, view, int(extension.header.get("BZERO", 0)), group.flags)
+
+
+def ifu_of(group: Group) -> int | None:
+    """Return the arm of a cube: of its extension's name, else IFUNR, else the one arm its header speaks of."""
+    if group.ifu is not None:
+        return group.ifu
+    header = group.data.header
+    number = header.get(instrument.KEY_IFU)
+    if isinstance(number, int) and number in instrument.ARMS:
+        return number
+    named = [n for n in instrument.ARMS if instrument.key_arm(n, "NAME") in header]
+    return named[0] if len(named) == 1 else None
+
+
+def target_of(group: Group, primary: fits.Header) -> str:
+    """Return the target of a cube: the arm's, else the part of EXTNAME before the dot, else OBJECT."""
+    ifu = ifu_of(group)
+    for header in (group.data.header, primary):
+        name = str(header.get(instrument.key_arm(ifu, "NAME"), "")).strip() if ifu else ""
+        if name:
+            return name
+    if group.ifu is not None:
+        return ""
+    return group.name or str(primary.get(instrument.KEY_OBJECT, "")).strip()
+
+
+def is_mosaic(cube: Cube) -> bool:
+    """Tell whether the field is wider than any dithered IFU's."""
+    cd = np.asarray(cube.wcs.pixel_scale_matrix) * 3600
+    scale = np.sqrt(abs(np.linalg.det(cd)))
+    return bool(max(cube.shape[1:]) * scale > _MOSAIC_ARCSEC)
