@@ -231,15 +231,14 @@ def test_red_and_cyan_shows_the_pair_and_everything_comes_back(
     assert (first.colormap.name, second.colormap.name, other.visible) == ("inferno", "inferno", True)
 
 
-def test_the_wavelength_is_shown_in_micron_once_a_dock_is_open(
+def test_the_wavelength_is_shown_in_micron_and_can_be_typed(
     viewer: Viewer, dock_of, exposure_file: Callable[..., Path]
 ):
     (layer,) = add_file(viewer, exposure_file(ifus=(5,)))
     grid = read_exposure(layer.metadata["kmos"].path).cube(5).wavelength_um
-    assert not viewer.canvas.overlays.text.visible
     dock = dock_of(SpectraDock)
     viewer.dims.set_current_step(0, 7)
-    assert viewer.canvas.overlays.text.text == f"{grid[7]:.5f} µm"
+    assert viewer.dims.axis_labels[0] == f"{grid[7]:.5f} µm"
     assert dock.view_bar.wavelength.value() == pytest.approx(grid[7], abs=1e-5)
     dock.view_bar.wavelength.setValue(grid[31] + 0.001)
     assert viewer.dims.current_step[0] == 31
@@ -446,7 +445,8 @@ def test_docks_without_a_cube_say_what_they_need(
     qtbot.wait(50)
     spectra, align = docks[SpectraDock], docks[AlignDock]
     spectra.add("star")
-    spectra.show_white_light([None])
+    spectra.view_bar.white.click()
+    spectra.view_bar.white.click()
     align.move_button.click()
     align.mover.nudge(1, 0)
     align.accept()
@@ -464,15 +464,34 @@ def test_docks_without_a_cube_say_what_they_need(
     assert all(part in text for part, text in zip(wanted, said, strict=True)), said
 
 
-def test_white_light_comes_as_a_layer_over_its_cube(
-    viewer: Viewer, dock_of, qtbot: QtBot, exposure_file: Callable[..., Path]
+def test_white_light_is_a_way_of_showing_the_layers_from_any_dock(
+    viewer: Viewer, dock_of, exposure_file: Callable[..., Path]
 ):
     (layer,) = add_file(viewer, exposure_file(ifus=(5,)))
-    move_to(layer, 0.5, -0.2)
-    dock = dock_of(SpectraDock)
-    dock.show_white_light([layer])
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=WAIT_MS)
-    white = viewer.layers[1]
-    assert white.name == "IFU 5 star5 white light"
-    np.testing.assert_allclose(white.data_to_world((3, 4)), layer.data_to_world((0, 3, 4))[1:], atol=1e-9)
-    qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
+    dock, other = dock_of(SpectraDock), dock_of(AlignDock)
+    dock.view_bar.white.click()
+    assert len(viewer.layers) == 1
+    assert layer.data[3].max() < np.nanmax(read_exposure(kmos_of(layer).path).cube(5).flux[3].compute())
+    np.testing.assert_array_equal(layer.data[0], layer.data[7])
+    assert other.view_bar.white.isChecked()
+    other.view_bar.white.click()
+    assert not dock.view_bar.white.isChecked()
+    assert not np.array_equal(layer.data[0], layer.data[7])
+
+
+def test_the_menu_ticks_what_is_on(viewer: Viewer, dock_of, exposure_file: Callable[..., Path]):
+    add_file(viewer, exposure_file(ifus=(3, 5)))
+    menu = dock_of(SpectraDock).view_bar.menu
+    active = viewer.layers.selection.active
+    for text in ("Contact sheet", "Names"):
+        menu.rows[text].trigger()
+        assert menu.rows[text].isChecked()
+    assert layout_of(viewer) == "sheet"
+    assert viewer.layers[-1].name == "IFU names"
+    assert viewer.layers.selection.active is active
+    for text in ("Contact sheet", "Names"):
+        menu.rows[text].trigger()
+        assert not menu.rows[text].isChecked()
+    assert (layout_of(viewer), len(viewer.layers)) == ("sky", 2)
+    menu.rows["North up"].trigger()
+    assert viewer.canvas.overlays.scale_bar.visible

@@ -51,7 +51,7 @@ def test_view_opens_files_north_up_with_the_docks_ready(
     assert sorted(viewer.window.dock_widgets) == sorted(f"{name} (KMOS)" for name in DOCKS)
     assert tuple(str(way) for way in viewer.scene.camera.orientation2d) == ("down", "right")
     assert viewer.canvas.overlays.scale_bar.visible
-    assert viewer.canvas.overlays.text.text.endswith("µm")
+    assert viewer.dims.axis_labels[0].endswith("µm")
 
 
 def test_view_tells_of_a_bad_file_before_it_opens_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -10,9 +10,19 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_kmos._napari.frames import SHEET, is_scattered
-from napari_kmos._napari.layers import active_layer, kmos_layers, kmos_of
+from napari_kmos._napari.layers import (
+    active_layer,
+    contrast_limits,
+    cube_layers,
+    kmos_layers,
+    kmos_of,
+    planes_of,
+)
 from napari_kmos._napari.points import read_points, show_points
 from napari_kmos._napari.positions import layout_of, other_layout, show_layout
+
+#: What stands beside the slider where its plane is not what is shown.
+WHITE = "white light"
 
 
 def set_north_up(viewer: ViewerModel) -> None:
@@ -80,10 +90,52 @@ def show_wavelength(viewer: ViewerModel, wavelength_um: float) -> None:
         viewer.dims.set_current_step(viewer.dims.ndim - 3, int(np.argmin(np.abs(grid - wavelength_um))))
 
 
-def label_plane(viewer: ViewerModel) -> str:
-    """Write the wavelength of the plane shown into the corner of the canvas, and return it."""
-    wavelength_um = current_wavelength(viewer)
-    text = f"{wavelength_um:.5f} µm" if np.isfinite(wavelength_um) else ""
-    viewer.canvas.overlays.text.text = text
-    viewer.canvas.overlays.text.visible = bool(text)
-    return text
+def is_white(layer: Layer) -> bool:
+    """Tell whether a cube layer shows an image in place of its planes."""
+    return any(part.image is not None for _, part in planes_of(layer))
+
+
+def label_slider(viewer: ViewerModel) -> None:
+    """Write what is shown, a wavelength or white light, beside the slider: there napari names its axis."""
+    layer, axis = active_layer(viewer), viewer.dims.ndim - 3
+    if layer is None or axis < 0:
+        return
+    text = WHITE if is_white(layer) else f"{current_wavelength(viewer):.5f} µm"
+    if viewer.dims.axis_labels[axis] != text:
+        viewer.dims.set_axis_label(axis, text)
+
+
+def set_thickness(viewer: ViewerModel, n_planes: int) -> None:
+    """Show the mean of some planes about that of the slider, NaN left out; 1 shows the plane alone.
+
+    These are napari's own thick slices: the projection mode of our layers, and the margins of the spectral axis.
+    """
+    axis, layers = viewer.dims.ndim - 3, cube_layers(viewer)
+    if axis < 0 or n_planes == thickness(viewer):
+        return
+    for layer in layers:
+        layer.projection_mode = "none"  # so that nothing is put together on the way
+    for name, margin in (("margin_left", n_planes // 2), ("margin_right", (n_planes - 1) // 2)):
+        margins = list(getattr(viewer.dims, name))
+        margins[axis] = margin
+        setattr(viewer.dims, name, margins)
+    for layer in layers:
+        layer.projection_mode = "mean" if n_planes > 1 else "none"
+
+
+def thickness(viewer: ViewerModel) -> int:
+    """Return how many planes are shown together."""
+    axis = viewer.dims.ndim - 3
+    return 1 if axis < 0 else round(viewer.dims.margin_left[axis] + viewer.dims.margin_right[axis]) + 1
+
+
+def stretch_to_screen(viewer: ViewerModel) -> None:
+    """Take the contrast limits of each visible image of ours from what of it is on the screen."""
+    margin, plane = thickness(viewer), current_plane(viewer)
+    planes = plane if margin == 1 else slice(max(0, plane - margin // 2), plane + (margin - 1) // 2 + 1)
+    for layer in kmos_layers(viewer):
+        if layer.visible and viewer.dims.ndisplay == 2:
+            (y0, x0), (y1, x1) = layer.corner_pixels[:, -2:]
+            seen = layer.data[(planes, slice(y0, y1 + 1), slice(x0, x1 + 1))[-layer.ndim :]]
+            if np.isfinite(seen).any():
+                layer.contrast_limits = contrast_limits(np.ravel(seen))

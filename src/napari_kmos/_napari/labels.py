@@ -1,67 +1,161 @@
-"""Names of the IFUs beside their images."""
+"""Outlines of the IFUs with the names of their targets, in one layer that follows wherever the IFUs go."""
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary, ref
+
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Points
+from napari.layers import Layer, Shapes
+from qtpy.QtCore import QObject, QTimer
 
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS
 from napari_kmos._napari.layers import cube_layers, kmos_of
+from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.workers import Task
+from napari_kmos.progress import Progress, silent
 
-KEY = "kmos_names"
+KEY = "kmos_outlines"
 _COLOUR = "#f5f5f5"
 _FONT_SIZE = 9
+#: Lines are so wide, in arcsec, or this share of all there is where that would be too thin to see.
+_WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 1500
+#: Many changes that come together, as those of layout or many drags a second, are followed once.
+_PATIENCE_MS = 40
+_FOLLOWED = ("affine", "translate", "scale", "visible", "data")
 
 
 def show_names(viewer: ViewerModel) -> None:
-    """Write the name of each target over the top of its field; once where several exposures lie over each other."""
-    names, places = _names(viewer)
-    layer = _names_layer(viewer)
+    """Draw the outline of each visible IFU, and the name of each target over the first of its fields."""
+    corners, names, width = _outlines(viewer)
+    layer = _outline_layer(viewer)
     if layer is None:
-        viewer.add_layer(_make(names, places))
-    elif list(layer.features["name"]) != names or not np.allclose(layer.data, places):
-        layer.data = places
-        layer.features = {"name": np.array(names, dtype=object)}
+        active = viewer.layers.selection.active
+        viewer.add_layer(_make(corners, names, width))
+        viewer.layers.selection.active = active
+        _FOLLOWERS.setdefault(viewer, _Follower(viewer)).follow()
+    elif list(layer.features["name"]) != names or not np.allclose(np.array(layer.data), corners):
+        layer.data = []
+        layer.add_polygons(list(corners), edge_width=width, edge_color=_COLOUR, face_color="transparent")
+        layer.features = _features(names)
 
 
 def hide_names(viewer: ViewerModel) -> None:
-    """Remove the names."""
-    layer = _names_layer(viewer)
+    """Remove the outlines and names."""
+    layer = _outline_layer(viewer)
     if layer is not None:
         viewer.layers.remove(layer)
 
 
+def switch_names(viewer: ViewerModel) -> None:
+    """Show the outlines and names, or hide them."""
+    if are_shown(viewer):
+        hide_names(viewer)
+    else:
+        show_names(viewer)
+
+
 def are_shown(viewer: ViewerModel) -> bool:
-    """Tell whether the names are shown."""
-    return _names_layer(viewer) is not None
+    """Tell whether outlines and names are shown."""
+    return _outline_layer(viewer) is not None
 
 
-def _names_layer(viewer: ViewerModel) -> Points | None:
+def show_names_soon(viewer: ViewerModel) -> None:
+    """Show the names once they can be drawn without making anybody wait.
+
+    The first shapes of a process take napari about a second, and some more the first time ever, while it compiles how
+    to draw them.
+    """
+    task = Task(_prepare)
+    task.succeeded.connect(lambda _: show_names(viewer))
+    task.ended.connect(lambda: _TASKS.discard(task))
+    _TASKS.add(task)
+    task.start()
+
+
+class _Follower(QObject):
+    """Draws the outlines anew after the IFUs changed, as long as there are outlines."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self._viewer = ref(viewer)
+        self._layers: list[Layer] = []
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PATIENCE_MS)
+        self._timer.timeout.connect(self._on_time)
+
+    def follow(self) -> None:
+        """Listen to the layers there are, and to those that come and go; without outlines to none."""
+        viewer = self._viewer()
+        listed = (viewer.layers.events.inserted, viewer.layers.events.removed)
+        for event in [*listed, *(getattr(layer.events, name) for layer in self._layers for name in _FOLLOWED)]:
+            event.disconnect(self._on_changed)
+        self._layers = cube_layers(viewer) if are_shown(viewer) else []
+        listed = listed if are_shown(viewer) else ()
+        for event in [*listed, *(getattr(layer.events, name) for layer in self._layers for name in _FOLLOWED)]:
+            event.connect(self._on_changed)
+
+    def _on_changed(self, _event: object) -> None:
+        self._timer.start()
+
+    def _on_time(self) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        if are_shown(viewer):
+            show_names(viewer)
+        self.follow()
+
+
+_FOLLOWERS: WeakKeyDictionary[ViewerModel, _Follower] = WeakKeyDictionary()
+_TASKS: set[Task] = set()
+
+
+def _prepare(*, progress: Progress = silent) -> None:
+    """Let napari compile how to draw shapes."""
+    progress(0, 1, "outlines")
+    _make(np.array([[[0, 0], [0, 1], [1, 1.0]]]), [""], 0.1)
+
+
+def _outline_layer(viewer: ViewerModel) -> Shapes | None:
     return next((layer for layer in viewer.layers if KEY in layer.metadata), None)
 
 
-def _names(viewer: ViewerModel) -> tuple[list[str], np.ndarray]:
-    """Names of the fields, and the middles of their upper edges."""
-    corners: dict[str, list[np.ndarray]] = {}
-    for layer in cube_layers(viewer):
-        corners.setdefault(kmos_of(layer).product.label, []).append(layer.extent.world[:, -2:])
-    whole = [np.concatenate(found) for found in corners.values()]
-    places = [(field[:, 0].min(), (field[:, 1].min() + field[:, 1].max()) / 2) for field in whole]
-    return list(corners), np.array(places).reshape(-1, 2)
+def _outlines(viewer: ViewerModel) -> tuple[np.ndarray, list[str], float]:
+    """Corners of the fields, shape (n, 4, 2); the name of each target, once; and how wide lines are."""
+    corners: list[np.ndarray] = []
+    names: list[str] = []
+    for layer in (layer for layer in cube_layers(viewer) if layer.visible):
+        east, north = offset_of(layer)
+        for part in kmos_of(layer).parts:
+            scale, matrix = part.home()
+            n_y, n_x = part.shape
+            edges = np.array([[0, 0], [0, n_x], [n_y, n_x], [n_y, 0]]) - 0.5
+            corners.append(scale * edges @ matrix[:2, :2].T + matrix[:2, 2] - (north, east))
+            name = part.product.label
+            names.append("" if name in names else name)
+    found = np.array(corners).reshape(-1, 4, 2)
+    span = float(np.ptp(found.reshape(-1, 2), axis=0).max()) if len(found) else 0.0
+    return found, names, max(_WIDTH_ARCSEC, _WIDTH_SHARE * span)
 
 
-def _make(names: list[str], places: np.ndarray) -> Points:
-    """Make the layer: text only, and nothing to be picked by mistake."""
-    layer = Points(
-        places,
+def _features(names: list[str]) -> dict[str, np.ndarray]:
+    return {"name": np.array(names, dtype=object)}
+
+
+def _make(corners: np.ndarray, names: list[str], width: float) -> Shapes:
+    """Make the layer; nothing in it is to be picked by mistake."""
+    layer = Shapes(
+        list(corners),
         ndim=2,
-        name="IFU names",
-        features={"name": np.array(names, dtype=object)},
-        text={"string": "{name}", "size": _FONT_SIZE, "color": _COLOUR, "anchor": "center", "translation": [-0.15, 0]},
-        size=0.01,
+        shape_type="polygon",
+        name="IFU outlines",
+        features=_features(names),
+        text={"string": "{name}", "size": _FONT_SIZE, "color": _COLOUR, "anchor": "upper_left"},
+        edge_width=width,
+        edge_color=_COLOUR,
         face_color="transparent",
-        border_color="transparent",
         units=UNITS[1:],
         axis_labels=AXIS_LABELS[1:],
         metadata={KEY: True},

@@ -13,6 +13,7 @@ from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import KEY, LayerData, add_layers, kmos_layers, kmos_of, layer_data
 from napari_kmos._napari.shown import KmosLayer
+from napari_kmos._napari.watch import watch
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.exposure import Exposure
@@ -53,6 +54,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     known = [] if viewer is None else [kmos_of(layer) for layer in kmos_layers(viewer)]
     found = files_data([Path(one) for one in ([path] if isinstance(path, str) else path)], known)
     if viewer is not None:
+        watch(viewer)
         _arrange_when_added(viewer, len(found))
     return found
 
@@ -104,6 +106,7 @@ def tag_of(exposure: Exposure) -> str:
 
 def add_file(viewer: ViewerModel, path: Path) -> list[Layer]:
     """Add the cubes or images of a file to a viewer, on the sky or sheet that is shown."""
+    watch(viewer)
     known = [kmos_of(layer) for layer in kmos_layers(viewer)]
     return add_layers(viewer, files_data([path], known))
 

@@ -38,10 +38,7 @@ class Readout(NamedTuple):
     @property
     def place(self) -> str:
         """Where on the sky and at which wavelength."""
-        ra, dec = self.sky
-        hours = _sexagesimal(round(ra / 360 * _DAY_TICKS) % _DAY_TICKS, 2)
-        degrees = ("-" if dec < 0 else "+") + _sexagesimal(round(abs(dec) * _DEGREE_TICKS), 1)
-        return "  ".join(part for part in (f"{hours} {degrees} ({ra:.5f}, {dec:.5f})", self.seen) if part)
+        return "  ".join(part for part in (sky_text(*self.sky), self.seen) if part)
 
     @property
     def flux(self) -> str:
@@ -56,6 +53,13 @@ class Readout(NamedTuple):
         y, x = self.spaxel
         what = " ".join(part for part in (ifu, self.product.name, f"[y={y} x={x}]") if part)
         return f"{what}  {self.place}  {self.flux}"
+
+
+def sky_text(ra: float, dec: float) -> str:
+    """Return a position in degrees in sexagesimal and decimal form."""
+    hours = _sexagesimal(round(ra / 360 * _DAY_TICKS) % _DAY_TICKS, 2)
+    degrees = ("-" if dec < 0 else "+") + _sexagesimal(round(abs(dec) * _DEGREE_TICKS), 1)
+    return f"{hours} {degrees} ({ra:.5f}, {dec:.5f})"
 
 
 def seen_text(cube: Cube, plane: int, *, n_planes: int = 1) -> str:

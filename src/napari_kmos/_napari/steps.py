@@ -7,26 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_kmos.aperture import Aperture
-from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import ExtractionError, KmosError
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.extract import extract
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.spectral import collapse_median
 
 TARGETS, TARGET, IFU, MOSAIC = "every target", "one target", "one IFU", "a mosaic of all"
 WHAT = (TARGETS, TARGET, IFU, MOSAIC)
-
-
-def white_light(cubes: Sequence[Cube], *, progress: Progress = silent) -> tuple[Image, ...]:
-    """Return the median over the wavelengths of each cube."""
-    images = []
-    for done, cube in enumerate(cubes):
-        progress(done, len(cubes), f"white light of {cube.label}")
-        images.append(collapse_median(cube))
-    return tuple(images)
 
 
 def write_spectra(

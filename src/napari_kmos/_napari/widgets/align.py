@@ -111,8 +111,7 @@ class AlignDock(Dock):
 
     def _build(self) -> None:
         self.body.addWidget(self.pair)
-        white = button("White light", "Add the medians over all wavelengths of the pair", self._on_white_light)
-        self.body.addLayout(row_of(self.move_button, self.colours, white))
+        self.body.addLayout(row_of(self.move_button, self.colours))
         self.edit.typed.connect(self.mover.move_to)
         self.edit.step.valueChanged.connect(self._on_step_typed)
         self.body.addWidget(self.edit)
@@ -158,9 +157,6 @@ class AlignDock(Dock):
             self.mover.show_colours(self.pair.reference)
         if self.move_button.isChecked():
             self.mover.begin()
-
-    def _on_white_light(self) -> None:
-        self.show_white_light([self.pair.reference, self.pair.moving])
 
     def _on_hidden(self) -> None:
         self.mover.choose(None)

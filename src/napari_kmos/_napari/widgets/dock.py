@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,13 @@ from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QVBoxLayout, Q
 
 from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notified, notify
-from napari_kmos._napari.layers import add_derived, kmos_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
-from napari_kmos._napari.steps import white_light
 from napari_kmos._napari.widgets.parts import Message, button, scrolled
+from napari_kmos._napari.watch import watch
 from napari_kmos._napari.widgets.view_bar import ViewBar
+from napari_kmos._napari.white_light import white_light_of
 from napari_kmos._napari.workers import Task
-from napari_kmos.cube import Image
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.session import Session
 
@@ -47,6 +46,7 @@ class Dock(QWidget):
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)  # napari hands out a proxy
         self.session = session_of(self.viewer)
+        watch(self.viewer)
         self._linked: list[Link] = []
         self._task: Task | None = None
         self.setMinimumWidth(_WIDTH)
@@ -74,6 +74,7 @@ class Dock(QWidget):
                 (self.viewer.layers.selection.events.active, self.view_bar.show_state),
                 (events.inserted, self.view_bar.show_state),
                 (events.removed, self.view_bar.show_state),
+                (white_light_of(self.viewer).changed, self.view_bar.show_white),
             ]
             self._linked = [*common, *self.links()]
             for signal, slot in self._linked:
@@ -116,15 +117,6 @@ class Dock(QWidget):
     def is_running(self) -> bool:
         """True while a step runs."""
         return self._task is not None
-
-    def show_white_light(self, layers: Sequence[Layer | None]) -> None:
-        """Add the white-light images of cubes as layers over them, computed in a thread."""
-        chosen = [layer for layer in layers if layer is not None]
-        if not chosen:
-            self.say("Open a cube first")
-            return
-        cubes = [kmos_of(layer).cube for layer in chosen]
-        self.start(white_light, cubes, done=lambda images: self._on_white_light_made(chosen, images))
 
     def choose_folder(self, path: Path | None) -> None:
         """Take another folder for products, for all docks; None takes that of a new session."""
@@ -173,10 +165,6 @@ class Dock(QWidget):
             self.bar.setRange(0, max(total, 0))
             self.bar.setValue(done)
             self.say(text)
-
-    def _on_white_light_made(self, layers: Sequence[Layer], images: Sequence[Image]) -> None:
-        for layer, image in zip(layers, images, strict=True):
-            add_derived(self.viewer, layer, image, f"{layer.name} white light")
 
     def _on_failed(self, problem: BaseException) -> None:
         self.say(notify(problem))

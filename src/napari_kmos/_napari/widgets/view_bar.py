@@ -1,21 +1,24 @@
-"""The line on top of every dock: the wavelength shown, and how the IFUs lie."""
+"""The line on top of every dock: the wavelength shown, white light, and ways to look at the cubes."""
 
 from __future__ import annotations
+
+import math
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from napari_kmos._napari import commands, labels
-from napari_kmos._napari.frames import SHEET
-from napari_kmos._napari.positions import layout_of
 from napari_kmos._napari.widgets.parts import button
+from napari_kmos._napari.widgets.view_menu import ViewMenu
+from napari_kmos._napari.white_light import toggle_white_light, white_light_of
 
 _FIELD_WIDTH = 110
+_WHITE = "White light"
 
 
 class ViewBar(QWidget):
-    """Wavelength in micron to read and to type, contact sheet or sky, north up."""
+    """Wavelength in micron to read and to type, white light with its progress, the menu *View*."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -30,28 +33,25 @@ class ViewBar(QWidget):
         self.wavelength.setMinimumWidth(_FIELD_WIDTH)
         self.plane = QLabel()
         self.plane.setToolTip("Plane of the slider, from 0, and number of planes")
-        tip = "Draw the IFUs where they are on the sky, or side by side as a contact sheet"
-        self.layout_button = button("", tip, self._on_layout)
-        self.names = button("Names", "Write the names of the IFUs beside their images", self._on_names)
-        self.names.setCheckable(True)
-        north = button("N ↑", "North up, east left, everything in view", self._on_north)
+        tip = "Show the median over all wavelengths in place of a plane, in all visible cubes; again: planes, and stop"
+        self.white = button(_WHITE, tip, self._on_white)
+        self.white.setCheckable(True)
+        self.white.setMinimumWidth(self.white.fontMetrics().horizontalAdvance(f"{_WHITE} 100 %"))
+        self.menu = ViewMenu(viewer)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.wavelength)
         layout.addWidget(self.plane, stretch=1)
-        layout.addWidget(self.layout_button)
-        layout.addWidget(self.names)
-        layout.addWidget(north)
+        layout.addWidget(self.white)
+        layout.addWidget(self.menu)
 
     def show_state(self) -> None:
-        """Show the wavelength of the plane and the layout."""
+        """Show the wavelength of the plane, and keep the names where their IFUs are."""
         grid = commands.wavelengths_um(self._viewer)
-        commands.label_plane(self._viewer)
         self.wavelength.setEnabled(grid is not None)
-        self.layout_button.setText("On sky" if layout_of(self._viewer) == SHEET else "Sheet")
-        self.names.setChecked(labels.are_shown(self._viewer))
-        if self.names.isChecked():
+        if labels.are_shown(self._viewer):
             labels.show_names(self._viewer)
+        self.show_white()
         self.plane.setText("")
         if grid is None:
             return
@@ -62,18 +62,16 @@ class ViewBar(QWidget):
             self.wavelength.setValue(float(grid[plane]))
         self.plane.setText(f"{plane} / {len(grid)}")
 
+    def show_white(self) -> None:
+        """Show whether white light is shown, and how far what is being computed for it is."""
+        shown = white_light_of(self._viewer)
+        self.white.setChecked(shown.is_on)
+        running = shown.is_on and not math.isnan(shown.done)
+        self.white.setText(f"{_WHITE} {100 * shown.done:.0f} %" if running else _WHITE)
+
     def _on_wavelength_typed(self, value: float) -> None:
         commands.show_wavelength(self._viewer, value)
 
-    def _on_layout(self) -> None:
-        commands.switch_layout(self._viewer)
-        self.show_state()
-
-    def _on_names(self) -> None:
-        show = labels.show_names if self.names.isChecked() else labels.hide_names
-        active = self._viewer.layers.selection.active
-        show(self._viewer)
-        self._viewer.layers.selection.active = active
-
-    def _on_north(self) -> None:
-        commands.set_north_up(self._viewer)
+    def _on_white(self) -> None:
+        toggle_white_light(self._viewer)
+        self.show_white()
