@@ -14,10 +14,10 @@ from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
-from napari_kmos._napari.widgets.parts import Message, button, scrolled
 from napari_kmos._napari.watch import watch
-from napari_kmos._napari.widgets.view_bar import ViewBar
 from napari_kmos._napari.white_light import white_light_of
+from napari_kmos._napari.widgets.parts import Message, button, scrolled
+from napari_kmos._napari.widgets.view_bar import ViewBar
 from napari_kmos._napari.workers import Task
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.session import Session

@@ -9,9 +9,9 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from napari_kmos._napari import commands, labels
+from napari_kmos._napari.white_light import toggle_white_light, white_light_of
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos._napari.widgets.view_menu import ViewMenu
-from napari_kmos._napari.white_light import toggle_white_light, white_light_of
 
 _FIELD_WIDTH = 110
 _WHITE = "White light"
