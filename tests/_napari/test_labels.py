@@ -4,24 +4,57 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari.commands import switch_layout
 from napari_kmos._napari.labels import are_shown, hide_names, show_names
+from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
 
 
-def test_each_target_is_named_once_above_its_field_in_either_layout(exposure_file: Callable[..., Path]):
-    viewer = ViewerModel()
-    first = add_file(viewer, exposure_file("a.fits", ifus=(3, 5)))
-    add_file(viewer, exposure_file("b.fits", ifus=(3, 5), seed=2))
+@pytest.fixture
+def viewer(qtbot: QtBot) -> ViewerModel:
+    return ViewerModel()
+
+
+def _corners(layer) -> np.ndarray:
+    """The corners of a layer of 13 x 15 spaxels on the canvas."""
+    return np.array([layer.data_to_world((0, y - 0.5, x - 0.5))[1:] for y, x in ((0, 0), (0, 15), (13, 15), (13, 0))])
+
+
+def test_each_ifu_has_its_outline_and_each_target_its_name_once(
+    viewer: ViewerModel, exposure_file: Callable[..., Path]
+):
+    layers = add_file(viewer, exposure_file("a.fits", ifus=(3, 5)))
+    layers += add_file(viewer, exposure_file("b.fits", ifus=(3, 5), seed=2))
+    viewer.layers.selection.active = layers[1]
     show_names(viewer)
-    names = viewer.layers["IFU names"]
-    assert list(names.features["name"]) == ["IFU 3 star3", "IFU 5 star5"]
-    switch_layout(viewer)
-    show_names(viewer)
-    for layer, (y, x) in zip(first, names.data, strict=True):
-        (top, left), (_, right) = layer.extent.world[:, 1:]
-        assert (y, x) == pytest.approx((top, (left + right) / 2))
-    assert not np.any(names.editable)
+    outlines = viewer.layers["IFU outlines"]
+    assert list(outlines.features["name"]) == ["IFU 3 star3", "IFU 5 star5", "", ""]
+    for layer, corners in zip(layers, outlines.data, strict=True):
+        np.testing.assert_allclose(corners, _corners(layer), atol=1e-9)
+    assert viewer.layers.selection.active is layers[1]
+    assert not outlines.editable
     hide_names(viewer)
     assert not are_shown(viewer)
+
+
+def test_outlines_follow_the_layout_and_what_is_moved_hidden_or_removed(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
+):
+    layers = add_file(viewer, exposure_file(ifus=(3, 5, 22)))
+    show_names(viewer)
+    outlines = viewer.layers["IFU outlines"]
+
+    def are_at(expected: list) -> bool:
+        drawn = [_corners(layer) for layer in expected]
+        return len(outlines.data) == len(drawn) and np.allclose(outlines.data, drawn)
+
+    switch_layout(viewer)
+    qtbot.waitUntil(lambda: are_at(layers), timeout=2000)
+    move_to(layers[1], 0.4, -0.7)
+    qtbot.waitUntil(lambda: are_at(layers), timeout=2000)
+    layers[2].visible = False
+    qtbot.waitUntil(lambda: are_at(layers[:2]), timeout=2000)
+    viewer.layers.remove(layers[0])
+    qtbot.waitUntil(lambda: are_at(layers[1:2]), timeout=2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of, open_paths
+from napari_kmos._napari.layers import active_layer, cube_layers, ifu_layers, kmos_of, open_paths
 from napari_kmos._napari.positions import companions, move_to, offset_of
 from napari_kmos._napari.shown import KmosLayer
 from napari_kmos.align import measure_offsets
 from napari_kmos.cube import Cube
+from napari_kmos.errors import KmosWarning
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.offset_rows import row_of as find_row
@@ -23,6 +25,7 @@ from napari_kmos.recipes.offset_rows import row_of as find_row
 BY_HAND = "hand"
 REFERENCE = "reference"
 MEASURED = "correlation"
+SPLIT_FIRST = "it shows all IFUs of an exposure, which have an offset each: split it first (View, Split exposure)"
 #: How well a position is judged by eye, in spaxels.
 _HAND_ERROR_PIX = 0.5
 _SAME_ARCSEC = 1e-4
@@ -120,9 +123,18 @@ def row_of(offsets: Sequence[Offset], layer: Layer) -> Offset | None:
 
 
 def show_offsets(viewer: ViewerModel, offsets: Sequence[Offset]) -> int:
-    """Put the layers where the accepted rows say; return how many rows found theirs. Other layers stay."""
+    """Put the layers where the accepted rows say; return how many rows found theirs. Other layers stay.
+
+    Warns
+    -----
+    KmosWarning
+        A layer of several IFUs each: their offsets may differ.
+    """
     found = set()
     for layer in cube_layers(viewer):
+        if kmos_of(layer).cube is None:
+            warnings.warn(f"{layer.name}: {SPLIT_FIRST}", KmosWarning, stacklevel=2)
+            continue
         row = row_of(offsets, layer)
         if row is not None:
             found.add(row)
@@ -142,14 +154,16 @@ def measure(reference: Cube, moving: Cube, *, base: tuple[float, float], progres
 def layer_under(viewer: ViewerModel, layer: Layer) -> Layer | None:
     """Return the cube layer to align another with: the first one drawn in the same frame from another file."""
     shown = kmos_of(layer)
-    others = [one for one in cube_layers(viewer) if kmos_of(one).identity != shown.identity]
+    others = [one for one in ifu_layers(viewer) if kmos_of(one).identity != shown.identity]
     same = [one for one in others if kmos_of(one).ifu == shown.ifu]
     return next(iter(same or others), None)
 
 
 def default_pair(viewer: ViewerModel) -> tuple[Layer | None, Layer | None]:
     """Return the pair to begin with: the layer the user looks at, and the first other one of its IFU."""
-    moving = active_layer(viewer)
+    layers = ifu_layers(viewer)
+    seen = active_layer(viewer)
+    moving = seen if seen in layers else next(reversed(layers), None)
     reference = None if moving is None else layer_under(viewer, moving)
     if moving is not None and reference is not None and viewer.layers.index(reference) > viewer.layers.index(moving):
         return moving, reference

@@ -91,16 +91,14 @@ def layer_data(
     joined : bool
         Make one layer of several cubes, if they have a common grid.
     """
-    shown = _homed(products, path, known)
+    shown = [dataclasses.replace(one, path=path, tag=tag) for one in _homed(products, known)]
     if joined and len(shown) > 1 and (composite := composite_of(shown)):
-        return [_one(composite, f"{len(shown)} IFUs {tag}".rstrip())]
-    taken = {_name(part.product) for layer in known for part in layer.parts}
-    return [
-        _one(one, f"{name} {tag}" if tag and name in taken else name) for one in shown for name in [_name(one.product)]
-    ]
+        return [one_layer(composite)]
+    taken = [part for layer in known for part in layer.parts]
+    return [one_layer(one, taken) for one in shown]
 
 
-def _homed(products: Sequence[Cube | Image], path: Path | None, known: Sequence[KmosLayer]) -> list[KmosLayer]:
+def _homed(products: Sequence[Cube | Image], known: Sequence[KmosLayer]) -> list[KmosLayer]:
     """Give each product its place on the sky and on the sheet."""
     fields = [(product.wcs, shape_of(product)) for product in products]
     before = [part for layer in known for part in layer.parts]
@@ -108,7 +106,7 @@ def _homed(products: Sequence[Cube | Image], path: Path | None, known: Sequence[
     sheet = frames.sheet_frames(fields, [part.homes[SHEET] for part in before])
     layout = known[0].layout if known else SHEET if frames.is_scattered(fields) else SKY
     return [
-        KmosLayer(product=product, path=path, homes={SKY: sky, SHEET: cell}, layout=layout)
+        KmosLayer(product=product, homes={SKY: sky, SHEET: cell}, layout=layout)
         for product, cell in zip(products, sheet, strict=True)
     ]
 
@@ -120,7 +118,8 @@ def composite_of(shown: Sequence[KmosLayer]) -> CompositeLayer | None:
     """
     if any(one.cube is None for one in shown) or len({one.cube.shape[0] for one in shown}) > 1:
         return None
-    whole = CompositeLayer(path=shown[0].path, layout=shown[0].layout, pieces=tuple(shown))
+    first = shown[0]
+    whole = CompositeLayer(path=first.path, layout=first.layout, tag=first.tag, pieces=tuple(shown))
     for one in (whole, whole.laid_out(SHEET)):
         try:
             _ = one.grid
@@ -154,17 +153,27 @@ def activated_once(viewer: ViewerModel) -> Iterator[None]:
 
 def add_derived(viewer: ViewerModel, source: Layer, image: Image, name: str) -> Layer:
     """Add an image made from a layer, drawn exactly over it, wherever the user has moved it."""
-    data, options, kind = _one(dataclasses.replace(kmos_of(source), product=image), name)
-    options |= {"affine": source.affine.affine_matrix[-3:, -3:]}
+    data, options, kind = one_layer(dataclasses.replace(kmos_of(source), product=image))
+    options |= {"name": name, "affine": source.affine.affine_matrix[-3:, -3:]}
     return viewer.add_layer(Layer.create(data, options, kind))
 
 
-def _one(shown: KmosLayer, name: str) -> LayerData:
-    """Layer of what shall be shown, at its home."""
-    data = _drawn(shown)
+def one_layer(shown: KmosLayer, taken: Sequence[KmosLayer] = (), *, data: Any = None) -> LayerData:
+    """Return the layer of what shall be shown, at its home.
+
+    Parameters
+    ----------
+    shown : KmosLayer
+        A cube, an image, or all cubes of an exposure.
+    taken : sequence of KmosLayer
+        What has layers of its own: where a name is theirs, it gets the tag of its exposure.
+    data : array-like, optional
+        What is drawn, if there is such a thing already.
+    """
+    data = _drawn(shown) if data is None else data
     scale, matrix = shown.home()
     options = {
-        "name": name,
+        "name": _name(shown, taken),
         "scale": (1.0, scale, scale)[-data.ndim :],
         "affine": embedded(matrix, data.ndim),
         "units": frames.UNITS[-data.ndim :],
@@ -206,8 +215,15 @@ def contrast_limits(data: Any) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + max(abs(low), 1.0))
 
 
-def _name(product: Cube | Image) -> str:
-    """Name of the layer."""
+def _name(shown: KmosLayer, taken: Sequence[KmosLayer]) -> str:
+    """Name of the layer: what it shows, and its exposure where others show the same."""
+    if isinstance(shown, CompositeLayer):
+        return f"{len(shown.pieces)} IFUs {shown.tag}".rstrip()
+    is_taken = any(_plain_name(one.product) == _plain_name(shown.product) for one in taken)
+    return f"{_plain_name(shown.product)} {shown.tag if is_taken else ''}".rstrip()
+
+
+def _plain_name(product: Cube | Image) -> str:
     if isinstance(product, Cube):
         return product.label
     ifu = "" if product.ifu is None else f"IFU {product.ifu}"

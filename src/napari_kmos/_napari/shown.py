@@ -27,12 +27,15 @@ class KmosLayer:
         Where the header puts it: on the common ``"sky"`` and on the contact ``"sheet"``.
     layout : str
         Which of the two is drawn.
+    tag : str
+        What tells its exposure from others.
     """
 
     product: Cube | Image
     path: Path | None = None
     homes: Mapping[str, Frame] = field(default_factory=dict)
     layout: str = SKY
+    tag: str = ""
 
     @property
     def frame(self) -> Frame:
