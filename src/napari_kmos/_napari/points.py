@@ -89,10 +89,9 @@ def apertures_of(data: np.ndarray, attributes: Mapping[str, Any], drawn: Sequenc
     named = features is not None and "id" in features
     ids = [str(id_) for id_ in features["id"]] if named else [str(number + 1) for number in range(len(places))]
     kind = attributes.get("metadata", {}).get(KEY, "star")
-    skies = [frame_at(drawn, y, x).to_sky(y, x) for y, x in places]
     return [
-        Aperture(id=id_, kind=kind, ra=ra, dec=dec, radius_arcsec=float(size) / 2)
-        for id_, (ra, dec), size in zip(ids, skies, sizes, strict=True)
+        Aperture(id=id_, kind=kind, ra=float(ra), dec=float(dec), radius_arcsec=float(size) / 2)
+        for id_, (ra, dec), size in zip(ids, _on_sky(drawn, places), sizes, strict=True)
     ]
 
 
@@ -156,6 +155,16 @@ def _positive(indices: Sequence[int], length: int) -> list[int]:
 
 def _attributes(layer: Points) -> dict[str, Any]:
     return {"size": layer.size, "features": layer.features, "metadata": layer.metadata}
+
+
+def _on_sky(drawn: Sequence[Frame], places: np.ndarray) -> np.ndarray:
+    """Right ascension and declination of places on the canvas, all those of a frame at once: a drag asks often."""
+    found = np.empty_like(places)
+    frames = [frame_at(drawn, y, x) for y, x in places]
+    for frame in set(frames):
+        mine = [index for index, other in enumerate(frames) if other is frame]
+        found[mine] = np.stack(frame.to_sky(*places[mine].T), axis=1)
+    return found
 
 
 def _on_canvas(drawn: Sequence[Frame], aperture: Aperture) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QItemSelectionModel, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_kmos._napari.widgets.parts import filling
@@ -22,7 +22,7 @@ class ApertureTable(QTableWidget):
 
     def __init__(self) -> None:
         super().__init__(0, len(_HEADINGS))
-        self._ids: list[str] = []
+        self._rows: list[tuple[str, ...]] = []
         self.setHorizontalHeaderLabels(_HEADINGS)
         self.verticalHeader().hide()
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -34,25 +34,17 @@ class ApertureTable(QTableWidget):
 
     def show_apertures(self, apertures: Sequence[Aperture], selected: Sequence[str], snr: Mapping[str, float]) -> None:
         """Show apertures, those selected, and the SNR of those it is known of; does not tell."""
-        with filling(self):
-            self._ids = [aperture.id for aperture in apertures]
-            self.setRowCount(len(apertures))
-            for row, aperture in enumerate(apertures):
-                self._show_row(row, aperture, snr.get(aperture.id))
-            self.clearSelection()
-            for row in (self._ids.index(id_) for id_ in selected if id_ in self._ids):
-                flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-                self.selectionModel().select(self.model().index(row, _ID), flags)
+        rows = [_texts(aperture, snr.get(aperture.id)) for aperture in apertures]
+        if rows != self._rows:
+            with filling(self):
+                self.setRowCount(len(rows))
+                for number, texts in enumerate(rows):
+                    if self._rows[number : number + 1] != [texts]:
+                        self._show_row(number, texts)
+            self._rows = rows
+        self._show_selected({row for row, texts in enumerate(rows) if texts[_ID] in selected})
 
-    def _show_row(self, row: int, aperture: Aperture, snr: float | None) -> None:
-        texts = (
-            aperture.id,
-            aperture.kind,
-            f"{aperture.ra:.6f}",
-            f"{aperture.dec:+.6f}",
-            f"{aperture.radius_arcsec:.2f}",
-            "" if snr is None else f"{snr:.1f}",
-        )
+    def _show_row(self, row: int, texts: Sequence[str]) -> None:
         for column, text in enumerate(texts):
             item = self.item(row, column)
             if item is not None:
@@ -65,8 +57,17 @@ class ApertureTable(QTableWidget):
                 item.setToolTip("Double-click to give it another id")
             self.setItem(row, column, item)
 
+    def _show_selected(self, rows: set[int]) -> None:
+        if rows == {index.row() for index in self.selectionModel().selectedRows()}:
+            return
+        flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+        with QSignalBlocker(self):
+            self.clearSelection()
+            for row in rows:
+                self.selectionModel().select(self.model().index(row, _ID), flags)
+
     def _on_edited(self, item: QTableWidgetItem) -> None:
-        before, wanted = self._ids[item.row()], item.text().strip()
+        before, wanted = self._rows[item.row()][_ID], item.text().strip()
         if wanted and wanted != before:
             self.renamed.emit(before, wanted)
         else:
@@ -74,4 +75,16 @@ class ApertureTable(QTableWidget):
 
     def _on_chosen(self) -> None:
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
-        self.chosen.emit(tuple(self._ids[row] for row in rows))
+        self.chosen.emit(tuple(self._rows[row][_ID] for row in rows))
+
+
+def _texts(aperture: Aperture, snr: float | None) -> tuple[str, ...]:
+    """Return what a row says."""
+    return (
+        aperture.id,
+        aperture.kind,
+        f"{aperture.ra:.6f}",
+        f"{aperture.dec:+.6f}",
+        f"{aperture.radius_arcsec:.2f}",
+        "" if snr is None else f"{snr:.1f}",
+    )

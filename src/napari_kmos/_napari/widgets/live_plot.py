@@ -30,6 +30,7 @@ class LivePlot(SpectrumPlot):
     def __init__(self) -> None:
         super().__init__()
         self.spectra: Spectra = ()
+        self._told = ""
         self.latest = Latest()
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_failed)
@@ -46,7 +47,11 @@ class LivePlot(SpectrumPlot):
 
     def _on_failed(self, problem: BaseException) -> None:
         """Say why there is no spectrum, and show none: a notification a step of the mouse would bury the user."""
-        self._show((), str(problem) if isinstance(problem, KmosError) else notify(problem))
+        text = str(problem)
+        if not isinstance(problem, KmosError) and text != self._told:
+            notify(problem)
+            self._told = text
+        self._show((), text)
 
     def _show(self, spectra: Spectra, text: str) -> None:
         self.spectra = spectra

@@ -63,7 +63,6 @@ class SpectraDock(Dock):
             (self.session.events.selected, self._on_changed),
             (self.session.events.out_dir, self.output.out_dir.show_path),
             (layers.events.inserted, self._on_layers_changed),
-            (layers.events.inserted, self.index.look),
             (layers.events.removed, self._on_layers_changed),
             (layers.selection.events.active, self._on_layers_changed),
             (self.viewer.dims.events.current_step, self._show_marker),
