@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from napari_kmos.offset import Offset
     from napari_kmos.simulate import simulate_night
     from napari_kmos.sky import subtract_sky
-    from napari_kmos.spectral import collapse_median
+    from napari_kmos.spatial.crop import crop_cube
+    from napari_kmos.spectral import collapse_median, make_maps
     from napari_kmos.spectrum import StarSpectrum
 
 __all__ = [
@@ -48,7 +49,9 @@ __all__ = [
     "__version__",
     "collapse_median",
     "combine_cubes",
+    "crop_cube",
     "extract_spectra",
+    "make_maps",
     "measure_offsets",
     "read_apertures",
     "read_cube",
@@ -75,7 +78,8 @@ _HOMES = {
     "offset": ("Offset",),
     "simulate": ("simulate_night",),
     "sky": ("subtract_sky",),
-    "spectral": ("collapse_median",),
+    "spatial.crop": ("crop_cube",),
+    "spectral": ("collapse_median", "make_maps"),
     "spectrum": ("StarSpectrum",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

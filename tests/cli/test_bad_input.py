@@ -38,7 +38,14 @@ def files(tmp_path_factory):
     (folder / "readme.txt").write_text("these are not the cubes you are looking for")
     shutil.copy(folder / "readme.txt", folder / "text.fits")
     (folder / "existing").mkdir()
-    for name in ("object_SKY_TWEAK.fits", "COMBINE_star5.fits", "offsets.ecsv", "spec_star5_ifu5_a.fits", "night.toml"):
+    for name in (
+        "object_SKY_TWEAK.fits",
+        "COMBINE_star5.fits",
+        "offsets.ecsv",
+        "spec_star5_ifu5_a.fits",
+        "MAP_target_LINE.fits",
+        "night.toml",
+    ):
         (folder / "existing" / name).touch()
     (folder / "file").touch()
     return folder
@@ -117,6 +124,27 @@ CASES = [
     ("nothing found", "plan existing -o OUT/night.toml", "exposure"),
     ("no plan", "run stars.ecsv -o OUT", "TOML"),
     ("no such step", "run stars.ecsv -o OUT --from cooking", "cooking"),
+    ("outside", "map cube.fits -o OUT --line 1.1-1.2", "no plane between 1.1000 and 1.2000 um"),
+    ("outside", "map cube.fits -o OUT --line 2.1-2.2 --continuum 1.1-1.2", "no plane between 1.1000 and 1.2000 um"),
+    ("outside", "crop cube.fits -o OUT/cut.fits --wave 1.1-1.2", "no plane between 1.1000 and 1.2000 um"),
+    ("outside", "crop cube.fits -o OUT/cut.fits --box 10,20,3,3", "lies outside it"),
+    ("reversed", "map cube.fits -o OUT --line 2.2-2.1", "does not go upwards"),
+    ("reversed", "crop cube.fits -o OUT/cut.fits --wave 2.2-2.1", "does not go upwards"),
+    ("no numbers", "map cube.fits -o OUT --line Brg", "'Brg' is not understood"),
+    ("no numbers", "map cube.fits -o OUT --line 2.1-2.2 --continuum 2.3", "'2.3' is not understood"),
+    ("no numbers", "crop cube.fits -o OUT/cut.fits --box here", "'here' is not understood"),
+    ("two lines", "map cube.fits -o OUT --line 2.1-2.2,2.3-2.4", "2 windows; expected one"),
+    ("no plane left", "map cube.fits -o OUT --line 2.1-2.2 --continuum 2.12-2.15", "no plane of its own"),
+    ("nothing to do", "crop cube.fits -o OUT/cut.fits", "nothing to cut"),
+    ("unknown IFU", "map object.fits -o OUT --line 2.1-2.2 --ifu 7", "IFU 7"),
+    ("unknown IFU", "crop object.fits -o OUT/cut.fits --ifu 7", "IFU 7"),
+    ("several IFUs", "map object.fits -o OUT --line 2.1-2.2", "--ifu"),
+    ("exists", "map cube.fits -o existing --line 2.1-2.2", "exists"),
+    ("exists", "crop cube.fits -o existing/offsets.ecsv --wave 2.1-2.2", "exists"),
+    ("the input", "crop cube.fits -o cube.fits --wave 2.1-2.2 --overwrite", "is the input"),
+    ("bad value", "map cube.fits -o OUT --line 2.1-2.2 --moments 0,5", "moments holds 5"),
+    ("not writable", "map cube.fits -o file/sub --line 2.1-2.2", "cannot write"),
+    ("not writable", "crop cube.fits -o file/cut.fits --wave 2.1-2.2", "file"),
     ("no spectrum", "compare cube.fits -o OUT", "cube.fits"),
     ("bad value", "sky-tweak object.fits --sky sky.fits -o OUT --min-frac 2", "min_frac"),
     ("bad value", "simulate OUT --nz 3", "nz"),

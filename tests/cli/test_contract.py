@@ -31,6 +31,8 @@ CALLS = {
     "align": "object.fits object2.fits -o OUT/offsets.ecsv --method header",
     "offsets": "offsets.ecsv -o OUT --crval",
     "combine": "object.fits object2.fits -o OUT",
+    "crop": "cube.fits -o OUT/cut.fits --wave 2.1-2.2",
+    "map": "cube.fits -o OUT --line 2.1-2.2 --continuum 2.05-2.08,2.25-2.3",
     "extract": "cube.fits --apertures stars.ecsv -o OUT",
     "compare": "spectra -o OUT",
 }

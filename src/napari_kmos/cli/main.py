@@ -33,6 +33,8 @@ COMMANDS = {
     "align": "measure the pointing offsets of exposures",
     "offsets": "turn offsets into a kmos_combine shift file or corrected headers",
     "combine": "combine exposures into cubes by target, by IFU or as a mosaic",
+    "crop": "cut a cube in wavelength and on the sky",
+    "map": "map a line: flux above the continuum, moments, signal to noise",
     "extract": "extract spectra through apertures",
     "compare": "plot spectra together, measure their SNR, write a region file",
 }

@@ -41,7 +41,7 @@ def extension_header(item: Cube | Image, name: str) -> fits.Header:
         cards += _axes.wavelength_cards(item)
     for key, value, comment in cards:
         header[key] = (value, comment)
-    foreign = {KEY_CUBE_UNIT} if isinstance(item, Image) and item.unit is None else set()  # of the cube, not of a map
+    foreign = {KEY_CUBE_UNIT} if isinstance(item, Image) else set()  # of the cube, not of a map
     header.extend(_carried(item.header, taken=set(header) | foreign), unique=True)
     if item.ifu is not None:
         set_card(header, KEY_IFU, item.ifu, "IFU number")

@@ -39,9 +39,24 @@ def parse_windows(text: str) -> tuple[Window, ...]:
     return check_windows((float(start), float(end)) for start, end in (part.split("-") for part in text.split(",")))
 
 
+def parse_window(text: str) -> Window:
+    """Return the one window that a text such as ``"2.10-2.15"`` means.
+
+    Raises
+    ------
+    KmosError
+        As `parse_windows`, and if there is more than one.
+    """
+    window, *more = parse_windows(text)
+    if more:
+        msg = f"{text!r} holds {1 + len(more)} windows; expected one, as in 2.10-2.15"
+        raise KmosError(msg)
+    return window
+
+
 def windows_text(windows: Iterable[Window]) -> str:
     """Write windows as `parse_windows` reads them."""
-    return ",".join(f"{start:g}-{end:g}" for start, end in windows)
+    return ",".join(f"{start:.8g}-{end:.8g}" for start, end in windows)
 
 
 def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
