@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.array as da
 import numpy as np
@@ -24,7 +24,14 @@ _THREADS = 2
 _TURNED_PLANES = 256
 
 
-def original_of(array: Array) -> Any:
+class Sliceable(Protocol):
+    """An array as far as pieces can be taken from it: numpy's, dask's, or one of a file."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return a piece."""
+
+
+def original_of(array: Sliceable) -> Any:
     """Return the object that a dask array was made from and shows unchanged; the array itself where there is none.
 
     A graph of thousands of tasks, one a block of planes, takes longer than reading a row across all planes does.
@@ -35,12 +42,17 @@ def original_of(array: Array) -> Any:
     return array.dask.layers.get(kept, {}).get(kept, array)
 
 
-def read_piece(array: Array, key: tuple[slice, ...]) -> NDArray[np.float32]:
+def read_piece(array: Sliceable, key: tuple[slice, ...]) -> NDArray[np.float32]:
     """Return a piece of an array, computed; a view where the array is in memory."""
     return np.asarray(original_of(array)[key], dtype=np.float32)
 
 
-def read_spectra(array: Array, rows: slice, planes: slice = slice(None)) -> NDArray[np.float32]:
+def read_chosen_planes(array: Sliceable, chosen: NDArray[np.int_]) -> NDArray[np.float32]:
+    """Return single planes of a cube, shape (n_chosen, n_y, n_x)."""
+    return np.concatenate([read_piece(array, (slice(k, k + 1),)) for k in chosen.tolist()])
+
+
+def read_spectra(array: Sliceable, rows: slice, planes: slice = slice(None)) -> NDArray[np.float32]:
     """Return rows of a cube in the order of spectra, shape (n_rows, n_x, n_planes), as an array of its own."""
     return spectra_first(read_piece(array, (planes, rows)))
 

@@ -71,9 +71,7 @@ def cache_limit() -> int:
 
 
 def find(identity: Identity, name: str) -> Path | None:
-    """Return a file that was made before; None where there is none.
-
-    A file that is not as it was written is thrown away with a `KmosWarning`.
+    """Return a file that was made before; None where there is none, or where its source is no longer what it was.
 
     Parameters
     ----------
@@ -81,10 +79,15 @@ def find(identity: Identity, name: str) -> Path | None:
         Of the source.
     name : str
         What it is called, for example ``"spectra.npy"``.
+
+    Warns
+    -----
+    KmosWarning
+        If the file is not as it was written; it is thrown away.
     """
     path = _place(identity, name)
     stamp = _stamp(path)
-    if stamp is None:
+    if stamp is None or not _is_current(stamp):
         return None
     try:
         stat = path.stat()
@@ -143,6 +146,22 @@ def discard(path: Path, why: str) -> None:
     _remove(path)
 
 
+def check_bound(n_bytes: int) -> None:
+    """Make sure that so much may be kept.
+
+    Raises
+    ------
+    WriteError
+        If the cache is bounded to less.
+    """
+    if n_bytes > cache_limit():
+        msg = (
+            f"{cache_folder()}: {_gib(n_bytes)} do not fit, the cache is bounded to {_gib(cache_limit())}; "
+            f"set {_LIMIT} higher"
+        )
+        raise WriteError(msg)
+
+
 def make_room(n_bytes: int) -> None:
     """Throw away what belongs to changed files and, until ``n_bytes`` fit, what was not used for longest.
 
@@ -151,22 +170,14 @@ def make_room(n_bytes: int) -> None:
     WriteError
         If they fit neither into the bound nor on the disk.
     """
-    folder, limit = cache_folder(), cache_limit()
-    if n_bytes > limit:
-        msg = f"{folder}: {_gib(n_bytes)} do not fit, the cache is bounded to {_gib(limit)}; set {_LIMIT} higher"
-        raise WriteError(msg)
+    check_bound(n_bytes)
+    folder = cache_folder()
     remove_leftovers(folder)
-    kept = []
-    for stamp in sorted(folder.glob(f"*/*{_STAMP}"), key=_last_use):
-        path = _file_of(stamp)
-        if _is_current(path):
-            kept.append(path)
-        else:
-            _remove(path)
+    kept = _current_files(folder)
     used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     while True:
         disk = shutil.disk_usage(folder)
-        if used + n_bytes <= limit and disk.free - n_bytes >= _LEFT_FREE * disk.total:
+        if used + n_bytes <= cache_limit() and disk.free - n_bytes >= _LEFT_FREE * disk.total:
             return
         if not kept:
             break
@@ -175,6 +186,19 @@ def make_room(n_bytes: int) -> None:
         _remove(path)
     msg = f"{folder}: {_gib(n_bytes)} do not fit on the disk, {_gib(disk.free)} are free; make room, or set {_FOLDER}"
     raise WriteError(msg)
+
+
+def _current_files(folder: Path) -> list[Path]:
+    """Files whose sources are what they were, the least recently used first; the others are removed."""
+    current = []
+    for stamp in sorted(folder.glob(f"*/*{_STAMP}"), key=_last_use):
+        path = _file_of(stamp)
+        said = _stamp(path)
+        if said is not None and path.exists() and _is_current(said):
+            current.append(path)
+        else:
+            _remove(path)
+    return current
 
 
 @functools.cache
@@ -241,11 +265,8 @@ def _ends(path: Path, _mtime_ns: int) -> int:
         return zlib.crc32(stream.read(_END_BYTES), zlib.crc32(start))
 
 
-def _is_current(path: Path) -> bool:
-    """Tell whether a file and its stamp stand, and the source is what it was when the file was made."""
-    stamp = _stamp(path)
-    if stamp is None or not path.exists():
-        return False
+def _is_current(stamp: dict[str, Any]) -> bool:
+    """Tell whether the source is what it was when a file was made from it."""
     try:
         stat = Path(stamp["source"]).stat()
     except OSError:
@@ -274,7 +295,7 @@ def _lock(name: str, progress: Progress) -> Iterator[None]:
     """Hold a lock among processes and threads; tell that it is waited for."""
     folder = cache_folder() / _LOCKS
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{name}.lock", thread_local=False)
         while True:
             with suppress(Timeout):

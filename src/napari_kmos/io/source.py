@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import dask.array as da
 import numpy as np
 
 from napari_kmos.io._array import FitsArray
-from napari_kmos.io.copies import find_copy
-from napari_kmos.lazy import original_of, read_piece
+from napari_kmos.io.copies import SpectrumCopy, UseSpectra, find_copy
+from napari_kmos.lazy import original_of, plane_blocks, read_piece, read_spectra, scan_rows
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Array
+
+#: How much of a file is passed at a time when boxes are read: far more than what of it is kept in memory.
+_PASSED_BYTES = 256 * 2**20
 
 #: Rows and columns of a cube, each with start and stop, step 1.
 Box = tuple[slice, slice]
@@ -44,15 +48,11 @@ def read_spaxels(array: Array, rows: slice, columns: slice) -> NDArray[np.float3
     rows, columns : slice
         With start and stop, step 1.
     """
-    source = source_of(array)
-    copy = None if source is None else find_copy(source)
-    if copy is None:
-        return read_piece(array, (slice(None), rows, columns))
-    return np.ascontiguousarray(np.moveaxis(copy[rows, columns], -1, 0))
+    return read_boxes(array, [(rows, columns)])[0]
 
 
 def read_boxes(array: Array, boxes: Sequence[Box], *, progress: Progress = silent) -> list[NDArray[np.float32]]:
-    """Return all wavelengths of many boxes of rows and columns, in one pass in the order of the file.
+    """Return all wavelengths of many boxes of rows and columns, as `read_spaxels`, in one pass in the file's order.
 
     Parameters
     ----------
@@ -66,10 +66,55 @@ def read_boxes(array: Array, boxes: Sequence[Box], *, progress: Progress = silen
     Returns
     -------
     list of ndarray
-        One of shape (n_wavelength, n_rows, n_columns) a box.
+        One of shape (n_wavelength, n_rows, n_columns) a box. Beside them no more than one piece is in memory.
     """
+    copy = _copy_of(array)
+    if copy is not None:
+        try:
+            return _boxes_of_copy(copy, boxes, progress)
+        except OSError:  # thrown away meanwhile, to make room or as damaged: the file itself has it all
+            pass
+    n_planes, n_y, n_x = array.shape
+    sizes = [(len(range(*rows.indices(n_y))), len(range(*columns.indices(n_x)))) for rows, columns in boxes]
+    found = [np.empty((n_planes, *size), dtype=np.float32) for size in sizes]
+    is_computed = isinstance(original_of(array), da.Array)
+    for planes in plane_blocks(array, n_bytes=None if is_computed else _PASSED_BYTES):
+        progress(planes.start, n_planes, "reading spaxels")
+        # What has to be computed is computed once for all boxes; of a file only the boxes are read.
+        whole = read_piece(array, (planes,)) if is_computed else None
+        for one, box in zip(found, boxes, strict=True):
+            one[planes] = read_piece(array, (planes, *box)) if whole is None else whole[:, *box]
+    return found
+
+
+def scan_spectra(array: Array, use: UseSpectra, *, progress: Progress = silent, text: str = "reading spectra") -> None:
+    """Call a function with all spectra of a cube, in blocks of rows, in two threads, from the copy where there is one.
+
+    Parameters
+    ----------
+    array : numpy or dask array, shape (n_wavelength, n_y, n_x)
+        Flux or noise of a cube.
+    use : callable
+        As `UseSpectra`.
+    progress, text
+        As in `scan_rows`.
+    """
+    copy = _copy_of(array)
+
+    def read(rows: slice) -> None:
+        use(rows, read_spectra(array, rows) if copy is None else copy.read(rows, slice(None)))
+
+    scan_rows(array.shape, read, progress=progress, text=text)
+
+
+def _copy_of(array: Array) -> SpectrumCopy | None:
+    source = source_of(array)
+    return None if source is None else find_copy(source)
+
+
+def _boxes_of_copy(copy: SpectrumCopy, boxes: Sequence[Box], progress: Progress) -> list[NDArray[np.float32]]:
     found = []
-    for done, (rows, columns) in enumerate(boxes):
+    for done, box in enumerate(boxes):
         progress(done, len(boxes), "reading spaxels")
-        found.append(read_spaxels(array, rows, columns))
+        found.append(np.moveaxis(copy.read(*box), -1, 0))
     return found
