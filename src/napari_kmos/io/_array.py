@@ -35,7 +35,7 @@ TO_SIGMA: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
     {
         "sigma": lambda values: values,
         "variance": np.sqrt,
-        "inverse variance": lambda values: 1 / np.sqrt(values),
+        "inverse variance": lambda values: np.reciprocal(np.sqrt(values)),
         "inverse sigma": np.reciprocal,
     }
 )

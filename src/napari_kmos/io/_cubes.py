@@ -66,14 +66,11 @@ def _cube(file: Product, group: Group) -> Cube:
     data = group.data
     geometry = read_geometry(data.header, data.shape, data.where)
     quality = _quality(group, geometry.view)
-    arrays = [
-        part.array(geometry.view, holds, quality).as_dask() if part is not None else None
-        for part, holds in ((data, FLUX), (group.noise, group.holds))
-    ]
+    noise = None if group.noise is None else group.noise.array(geometry.view, group.holds, quality).as_dask()
     exptime = data.header.get(instrument.KEY_EXPTIME, file.primary.get(instrument.KEY_EXPTIME))
     cube = Cube(
-        flux=arrays[0],
-        noise=arrays[1],
+        flux=data.array(geometry.view, FLUX, quality).as_dask(),
+        noise=noise,
         wavelength=geometry.wavelength,
         wcs=geometry.wcs,
         unit=_axes.read_unit(data.header, file.primary, data.where),

@@ -49,10 +49,17 @@ class Extension:
         """EXTVER, which tells extensions of one name apart."""
         return self.header.get("EXTVER", 1)
 
-    def array(self, view: View, holds: str, quality: Quality | None = None) -> FitsArray | None:
-        """Return the pixels as a sliceable array, None without any; arguments as of `FitsArray`."""
+    def array(self, view: View, holds: str, quality: Quality | None = None) -> FitsArray:
+        """Return the pixels as a sliceable array; arguments as of `FitsArray`.
+
+        Raises
+        ------
+        NotKmosError
+            If there are none.
+        """
         if self.pixels is None:
-            return None
+            msg = f"{self.where}: has no pixels; expected an image or a cube"
+            raise NotKmosError(msg)
         return FitsArray(
             pixels=self.pixels,
             view=view,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from astropy.io import fits
 from numpy.lib.array_utils import byte_bounds
+from numpy.lib.stride_tricks import as_strided
 
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io import unpack
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Runs of at least this many bytes are read one by one, others through a memory map.
 _RUN_BYTES = 64 * 2**10
+#: So many pixels are read and have their bytes put in order at a time, while they are in the processor's own memory.
+_BLOCK = 64 * 2**10
 #: A reading that would decode more than so many times what was asked for has the extension unpacked.
 _WASTE = 8
 
@@ -40,8 +45,8 @@ class View:
 
     def of(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Return the view of a stored array: nothing is copied."""
-        left_out = tuple(axis for axis in range(stored.ndim) if axis not in self.axes)
-        view = stored.transpose(*self.axes, *left_out)[(..., *(0,) * len(left_out))]
+        first = tuple(slice(None) if axis in self.axes else 0 for axis in range(stored.ndim))
+        view = stored[first].transpose([sorted(self.axes).index(axis) for axis in self.axes])
         return view[::-1] if self.is_reversed else view
 
     def shape_of(self, stored: tuple[int, ...]) -> tuple[int, ...]:
@@ -67,9 +72,17 @@ class View:
 class Pixels(Protocol):
     """What can read pieces of stored pixels."""
 
-    file: FitsFile
-    shape: tuple[int, ...]
-    stored: np.dtype[Any]
+    @property
+    def file(self) -> FitsFile:
+        """The file as it was opened."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Stored shape, slowest axis first."""
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """Type of the pixels in the file."""
 
     def read(self, key: tuple[Any, ...], view: View) -> NDArray[Any]:
         """Return a piece of the view, in the stored type but native byte order, to be written to at will."""
@@ -107,12 +120,21 @@ class PlainPixels:
     def read_from(self, path: Path, key: tuple[Any, ...], view: View) -> NDArray[Any]:
         """Read a piece out of a certain file, which may be an unpacked copy."""
         try:
-            with path.open("rb") as stream:
-                mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-                stored = np.ndarray(self.shape, self.stored, buffer=mapped, offset=self.offset)
-                return _native(np.asarray(view.of(stored)[key]), stored, stream, self.offset)
+            if all(isinstance(part, (int, np.integer, slice)) for part in key):
+                addresses = self._addresses()
+                piece = view.of(addresses)[(*key, ...)]
+                if _is_made_of_runs(piece):
+                    with path.open("rb", buffering=0) as stream:
+                        return _read_runs(stream, piece, self.offset - byte_bounds(addresses)[0])
+            mapped = np.ndarray(self.shape, self.stored, buffer=_mapped(path, self.file), offset=self.offset)
+            return np.asarray(view.of(mapped)[key]).astype(self.stored.newbyteorder("="))
         except (OSError, TypeError, ValueError) as err:
             raise self.file.changed(str(err)) from err
+
+    def _addresses(self) -> NDArray[Any]:
+        """Return an array like the stored one but without its memory: where a piece of it lies tells what to read."""
+        strides = self.stored.itemsize * np.cumprod((1, *self.shape[:0:-1]))[::-1]
+        return as_strided(np.empty(1, dtype=self.stored), self.shape, strides.tolist(), writeable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +178,7 @@ class TiledPixels:
             min(n, math.ceil(part.stop / tile) * tile) - part.start // tile * tile
             for part, tile, n in zip(box, self.tile, self.shape, strict=True)
         )
-        return math.prod(decoded) / math.prod(part.stop - part.start for part in box)
+        return float(math.prod(decoded) / math.prod(part.stop - part.start for part in box))
 
     @contextmanager
     def _section(self, path: Path) -> Iterator[Any]:
@@ -171,21 +193,11 @@ class TiledPixels:
             raise NotKmosError(msg) from err
 
 
-def _native(piece: NDArray[Any], stored: NDArray[Any], stream: BinaryIO, offset: int) -> NDArray[Any]:
-    """Return a piece of a memory map in native byte order, read from the stream wherever it is made of long runs."""
-    native = piece.dtype.newbyteorder("=")
-    first, last = byte_bounds(stored)
-    is_view = bool(piece.size) and first <= byte_bounds(piece)[0] < last
-    if is_view and _is_run(piece):
-        return _read_run(piece, stream, offset - first)
-    outer = int(np.argmax(np.abs(piece.strides))) if piece.ndim > 1 else 0
-    parts = np.moveaxis(piece, outer, 0) if piece.ndim > 1 else ()
-    if not is_view or len(parts) == 0 or parts[0].nbytes < _RUN_BYTES or not _is_run(parts[0]):
-        return piece.astype(native)
-    data = np.empty(piece.shape, dtype=native)
-    for target, part in zip(np.moveaxis(data, outer, 0), parts, strict=True):
-        target[...] = _read_run(part, stream, offset - first)
-    return data
+@functools.lru_cache(maxsize=32)
+def _mapped(path: Path, _file: FitsFile) -> mmap.mmap:
+    """Map a file in a certain state; the map is kept, since what was read through it once comes at once again."""
+    with path.open("rb") as stream:
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _is_run(piece: NDArray[Any]) -> bool:
@@ -194,16 +206,45 @@ def _is_run(piece: NDArray[Any]) -> bool:
     return bool(high - low == piece.nbytes)
 
 
-def _read_run(piece: NDArray[Any], stream: BinaryIO, shift: int) -> NDArray[Any]:
-    """Read a run that a piece of the memory map stands for; ``shift`` makes its address a place in the file."""
+def _outer_axis(piece: NDArray[Any]) -> int:
+    """Return the axis along which the parts of a piece lie farthest apart."""
+    return int(np.argmax(np.abs(piece.strides)))
+
+
+def _is_made_of_runs(piece: NDArray[Any]) -> bool:
+    """Tell whether a piece is a run, or made of long ones."""
+    if not piece.size or _is_run(piece):
+        return bool(piece.size)
+    part = np.moveaxis(piece, _outer_axis(piece), 0)[0]
+    return part.nbytes >= _RUN_BYTES and _is_run(part)
+
+
+def _read_runs(stream: RawIOBase, piece: NDArray[Any], shift: int) -> NDArray[Any]:
+    """Read the runs of a piece of addresses; ``shift`` makes an address a place in the file."""
+    if _is_run(piece):
+        return _read_run(stream, piece, shift)
+    data = np.empty(piece.shape, dtype=piece.dtype.newbyteorder("="))
+    axis = _outer_axis(piece)
+    for target, part in zip(np.moveaxis(data, axis, 0), np.moveaxis(piece, axis, 0), strict=True):
+        target[...] = _read_run(stream, part, shift)
+    return data
+
+
+def _read_run(stream: RawIOBase, piece: NDArray[Any], shift: int) -> NDArray[Any]:
+    """Read one run; the order of bytes is changed in place, block by block."""
     low = byte_bounds(piece)[0]
+    stored = np.empty(piece.size, dtype=piece.dtype)
+    native = stored.view(piece.dtype.newbyteorder("="))
     stream.seek(low + shift)
-    raw = np.fromfile(stream, dtype=np.uint8, count=piece.nbytes)
-    if raw.size < piece.nbytes:
-        msg = f"it ends {piece.nbytes - raw.size} bytes early"
-        raise ValueError(msg)
+    for start in range(0, piece.size, _BLOCK):
+        block = stored[start : start + _BLOCK]
+        left = block.nbytes
+        while left:
+            n_read = stream.readinto(block.view(np.uint8)[block.nbytes - left :].data)
+            if not n_read:
+                msg = f"it ends {left + (piece.size - start) * piece.itemsize - block.nbytes} bytes early"
+                raise ValueError(msg)
+            left -= n_read
+        native[start : start + _BLOCK] = block
     first = piece.__array_interface__["data"][0] - low
-    run = np.ndarray(piece.shape, piece.dtype, buffer=raw, offset=first, strides=piece.strides)
-    if not run.dtype.isnative:
-        run = run.byteswap(inplace=True).view(run.dtype.newbyteorder("="))
-    return np.asarray(run, order="C")
+    return np.asarray(np.ndarray(piece.shape, native.dtype, native, first, piece.strides), order="C")

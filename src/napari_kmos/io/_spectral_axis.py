@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -79,7 +79,7 @@ def _wavelength_um(header: fits.Header, axis: int, n_planes: int, where: str) ->
     kind = "WAVE" if ctype in _LENGTHS else ctype[:4]
     unit = _unit(header, axis, _UNITS[kind], where)
     start = read_number(header, f"CRVAL{axis}", where)
-    pixels = np.arange(n_planes) + 1 - read_number(header, f"CRPIX{axis}", where)
+    pixels = np.arange(1.0, n_planes + 1) - read_number(header, f"CRPIX{axis}", where)
     step = _step(header, axis, where)
     if ctype in (*_LENGTHS, *_SPECTRAL, *_DOPPLER) and not (ctype == "VELO" and "VELREF" in header):
         values = (start + pixels * step) * unit
@@ -127,7 +127,7 @@ def _unit(header: fits.Header, axis: int, expected: u.UnitBase, where: str) -> u
 
 
 def _by_wcslib(
-    header: fits.Header, ctype: str, axis: tuple[u.Quantity, NDArray[np.float64], u.Quantity], where: str
+    header: fits.Header, ctype: str, axis: tuple[u.Quantity, NDArray[Any], u.Quantity], where: str
 ) -> tuple[str, u.Quantity]:
     """Return the kind and values of an axis that is even in another quantity, or has a name of AIPS."""
     start, pixels, step = axis
