@@ -2,6 +2,7 @@
 
 from napari_kmos.io.apertures import apertures_table, extra_column, plain_text, read_apertures, write_apertures
 from napari_kmos.io.atomic import atomic_path, check_free, fits_stem, output_dir, remove_leftovers, safe_name
+from napari_kmos.io.catalogue import catalogue_of, read_any_table, read_catalogue
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.lines import read_line_list, read_windows
@@ -19,6 +20,7 @@ __all__ = [
     "RecipeBlock",
     "apertures_table",
     "atomic_path",
+    "catalogue_of",
     "check_free",
     "checksum",
     "extra_column",
@@ -27,8 +29,10 @@ __all__ = [
     "offsets_table",
     "output_dir",
     "plain_text",
+    "read_any_table",
     "read_apertures",
     "read_boxes",
+    "read_catalogue",
     "read_cube",
     "read_exposure",
     "read_history",
