@@ -74,16 +74,16 @@ def read_boxes(array: Array, boxes: Sequence[Box], *, progress: Progress = silen
             return _boxes_of_copy(copy, boxes, progress)
         except OSError:  # thrown away meanwhile, to make room or as damaged: the file itself has it all
             pass
+    if isinstance(original_of(array), da.Array):
+        progress(0, 1, "computing spaxels")
+        return [np.asarray(one, dtype=np.float32) for one in da.compute(*(array[:, *box] for box in boxes))]
     n_planes, n_y, n_x = array.shape
     sizes = [(len(range(*rows.indices(n_y))), len(range(*columns.indices(n_x)))) for rows, columns in boxes]
     found = [np.empty((n_planes, *size), dtype=np.float32) for size in sizes]
-    is_computed = isinstance(original_of(array), da.Array)
-    for planes in plane_blocks(array, n_bytes=None if is_computed else _PASSED_BYTES):
+    for planes in plane_blocks(array, n_bytes=_PASSED_BYTES):
         progress(planes.start, n_planes, "reading spaxels")
-        # What has to be computed is computed once for all boxes; of a file only the boxes are read.
-        whole = read_piece(array, (planes,)) if is_computed else None
         for one, box in zip(found, boxes, strict=True):
-            one[planes] = read_piece(array, (planes, *box)) if whole is None else whole[:, *box]
+            one[planes] = read_piece(array, (planes, *box))
     return found
 
 
