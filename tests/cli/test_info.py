@@ -7,6 +7,7 @@ import math
 
 import factories
 import fits_files
+import foreign_files
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -119,6 +120,24 @@ def test_file_that_is_none_of_these(tmp_path, capsys):
     fits.writeto(tmp_path / "a.fits", np.zeros((3, 4)))
     assert main(["info", str(tmp_path / "a.fits")]) == 2
     assert "no cube in it" in capsys.readouterr().err
+
+
+def test_extensions_that_are_not_used_are_named_with_the_reason(tmp_path, capsys):
+    """Tables, images and what has no part in the cube, in the table and in JSON."""
+    path, _ = foreign_files.write_foreign(tmp_path, "SCI ERR DQ", "none", "WAVE um")
+    with fits.open(path, mode="append") as hdus:
+        hdus.append(fits.BinTableHDU.from_columns([fits.Column("a", "E", array=[1.0])], name="HDRTAB"))
+        hdus.append(fits.ImageHDU(hdus["SCI"].data[:2], name="WMAP"))
+        hdus.append(fits.ImageHDU(hdus["SCI"].data[0], name="GUIDE"))
+    (told,) = _told(capsys, path)
+    assert told["unused_extensions"] == [
+        {"name": "HDRTAB", "reason": "a table"},
+        {"name": "WMAP", "reason": "weights"},
+        {"name": "GUIDE", "reason": "an image"},
+    ]
+    assert (told["cubes"][0]["noise"], told["kind"]) == ("stored", "combined")
+    assert main(["info", str(path)]) == 0
+    assert "  not used: HDRTAB (a table)" in capsys.readouterr().out
 
 
 @pytest.mark.realdata

@@ -44,6 +44,8 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         lines += _table([_spectrum_row(facts["spectrum"])])
     if facts["cubes"] and facts["unused_arms"]:
         lines.append(f"  arms without data: {_unused(facts['unused_arms'])}")
+    for extension in facts.get("unused_extensions", ()):
+        lines.append(f"  not used: {extension['name']} ({extension['reason']})")
     for block in facts["recipes"]:
         changed = " ".join(f"{name}={value}" for name, value in block["changed"].items()) or "all parameters default"
         inputs = f" from {block['inputs']} files" if block["inputs"] else ""

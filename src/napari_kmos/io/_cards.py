@@ -26,7 +26,10 @@ _STRUCTURE = {"SIMPLE", "XTENSION", "BITPIX", "EXTEND", "PCOUNT", "GCOUNT", "EXT
 _CHECKS = {"CHECKSUM", "DATASUM", "DATAMD5", "PIPEFILE"}
 _AXES = re.compile(
     r"^(NAXIS|CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)\d*$|^(CD|PC|PV|PS)\d+_\d+$|^(RADE[C]?SYS|EQUINOX|BUNIT)$"
+    r"|^(WCSAXES|REST(FRQ|FREQ|WAV)|VELREF)$"
 )
+#: What ESO's science data products say of their layout and the meaning of an extension: ours is another.
+_LAYOUT = re.compile(r"^(HDU(CLASS|CLAS\d|DOC|VERS)|(SCI|ERR|QUAL)DATA|QUALMASK|EXTVER)$")
 _RECIPE = re.compile(r"^ESO PRO REC(\d+) ")
 
 
@@ -72,7 +75,11 @@ def _carried(header: fits.Header, *, taken: set[str]) -> list[fits.Card]:
     """Return the cards worth keeping: no structure, axes or checksums, which are written anew."""
     dropped = _STRUCTURE | _CHECKS | taken
     return [
-        card for card in header.cards if card.keyword and card.keyword not in dropped and not _AXES.match(card.keyword)
+        card
+        for card in header.cards
+        if card.keyword
+        and card.keyword not in dropped
+        and not (_AXES.match(card.keyword) or _LAYOUT.match(card.keyword))
     ]
 
 

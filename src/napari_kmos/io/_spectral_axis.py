@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ _SPECTRAL = {"WAVE": u.m, "AWAV": u.m, "FREQ": u.Hz, "ENER": u.J, "WAVN": 1 / u.
 _DOPPLER = {"VRAD": u.doppler_radio, "VOPT": u.doppler_optical, "VELO": u.doppler_relativistic}
 #: FELO is AIPS's name for optical velocities on even frequencies.
 _UNITS = _SPECTRAL | dict.fromkeys([*_DOPPLER, "FELO"], u.m / u.s)
+#: Even in itself, in its logarithm or in another quantity; or with the frame of rest that AIPS puts there.
+_CTYPE = re.compile(rf"({'|'.join(_UNITS)})(-(LOG|[FVWA]2[FVWA]|LSR|HEL|OBS|LSD|GEO|BAR|SOU|GAL))?")
 #: Names outside the standard for an axis of wavelengths, told by its unit of length.
 _LENGTHS = ("", "LINEAR", "LAMBDA", "WAVELENGTH")
 #: Spellings of units that are met on spectral axes; A is the ampere elsewhere.
@@ -37,7 +40,7 @@ _PLAUSIBLE_UM = (0.05, 1000.0)
 
 def is_spectral(ctype: str) -> bool:
     """Tell whether the name of an axis is one of wavelength, frequency, energy or velocity."""
-    return ctype[:4] in _UNITS or (bool(ctype) and ctype in _LENGTHS)
+    return bool(ctype) and (ctype in _LENGTHS or _CTYPE.fullmatch(ctype) is not None)
 
 
 def read_wavelength(header: fits.Header, axis: int, n_planes: int, where: str) -> tuple[u.Quantity, str, bool]:
@@ -61,7 +64,7 @@ def read_wavelength(header: fits.Header, axis: int, n_planes: int, where: str) -
     """
     ctype = axis_type(header, axis)
     if not is_spectral(ctype) and ctype:
-        msg = f"{where}: CTYPE{axis} is {ctype!r}; expected a wavelength axis (WAVE, AWAV), or {', '.join(_UNITS)}"
+        msg = f"{where}: CTYPE{axis} is {ctype!r}; expected a spectral axis: {', '.join(_UNITS)}, or LINEAR with CUNIT"
         raise NotKmosError(msg)
     with np.errstate(all="ignore"):  # what is not finite is found below
         wave = _wavelength_um(header, axis, n_planes, where)
@@ -86,7 +89,7 @@ def _wavelength_um(header: fits.Header, axis: int, n_planes: int, where: str) ->
     else:
         kind, values = _by_wcslib(header, ctype, (start * unit, pixels, step * unit), where)
     if kind in _DOPPLER:
-        rest = _rest(header, ctype, where)
+        rest = _rest(header, axis, where)
         return np.asarray(values.to_value(u.um, equivalencies=_DOPPLER[kind](rest)), dtype=float)
     wave = np.asarray(values.to_value(u.um, equivalencies=u.spectral()), dtype=float)
     low, high = _PLAUSIBLE_UM
@@ -147,10 +150,11 @@ def _by_wcslib(
     return str(wcs.wcs.ctype[0])[:4], values * unit
 
 
-def _rest(header: fits.Header, ctype: str, where: str) -> u.Quantity:
+def _rest(header: fits.Header, axis: int, where: str) -> u.Quantity:
     """Return the rest frequency or wavelength that a velocity axis counts from."""
     for key, unit in (("RESTFRQ", u.Hz), ("RESTFREQ", u.Hz), ("RESTWAV", u.m)):
         if read_number(header, key, where, 0.0) > 0:
             return read_number(header, key, where) * unit
-    msg = f"{where}: CTYPE is {ctype!r}, and RESTFRQ and RESTWAV are missing; a velocity axis needs one of them"
+    kind = axis_type(header, axis)
+    msg = f"{where}: CTYPE{axis} is {kind!r}, and RESTFRQ and RESTWAV are missing; a velocity axis needs one of them"
     raise NotKmosError(msg)

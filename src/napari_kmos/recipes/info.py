@@ -33,8 +33,8 @@ def info(files: Sequence[Path]) -> Outcome:
     -------
     Outcome
         ``measured["files"]`` holds a mapping a file: ``file``, ``kind``, ``band``, ``date``, ..., ``cubes`` or
-        ``images`` or ``spectrum``, ``unused_arms``, ``recipes`` (with the parameters that differ from their
-        defaults) and ``history``.
+        ``images`` or ``spectrum``, ``unused_arms``, ``unused_extensions`` (``name`` and ``reason``), ``recipes`` (with
+        the parameters that differ from their defaults) and ``history``.
 
     Raises
     ------
@@ -73,6 +73,7 @@ def _exposure_facts(path: Path, exposure: Exposure) -> dict[str, Any]:
         "unused_arms": {
             arm.number: arm.not_used or arm.name or "no target" for arm in exposure.arms if arm.cube is None
         },
+        "unused_extensions": [{"name": name, "reason": reason} for name, reason in exposure.unused],
         **_making(exposure.header),
     }
 
