@@ -93,6 +93,7 @@ def test_a_slice_of_planes_is_put_together_without_its_nan(name: str, function: 
         np.testing.assert_allclose(found, function(data[start:stop], axis=0)[None], rtol=1e-6)  # float32
     assert np.isnan(planes[(slice(3, 4), *ALL)]).all()
     np.testing.assert_array_equal(planes[5], data[5])
+    np.testing.assert_array_equal(planes[2:5], data[2:5])  # who does not ask as napari does gets what is there
 
 
 def test_a_thick_slice_of_hundreds_of_planes_stays_small():

@@ -106,21 +106,23 @@ def label_slider(viewer: ViewerModel) -> None:
 
 
 def set_thickness(viewer: ViewerModel, n_planes: int) -> None:
-    """Show the mean of some planes about that of the slider, NaN left out; 1 shows the plane alone.
+    """Show some planes about that of the slider together, NaN left out; 1 shows the plane alone.
 
-    These are napari's own thick slices: the projection mode of our layers, and the margins of the spectral axis.
+    These are napari's own thick slices: the margins of the spectral axis, and the projection mode of each layer, which
+    is the mean unless the user chooses another one.
     """
-    axis, layers = viewer.dims.ndim - 3, cube_layers(viewer)
+    axis = viewer.dims.ndim - 3
     if axis < 0 or n_planes == thickness(viewer):
         return
-    for layer in layers:
+    modes = {layer: layer.projection_mode for layer in cube_layers(viewer)}
+    for layer in modes:
         layer.projection_mode = "none"  # so that nothing is put together on the way
     for name, margin in (("margin_left", n_planes // 2), ("margin_right", (n_planes - 1) // 2)):
         margins = list(getattr(viewer.dims, name))
         margins[axis] = margin
         setattr(viewer.dims, name, margins)
-    for layer in layers:
-        layer.projection_mode = "mean" if n_planes > 1 else "none"
+    for layer, mode in modes.items():
+        layer.projection_mode = "mean" if mode == "none" else mode
 
 
 def thickness(viewer: ViewerModel) -> int:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_kmos._napari.errors import notify
+from napari_kmos._napari.thick import ThickSlice
 from napari_kmos.errors import GeometryError, KmosError
 from napari_kmos.io.source import read_planes, read_spaxels, source_of
 from napari_kmos.lazy import read_piece
-from napari_kmos.spectral.nan import divide
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Array
 
 #: What is read at once: one plane of a mosaic, many of an IFU's, whose stepping would open its file for each.
 _BLOCK_BYTES = 256 * 2**10
-#: What is read at once where planes are put together.
-_SUM_BYTES = 16 * 2**20
 _KEPT = 4
 #: More than this is never read in one piece.
 _MOST_BYTES = 512 * 2**20
@@ -59,6 +57,7 @@ class Planes:
         source = source_of(array)
         self._file = None if source is None else str(source.path)
         self._ends = self._block_ends(source is not None)
+        self._thick = ThickSlice(self._load, self._plane_bytes())
         self._kept: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
@@ -70,14 +69,15 @@ class Planes:
             If the piece is too large to be held in memory at once.
         """
         first, *rest = key if isinstance(key, tuple) else (key,)
+        projected = self._is_projected(key)
         piece = np.broadcast_to(np.float32(np.nan), self.shape)[key]
-        if is_too_large(piece) and not self._is_projected(first):
+        if is_too_large(piece) and not projected:
             return refuse(piece, is_volume=isinstance(key, tuple))
         try:
-            return self._read(first, tuple(rest))
+            return self._together(range(len(self))[first])[(None, *rest)] if projected else self._read(first, *rest)
         except KmosError as err:
             self._tell(err)
-            return np.array(piece[:1] if self._is_projected(first) else piece)
+            return np.array(piece[:1] if projected else piece)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the whole cube, if it is small enough."""
@@ -86,37 +86,34 @@ class Planes:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def _read(self, first: Any, rest: tuple[Any, ...]) -> NDArray[Any]:
+    def _read(self, first: Any, *rest: Any) -> NDArray[Any]:
         if isinstance(first, int | np.integer):
-            return self.image[rest] if self.image is not None else self._plane(range(len(self))[first])[rest]
-        if self._is_projected(first):
-            planes = range(len(self))[first]
-            whole = self.image if self.image is not None else self._projected(planes.start, planes.stop)
-            return whole[(None, *rest)]
+            return (self._plane(range(len(self))[first]) if self.image is None else self.image)[rest]
         if first == slice(None) and len(rest) == 2 and isinstance(rest[0], int):  # napari's axes in another order
             return read_spaxels(self.array, slice(rest[0], rest[0] + 1), slice(None))[(slice(None), 0, *rest[1:])]
         return read_piece(self.array, (first, *rest))
 
-    def _is_projected(self, first: Any) -> bool:
-        """Tell whether a slice is one that napari asks for to put its planes together; it names both ends then."""
-        wanted = self.image is not None or self.projection != "none"
-        return wanted and isinstance(first, slice) and first.start is not None and first.stop is not None
+    def _is_projected(self, key: Any) -> bool:
+        """Tell whether a key is one of those by which napari asks for planes to put together: it names both ends."""
+        if not (isinstance(key, tuple) and len(key) == self.ndim and isinstance(key[0], slice)):
+            return False
+        is_wanted = self.image is not None or self.projection != "none"
+        return is_wanted and None not in (key[0].start, key[0].stop)
+
+    def _together(self, planes: range) -> NDArray[Any]:
+        """Make one of some planes."""
+        if self.image is not None:
+            return self.image
+        if len(planes) == 1:
+            return self._plane(planes[0])
+        what = (self.projection, planes.start, planes.stop)
+        return self._keep(what, lambda: self._thick.project(*what))
 
     def _plane(self, plane: int) -> NDArray[Any]:
         """One plane, from a block kept if it can."""
         number = int(np.searchsorted(self._ends, plane, side="right"))
         start = int(self._ends[number - 1]) if number else 0
         return self._keep((start,), lambda: self._load(start, int(self._ends[number])))[plane - start]
-
-    def _projected(self, start: int, stop: int) -> NDArray[Any]:
-        name = self.projection
-        return self._keep((start, stop, name), lambda: _PROJECTIONS[name](self._loaded(start, stop)))
-
-    def _loaded(self, start: int, stop: int) -> Iterator[NDArray[Any]]:
-        """Read planes in pieces of bounded size."""
-        size = max(1, _SUM_BYTES // max(1, self._plane_bytes()))
-        for begin in range(start, stop, size):
-            yield self._load(begin, min(begin + size, stop))
 
     def _load(self, start: int, stop: int) -> NDArray[Any]:
         planes = read_planes(self.array, slice(start, stop))
@@ -166,35 +163,3 @@ def refuse(piece: NDArray[Any], *, is_volume: bool) -> NDArray[Any]:
 def is_too_large(piece: NDArray[Any]) -> bool:
     """Tell whether a piece, which need not be in memory, is too large to be read at once."""
     return piece.size * piece.itemsize > _MOST_BYTES
-
-
-def _mean(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
-    total, number = _total(blocks)
-    return divide(total, number).astype(np.float32)
-
-
-def _sum(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
-    total, number = _total(blocks)
-    return np.where(number > 0, total, np.nan).astype(np.float32)
-
-
-def _max(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
-    return np.fmax.reduce([np.fmax.reduce(block, axis=0) for block in blocks], axis=0)
-
-
-def _min(blocks: Iterator[NDArray[Any]]) -> NDArray[Any]:
-    return np.fmin.reduce([np.fmin.reduce(block, axis=0) for block in blocks], axis=0)
-
-
-def _total(blocks: Iterator[NDArray[Any]]) -> tuple[Any, Any]:
-    """Return the sum of the finite values, and their number."""
-    total, number = 0.0, 0
-    for block in blocks:
-        used = np.isfinite(block)
-        total = total + np.sum(np.where(used, block, 0), axis=0, dtype=float)
-        number = number + np.count_nonzero(used, axis=0)
-    return total, number
-
-
-#: napari's names of how planes are put together.
-_PROJECTIONS = {"mean": _mean, "sum": _sum, "max": _max, "min": _min}

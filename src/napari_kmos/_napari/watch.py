@@ -56,8 +56,7 @@ class _Watcher:
         viewer = self._viewer()
         if viewer is not None and layer in cube_layers(viewer):
             layer.events.projection_mode.connect(_on_projection_changed)
-            if thickness(viewer) > 1:
-                layer.projection_mode = "mean"
+            _tell_projection(layer)
 
     def _status(self, layer: Layer, position: Any = None, **how: Any) -> dict[str, str]:
         """Return what napari asks a layer for; in its own thread, whenever the mouse moves."""
@@ -70,9 +69,13 @@ class _Watcher:
 
 
 def _on_projection_changed(event: object) -> None:
+    _tell_projection(event.source)
+
+
+def _tell_projection(layer: Layer) -> None:
     """Tell the planes of a layer how napari puts them together."""
-    for _, part in planes_of(event.source):
-        part.projection = str(event.source.projection_mode)
+    for _, part in planes_of(layer):
+        part.projection = str(layer.projection_mode)
 
 
 def _under(viewer: ViewerModel, first: Layer, position: Sequence[float]) -> tuple[str, str, str]:
