@@ -177,7 +177,7 @@ def test_arrays_that_cannot_be_kept_are_returned_all_the_same(flux, monkeypatch)
         msg = "the disk is full"
         raise WriteError(msg)
 
-    monkeypatch.setattr("napari_kmos.io.cache.make_room", full)
+    monkeypatch.setattr("napari_kmos.io.cache._make_room", full)
     with pytest.warns(KmosWarning, match="sums cannot be kept for the next time: the disk is full"):
         found = keep_arrays(source_of(flux), "sums", lambda: {"image": np.ones(3)})
     assert _same(found["image"], np.ones(3))

@@ -10,34 +10,29 @@ from __future__ import annotations
 import atexit
 import functools
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from napari_kmos.errors import KmosError, KmosWarning, WriteError
+from napari_kmos.errors import KmosWarning, WriteError
+from napari_kmos.io import _stamps
 from napari_kmos.io.atomic import atomic_path, fits_stem, output_dir, remove_leftovers, safe_name
 from napari_kmos.progress import Progress, silent
 
 #: Resolved path, size in bytes and modification time in ns of the source file, then whatever else decides the values.
-Identity = tuple[Any, ...]
+Identity = _stamps.Identity
 
 _FOLDER, _LIMIT = "NAPARI_KMOS_CACHE", "NAPARI_KMOS_CACHE_GIB"
 _DEFAULT_GIB = 20.0
 #: This share of the disk is left to others.
 _LEFT_FREE = 0.05
-#: So much of a file's beginning and end is checked whenever it is opened.
-_END_BYTES = 64 * 2**10
-_STAMP = ".stamp.json"
 _LOCKS = "locks"
 _PATIENCE_S = 0.2
 
@@ -57,17 +52,12 @@ def cache_folder() -> Path:
 def cache_limit() -> int:
     """Return how many bytes may be kept: ``NAPARI_KMOS_CACHE_GIB`` (a number of GiB), else 20 GiB.
 
-    Raises
-    ------
-    KmosError
-        If the variable is no number.
+    Warns
+    -----
+    KmosWarning
+        Once, if the variable is no number.
     """
-    given = os.environ.get(_LIMIT, "")
-    try:
-        return int((float(given) if given else _DEFAULT_GIB) * 2**30)
-    except ValueError as err:
-        msg = f"{_LIMIT}={given}: not a number; expected the size of the cache in GiB, for example 20"
-        raise KmosError(msg) from err
+    return _bytes_of(os.environ.get(_LIMIT, ""))
 
 
 def find(identity: Identity, name: str) -> Path | None:
@@ -86,19 +76,13 @@ def find(identity: Identity, name: str) -> Path | None:
         If the file is not as it was written; it is thrown away.
     """
     path = _place(identity, name)
-    stamp = _stamp(path)
-    if stamp is None or not _is_current(stamp):
+    stamp = _stamps.read_stamp(path)
+    if stamp is None or not _stamps.is_current(stamp):
         return None
-    try:
-        stat = path.stat()
-        sound = stat.st_size == stamp["n_bytes"] and _ends(path, stat.st_mtime_ns) == stamp["crc32"]
-    except OSError:
-        sound = False
-    if not sound:
+    if not _stamps.is_sound(path, stamp):
         discard(path, "it is not as it was written")
         return None
-    with suppress(OSError):
-        os.utime(_stamp_of(path))  # the least recently used go first
+    _stamps.touch(path)
     return path
 
 
@@ -133,17 +117,18 @@ def find_or_make(
         found = find(identity, name)  # another process may have made it while this one waited
         if found is None:
             with _lock("room", progress):
-                make_room(n_bytes)
+                _make_room(n_bytes)
             with atomic_path(target, overwrite=True) as temporary:
                 make(temporary)
-                _write_stamp(target, temporary, identity)
+                _settle(temporary)
+                _stamps.write_stamp(target, temporary, identity)
         return target
 
 
 def discard(path: Path, why: str) -> None:
     """Throw away a file that cannot be used, and say so."""
     warnings.warn(f"{path}: thrown away, {why}; it is made again when it is needed", KmosWarning, stacklevel=3)
-    _remove(path)
+    _stamps.remove(path)
 
 
 def check_bound(n_bytes: int) -> None:
@@ -162,19 +147,23 @@ def check_bound(n_bytes: int) -> None:
         raise WriteError(msg)
 
 
-def make_room(n_bytes: int) -> None:
-    """Throw away what belongs to changed files and, until ``n_bytes`` fit, what was not used for longest.
+@functools.cache
+def _bytes_of(gib: str) -> int:
+    try:
+        return int((float(gib) if gib else _DEFAULT_GIB) * 2**30)
+    except (ValueError, OverflowError):
+        text = f"{_LIMIT}={gib}: not a size in GiB; the cache is bounded to {_DEFAULT_GIB:.0f} GiB"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+        return int(_DEFAULT_GIB * 2**30)
 
-    Raises
-    ------
-    WriteError
-        If they fit neither into the bound nor on the disk.
-    """
+
+def _make_room(n_bytes: int) -> None:
+    """Throw away what belongs to changed files and, until so much fits, what was not used for longest."""
     check_bound(n_bytes)
     folder = cache_folder()
     remove_leftovers(folder)
-    kept = _current_files(folder)
-    used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    kept = _stamps.current_files(folder)
+    used = sum(_stamps.size_of(path) for path in folder.rglob("*"))
     while True:
         disk = shutil.disk_usage(folder)
         if used + n_bytes <= cache_limit() and disk.free - n_bytes >= _LEFT_FREE * disk.total:
@@ -182,23 +171,16 @@ def make_room(n_bytes: int) -> None:
         if not kept:
             break
         path = kept.pop(0)
-        used -= path.stat().st_size
-        _remove(path)
+        used -= _stamps.size_of(path)
+        _stamps.remove(path)
     msg = f"{folder}: {_gib(n_bytes)} do not fit on the disk, {_gib(disk.free)} are free; make room, or set {_FOLDER}"
     raise WriteError(msg)
 
 
-def _current_files(folder: Path) -> list[Path]:
-    """Files whose sources are what they were, the least recently used first; the others are removed."""
-    current = []
-    for stamp in sorted(folder.glob(f"*/*{_STAMP}"), key=_last_use):
-        path = _file_of(stamp)
-        said = _stamp(path)
-        if said is not None and path.exists() and _is_current(said):
-            current.append(path)
-        else:
-            _remove(path)
-    return current
+def _settle(path: Path) -> None:
+    """Wait until a file is on the disk: after a loss of power its name must not stand for something else."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 @functools.cache
@@ -222,72 +204,6 @@ def _place(identity: Identity, name: str) -> Path:
     source = Path(identity[0])
     key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
     return cache_folder() / f"{safe_name(fits_stem(source))}-{key}" / name
-
-
-def _stamp_of(path: Path) -> Path:
-    return path.with_name(path.name + _STAMP)
-
-
-def _file_of(stamp: Path) -> Path:
-    return stamp.with_name(stamp.name.removesuffix(_STAMP))
-
-
-def _stamp(path: Path) -> dict[str, Any] | None:
-    """Return what the stamp of a file says; None without one that can be read."""
-    try:
-        stamp = json.loads(_stamp_of(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    needed = {"source", "source_bytes", "source_mtime_ns", "n_bytes", "crc32"}
-    return stamp if isinstance(stamp, dict) and needed <= stamp.keys() else None
-
-
-def _write_stamp(target: Path, made: Path, identity: Identity) -> None:
-    stat = made.stat()
-    source, size, mtime = identity[:3]
-    stamp = {
-        "source": str(source),
-        "source_bytes": size,
-        "source_mtime_ns": mtime,
-        "n_bytes": stat.st_size,
-        "crc32": _ends(made, stat.st_mtime_ns),
-    }
-    with atomic_path(_stamp_of(target), overwrite=True) as temporary:
-        temporary.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
-
-
-@functools.lru_cache(maxsize=256)
-def _ends(path: Path, _mtime_ns: int) -> int:
-    """Checksum of the first and last bytes of a file, taken once for each state of it."""
-    with path.open("rb") as stream:
-        start = stream.read(_END_BYTES)
-        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
-        return zlib.crc32(stream.read(_END_BYTES), zlib.crc32(start))
-
-
-def _is_current(stamp: dict[str, Any]) -> bool:
-    """Tell whether the source is what it was when a file was made from it."""
-    try:
-        stat = Path(stamp["source"]).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (stamp["source_bytes"], stamp["source_mtime_ns"])
-
-
-def _last_use(stamp: Path) -> float:
-    try:
-        return stamp.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, its stamp, and their folder if it is empty then; another process may do the same."""
-    for one in (path, _stamp_of(path)):
-        with suppress(OSError):
-            one.unlink()
-    with suppress(OSError):
-        path.parent.rmdir()
 
 
 @contextmanager
