@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -131,10 +132,14 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _expected_size(path: Path) -> int:
     """Size of the unpacked file: gzip keeps it, less whole multiples of 4 GiB, in the last four bytes."""
-    packed = path.stat().st_size
+    packed = _packed_size(path)
     if _module(path) != "gzip":
         return packed * _FACTOR
     with path.open("rb") as stream:
-        stream.seek(-4, 2)
+        stream.seek(-4, os.SEEK_END)
         size = int.from_bytes(stream.read(4), "little")
-    return size + max(0, -(-(packed - size) // 2**32)) * 2**32
+    return size + max(0, math.ceil((packed - size) / 2**32)) * 2**32
+
+
+def _packed_size(path: Path) -> int:
+    return path.stat().st_size
