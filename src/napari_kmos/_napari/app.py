@@ -9,7 +9,8 @@ import napari
 from qtpy.QtCore import Qt
 
 from napari_kmos._napari.commands import set_north_up, sheet_if_scattered
-from napari_kmos._napari.layers import add_layers
+from napari_kmos._napari.labels import show_names_soon
+from napari_kmos._napari.layers import add_layers, cube_layers, kmos_of
 from napari_kmos._napari.reader import read
 from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.combine import CombineDock
@@ -51,4 +52,7 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     viewer.show()
     sides[0].raise_()
     set_north_up(viewer)
+    shown_of = [part.path for layer in cube_layers(viewer) for part in kmos_of(layer).parts]
+    if len(shown_of) > len(set(shown_of)):
+        show_names_soon(viewer)
     return viewer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Layer, Shapes
-from qtpy.QtCore import QObject, QTimer
+from napari.layers import Shapes
+from napari.viewer import Viewer
 
+from napari_kmos._napari.following import Follower
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS
 from napari_kmos._napari.layers import cube_layers, kmos_of
 from napari_kmos._napari.positions import offset_of
@@ -20,9 +21,6 @@ _COLOUR = "#f5f5f5"
 _FONT_SIZE = 9
 #: Lines are so wide, in arcsec, or this share of all there is where that would be too thin to see.
 _WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 1500
-#: Many changes that come together, as those of layout or many drags a second, are followed once.
-_PATIENCE_MS = 40
-_FOLLOWED = ("affine", "translate", "scale", "visible", "data")
 
 
 def show_names(viewer: ViewerModel) -> None:
@@ -33,7 +31,7 @@ def show_names(viewer: ViewerModel) -> None:
         active = viewer.layers.selection.active
         viewer.add_layer(_make(corners, names, width))
         viewer.layers.selection.active = active
-        _FOLLOWERS.setdefault(viewer, _Follower(viewer)).follow()
+        _FOLLOWERS.setdefault(viewer, Follower(viewer, _redraw)).follow()
     elif list(layer.features["name"]) != names or not np.allclose(np.array(layer.data), corners):
         layer.data = []
         layer.add_polygons(list(corners), edge_width=width, edge_color=_COLOUR, face_color="transparent")
@@ -55,6 +53,11 @@ def switch_names(viewer: ViewerModel) -> None:
         show_names(viewer)
 
 
+def switch_names_here(viewer: Viewer) -> None:
+    """Menu command of `switch_names`."""
+    switch_names(viewer)
+
+
 def are_shown(viewer: ViewerModel) -> bool:
     """Tell whether outlines and names are shown."""
     return _outline_layer(viewer) is not None
@@ -67,48 +70,20 @@ def show_names_soon(viewer: ViewerModel) -> None:
     to draw them.
     """
     task = Task(_prepare)
-    task.succeeded.connect(lambda _: show_names(viewer))
+    task.succeeded.connect(lambda _: show_names(viewer) if cube_layers(viewer) else None)  # it may be closed by now
     task.ended.connect(lambda: _TASKS.discard(task))
     _TASKS.add(task)
     task.start()
 
 
-class _Follower(QObject):
-    """Draws the outlines anew after the IFUs changed, as long as there are outlines."""
-
-    def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__()
-        self._viewer = ref(viewer)
-        self._layers: list[Layer] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PATIENCE_MS)
-        self._timer.timeout.connect(self._on_time)
-
-    def follow(self) -> None:
-        """Listen to the layers there are, and to those that come and go; without outlines to none."""
-        viewer = self._viewer()
-        listed = (viewer.layers.events.inserted, viewer.layers.events.removed)
-        for event in [*listed, *(getattr(layer.events, name) for layer in self._layers for name in _FOLLOWED)]:
-            event.disconnect(self._on_changed)
-        self._layers = cube_layers(viewer) if are_shown(viewer) else []
-        listed = listed if are_shown(viewer) else ()
-        for event in [*listed, *(getattr(layer.events, name) for layer in self._layers for name in _FOLLOWED)]:
-            event.connect(self._on_changed)
-
-    def _on_changed(self, _event: object) -> None:
-        self._timer.start()
-
-    def _on_time(self) -> None:
-        viewer = self._viewer()
-        if viewer is None:
-            return
-        if are_shown(viewer):
-            show_names(viewer)
-        self.follow()
+def _redraw(viewer: ViewerModel) -> bool:
+    """Draw the outlines anew, if they are shown."""
+    if are_shown(viewer):
+        show_names(viewer)
+    return are_shown(viewer)
 
 
-_FOLLOWERS: WeakKeyDictionary[ViewerModel, _Follower] = WeakKeyDictionary()
+_FOLLOWERS: WeakKeyDictionary[ViewerModel, Follower] = WeakKeyDictionary()
 _TASKS: set[Task] = set()
 
 

@@ -8,7 +8,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
-from napari_kmos._napari import commands, labels
+from napari_kmos._napari import commands
 from napari_kmos._napari.white_light import toggle_white_light, white_light_of
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos._napari.widgets.view_menu import ViewMenu
@@ -46,11 +46,9 @@ class ViewBar(QWidget):
         layout.addWidget(self.menu)
 
     def show_state(self) -> None:
-        """Show the wavelength of the plane, and keep the names where their IFUs are."""
+        """Show the wavelength of the plane, and whether white light is shown."""
         grid = commands.wavelengths_um(self._viewer)
         self.wavelength.setEnabled(grid is not None)
-        if labels.are_shown(self._viewer):
-            labels.show_names(self._viewer)
         self.show_white()
         self.plane.setText("")
         if grid is None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMenu, QToolButton
+from qtpy.QtWidgets import QMenu, QPushButton
 
-from napari_kmos._napari import commands, labels
+from napari_kmos._napari import commands, labels, splitting
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.frames import SHEET
 from napari_kmos._napari.positions import layout_of
@@ -44,10 +44,25 @@ ACTIONS = (
         is_on=lambda viewer: layout_of(viewer) == SHEET,
     ),
     Action(
-        text="Names",
-        tip="Write the names of the IFUs beside their images",
+        text="Outlines and names",
+        tip="Outline the IFUs, with the names of their targets",
         run=labels.switch_names,
         is_on=labels.are_shown,
+    ),
+    Action(
+        text="Split exposure",
+        tip="Make a layer of each IFU of the exposure that the active layer shows as a whole",
+        run=splitting.split_layer,
+    ),
+    Action(
+        text="Join exposure",
+        tip="Make one layer of the IFUs of the exposure that the active layer belongs to",
+        run=splitting.join_exposure,
+    ),
+    Action(
+        text="Catalogue…",
+        tip="Lay the sources of a table over the cubes",
+        run=lambda viewer: viewer.window.add_plugin_dock_widget("napari-kmos", "Catalogue"),
     ),
     Action(
         text="Contrast of what is on screen",
@@ -57,16 +72,14 @@ ACTIONS = (
 )
 
 
-class ViewMenu(QToolButton):
+class ViewMenu(QPushButton):
     """Button with the actions; what they say of the viewer is looked up when the menu opens."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
+        super().__init__("View")
         self._viewer = viewer
-        self.setText("View")
         self.setToolTip("Ways to look at the cubes")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         self.rows = {action.text: self._row(menu, action) for action in ACTIONS}

@@ -1,0 +1,223 @@
+"""A catalogue over the cubes: its sources in the fields shown, bright ones large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+from napari.components import ViewerModel
+from napari.layers import Points
+from numpy.typing import NDArray
+
+from napari_kmos._napari.following import Follower, keep_on_top
+from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Field, Frame, centre_of
+from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.positions import offset_of
+from napari_kmos.catalogue import Catalogue
+from napari_kmos.errors import KmosError
+from napari_kmos.spatial.wcs import shift_wcs, sky_to_pixel
+
+KEY = "kmos_catalogue"
+LABELS = ("nothing", "id", "magnitude")
+_COLOUR = "#ffd166"
+#: Diameters in arcsec of the brightest and the faintest, and of sources without a magnitude.
+_LARGEST, _SMALLEST = 0.9, 0.2
+_CANVAS_PIXELS = (5, 60)
+_BORDER = 0.07
+#: More points than this say nothing and make the viewer slow: the brightest are drawn.
+_MOST_POINTS = 10_000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CatalogueView:
+    """A catalogue and how it is shown; kept in the metadata of its layer.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        All its sources, those outside the fields too.
+    brightest, faintest : float
+        Magnitudes drawn. Sources without a magnitude are drawn unless one of the two is finite.
+    label : str
+        One of `LABELS`: what is written beside each source.
+    """
+
+    catalogue: Catalogue
+    brightest: float = -np.inf
+    faintest: float = np.inf
+    label: str = LABELS[0]
+
+
+def catalogue_layer(viewer: ViewerModel) -> Points | None:
+    """Return the layer of the catalogue, if one is shown."""
+    return next((layer for layer in viewer.layers if KEY in layer.metadata), None)
+
+
+def view_of(viewer: ViewerModel) -> CatalogueView | None:
+    """Return what is shown of which catalogue."""
+    layer = catalogue_layer(viewer)
+    return None if layer is None else layer.metadata[KEY]
+
+
+def show_catalogue(viewer: ViewerModel, view: CatalogueView) -> int:
+    """Draw the sources that lie in the fields of the layers, in place of those of another catalogue.
+
+    Returns
+    -------
+    int
+        How many are drawn; at most the 10000 brightest.
+
+    Raises
+    ------
+    KmosError
+        If no cube or image is open, or none of them holds a source; what was shown before stays.
+    """
+    if not kmos_layers(viewer):
+        msg = f"{view.catalogue.name}: there is no cube to lay it over; open one first"
+        raise KmosError(msg)
+    rows, places = _inside(viewer, view)
+    if not len(rows):
+        ra, dec = centre_of(_fields(viewer)[0][1])
+        msg = (
+            f"{view.catalogue.name}: none of its {len(view.catalogue)} sources, as bright as asked for, lies in the "
+            f"fields shown (about RA {ra:.4f}, Dec {dec:.4f}); choose another file, columns or magnitudes"
+        )
+        raise KmosError(msg)
+    _draw(viewer, view, rows, places)
+    return len(rows)
+
+
+def hide_catalogue(viewer: ViewerModel) -> None:
+    """Remove the layer of the catalogue."""
+    layer = catalogue_layer(viewer)
+    if layer is not None:
+        viewer.layers.remove(layer)
+
+
+def _redraw(viewer: ViewerModel) -> bool:
+    """Draw the sources anew after the fields changed, if they are shown; there may be none for a while."""
+    view = view_of(viewer)
+    if view is not None:
+        _draw(viewer, view, *_inside(viewer, view))
+    return view is not None
+
+
+_FOLLOWERS: WeakKeyDictionary[ViewerModel, Follower] = WeakKeyDictionary()
+
+
+def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], places: NDArray[np.float64]) -> None:
+    """Fill the layer, made and put on top if there is none."""
+    layer = catalogue_layer(viewer)
+    if layer is None:
+        layer = _make(view)
+        active = viewer.layers.selection.active
+        viewer.add_layer(layer)
+        viewer.layers.selection.active = active
+        _FOLLOWERS.setdefault(viewer, Follower(viewer, _redraw)).follow()
+    features = _features(view, rows)
+    layer.name = view.catalogue.name
+    layer.metadata = {**layer.metadata, KEY: view}
+    layer.selected_data = set()
+    layer.data = places
+    layer.features = features
+    layer.size = _sizes(features["magnitude"].to_numpy())
+    keep_on_top(viewer, layer)
+
+
+def _fields(viewer: ViewerModel) -> list[tuple[Frame, Field]]:
+    """Return the frame of each cube and image, and its WCS, as moved, with its shape."""
+    return [
+        (part.frame, (shift_wcs(part.product.wcs, *offset), part.shape))
+        for layer in kmos_layers(viewer)
+        for offset in [offset_of(layer)]
+        for part in kmos_of(layer).parts
+    ]
+
+
+def _inside(viewer: ViewerModel, view: CatalogueView) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the rows of the sources in the fields, and where they are drawn, shape (n, 2): once a frame."""
+    fields = _fields(viewer)
+    rows = _near(view.catalogue, [field for _, field in fields])
+    rows = rows[_is_wanted(view, rows)]
+    ra, dec = view.catalogue.ra[rows], view.catalogue.dec[rows]
+    drawn: dict[Frame, NDArray[np.bool_]] = {}
+    for frame, (wcs, (n_y, n_x)) in fields if len(rows) else ():
+        y, x = sky_to_pixel(wcs, ra, dec)
+        inside = (np.abs(y - (n_y - 1) / 2) <= n_y / 2) & (np.abs(x - (n_x - 1) / 2) <= n_x / 2)
+        drawn[frame] = drawn.get(frame, False) | inside
+    found = [rows[inside] for inside in drawn.values()]
+    places = [np.stack(frame.to_canvas(ra[inside], dec[inside]), axis=1) for frame, inside in drawn.items()]
+    together = np.concatenate([np.empty(0, dtype=np.intp), *found])
+    order = np.argsort(view.catalogue.magnitude[together], kind="stable")[:_MOST_POINTS]
+    return together[order], np.concatenate([np.empty((0, 2)), *places])[order]
+
+
+def _near(catalogue: Catalogue, fields: list[Field]) -> NDArray[np.intp]:
+    """Rows within the circle about all fields: a large catalogue is cut down before each field is looked at."""
+    centres = np.array([centre_of(field) for field in fields])
+    vectors = _vectors(*centres.T)
+    middle = vectors.mean(axis=0) / np.linalg.norm(vectors.mean(axis=0))
+    reach = np.arccos(np.clip(vectors @ middle, -1, 1)).max() + max(_radius(field) for field in fields)
+    return np.flatnonzero(_vectors(catalogue.ra, catalogue.dec) @ middle >= np.cos(min(reach, np.pi)))
+
+
+def _vectors(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return unit vectors, shape (n, 3)."""
+    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def _radius(field: Field) -> float:
+    """Half the diagonal of a field in radians, and a little more."""
+    scale, _ = Frame(*centre_of(field)).transform(field)
+    return float(np.deg2rad(0.51 * scale * np.hypot(*field[1]) / 3600))
+
+
+def _is_wanted(view: CatalogueView, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell which rows are as bright as asked for."""
+    magnitude = view.catalogue.magnitude[rows]
+    if not np.isfinite([view.brightest, view.faintest]).any():
+        return np.ones(len(rows), dtype=bool)
+    return (magnitude >= view.brightest) & (magnitude <= view.faintest)
+
+
+def _sizes(magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Diameters in arcsec, falling with magnitude from the brightest drawn to the faintest."""
+    known = magnitude[np.isfinite(magnitude)]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
+    share = (high - magnitude) / (high - low) if high > low else np.full(len(magnitude), 0.5)
+    return np.where(np.isfinite(share), _SMALLEST + (_LARGEST - _SMALLEST) * share, _SMALLEST)
+
+
+def _features(view: CatalogueView, rows: NDArray[np.intp]) -> pd.DataFrame:
+    """All columns of the rows, and under names of our own what is drawn of them."""
+    catalogue = view.catalogue
+    plain = [name for name in catalogue.table.colnames if catalogue.table[name].ndim == 1]
+    features = catalogue.table[plain][rows].to_pandas()
+    features["id"] = np.array(catalogue.ids(rows), dtype=object)
+    features["ra"], features["dec"] = catalogue.ra[rows], catalogue.dec[rows]
+    features["magnitude"] = catalogue.magnitude[rows]
+    labels = {"id": features["id"], "magnitude": [f"{one:.2f}" for one in features["magnitude"]]}
+    features["label"] = np.array(labels.get(view.label, [""] * len(rows)), dtype=object)
+    return features
+
+
+def _make(view: CatalogueView) -> Points:
+    """Make the layer, empty."""
+    layer = Points(
+        np.empty((0, 2)),
+        ndim=2,
+        features={"label": np.empty(0, dtype=object)},
+        text={"string": "{label}", "size": 8, "color": _COLOUR, "anchor": "upper_left"},
+        face_color="transparent",
+        border_color=_COLOUR,
+        border_width=_BORDER,
+        canvas_size_limits=_CANVAS_PIXELS,
+        units=UNITS[1:],
+        axis_labels=AXIS_LABELS[1:],
+        metadata={KEY: view},
+    )
+    layer.editable = False
+    return layer

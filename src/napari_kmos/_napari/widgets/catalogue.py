@@ -1,0 +1,163 @@
+"""The dock *Catalogue*: a table of sources laid over the cubes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+from napari.viewer import Viewer
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QFormLayout
+
+from napari_kmos._napari.catalogue import LABELS, CatalogueView, hide_catalogue, show_catalogue, view_of
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.widgets.dock import Dock, Link
+from napari_kmos._napari.widgets.files import PathField
+from napari_kmos._napari.widgets.parts import button, number, row_of
+from napari_kmos.catalogue import Catalogue
+from napari_kmos.io import catalogue_of, read_any_table
+from napari_kmos.progress import Progress, silent
+
+_TABLES = "Tables (*.fits *.fit *.ecsv *.vot *.xml *.csv *.tsv *.txt *.dat *.tbl);;All files (*)"
+_MAGNITUDES = (-50.0, 50.0)
+_NONE = "none"
+
+
+class CatalogueDock(Dock):
+    """Chooses a table, its columns, and what of it is drawn.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        Its cubes and images are the fields that the catalogue is cut to.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._table: Table | None = None
+        self._name = ""
+        self._limits = _MAGNITUDES
+        self.file = PathField("Catalogue", pattern=_TABLES, placeholder="FITS, ECSV, VOTable, CSV, text")
+        self.file.changed.connect(self._on_file_chosen)
+        self.ra, self.dec, self.magnitude, self.label = (QComboBox() for _ in range(4))
+        for box in (self.ra, self.dec, self.magnitude):
+            box.activated.connect(self._on_columns_chosen)
+        self.label.addItems(LABELS)
+        self.label.activated.connect(self._on_range_chosen)
+        self.brightest, self.faintest = (
+            number(*_MAGNITUDES, value, step=0.5, tip=f"The {which} magnitude that is drawn")
+            for which, value in zip(("brightest", "faintest"), _MAGNITUDES, strict=True)
+        )
+        for field in (self.brightest, self.faintest):
+            field.valueChanged.connect(self._on_range_chosen)
+        self._build()
+
+    def links(self) -> Iterable[Link]:
+        """Layers that come and go."""
+        events = self.viewer.layers.events
+        return ((events.removed, self._show_state),)
+
+    def read(self, path: Path) -> None:
+        """Read a table in a thread, offer its columns, and show what they hold."""
+        self._name = path.stem
+        self.start(_read, path, done=self._on_read)
+
+    def _build(self) -> None:
+        form = QFormLayout()
+        form.addRow("File", self.file)
+        form.addRow("RA", self.ra)
+        form.addRow("Dec", self.dec)
+        form.addRow("Magnitude", self.magnitude)
+        form.addRow("Range", row_of(self.brightest, self.faintest))
+        form.addRow("Label", self.label)
+        self.body.addLayout(form)
+        self.remove = button("Remove", "Take the catalogue off the cubes", self._on_remove)
+        self.body.addWidget(self.remove)
+        self.body.addStretch()
+
+    def _show_state(self) -> None:
+        """Show what is drawn, if something is."""
+        view = view_of(self.viewer)
+        self.remove.setEnabled(view is not None)
+        if view is not None and self._table is None:
+            self._table, self._name = view.catalogue.table, view.catalogue.name
+            self._offer(view.catalogue)
+            self.label.setCurrentText(view.label)
+
+    def _offer(self, catalogue: Catalogue | None) -> None:
+        """Offer the columns of the table, those of a catalogue chosen, and the range of its magnitudes."""
+        names = list(self._table.colnames)
+        for box in (self.ra, self.dec, self.magnitude):
+            box.clear()
+            box.addItems([_NONE, *names])
+        if catalogue is None:
+            return
+        self.ra.setCurrentText(catalogue.ra_name)
+        self.dec.setCurrentText(catalogue.dec_name)
+        self.magnitude.setCurrentText(catalogue.magnitude_name or _NONE)
+        self._offer_range(catalogue)
+
+    def _offer_range(self, catalogue: Catalogue) -> None:
+        known = catalogue.magnitude[np.isfinite(catalogue.magnitude)]
+        self._limits = (float(np.floor(known.min())), float(np.ceil(known.max()))) if known.size else _MAGNITUDES
+        for field, limit in zip((self.brightest, self.faintest), self._limits, strict=True):
+            with QSignalBlocker(field):
+                field.setValue(limit)
+            field.setEnabled(bool(known.size))
+
+    def _chosen(self) -> Catalogue:
+        """Return the table read by the columns chosen."""
+        names = [box.currentText() for box in (self.ra, self.dec, self.magnitude)]
+        ra, dec, magnitude = (None if name == _NONE else name for name in names)
+        catalogue = catalogue_of(self._table, self._name, ra=ra, dec=dec, magnitude=magnitude)
+        return dataclasses.replace(catalogue, magnitude_name=magnitude or "")
+
+    def _draw(self, catalogue: Catalogue) -> None:
+        fields = zip((self.brightest, self.faintest), self._limits, (-np.inf, np.inf), strict=True)
+        brightest, faintest = (open_ if field.value() == limit else field.value() for field, limit, open_ in fields)
+        view = CatalogueView(
+            catalogue=catalogue, brightest=brightest, faintest=faintest, label=self.label.currentText()
+        )
+        n_drawn = show_catalogue(self.viewer, view)
+        dropped = f"; {catalogue.n_dropped} rows have no position" if catalogue.n_dropped else ""
+        self.say(f"{catalogue.name}: {n_drawn} of {len(catalogue)} sources drawn{dropped}")
+        self._show_state()
+
+    def _on_file_chosen(self, path: Path | None) -> None:
+        if path is not None:
+            self.read(path)
+
+    def _on_read(self, table: Table) -> None:
+        self._table = table
+        self._offer(None)
+        with notified(self.say):
+            catalogue = catalogue_of(table, self._name)
+            self._offer(catalogue)
+            self._draw(catalogue)
+
+    def _on_columns_chosen(self, _index: int) -> None:
+        if self._table is not None:
+            with notified(self.say):
+                catalogue = self._chosen()
+                self._offer_range(catalogue)
+                self._draw(catalogue)
+
+    def _on_range_chosen(self, _value: float) -> None:
+        view = view_of(self.viewer)
+        if view is not None:
+            with notified(self.say):
+                self._draw(view.catalogue)
+
+    def _on_remove(self) -> None:
+        hide_catalogue(self.viewer)
+        self.say("")
+        self._show_state()
+
+
+def _read(path: Path, *, progress: Progress = silent) -> Table:
+    """Read a table; in a thread."""
+    progress(0, 0, f"reading {path.name}")
+    return read_any_table(path)
