@@ -111,12 +111,11 @@ def sky_of_areas(reader: CubeReader, skies: Sequence[Placed], parameters: Extrac
 def sky_of_ring(spaxels: Spaxels) -> SkyLevel:
     """Median of the spaxels of a ring, at each wavelength."""
     used = np.isfinite(spaxels.flux)
-    n_used = np.count_nonzero(used, axis=1)
+    n_used = np.count_nonzero(used, axis=0)
     known = used & np.isfinite(spaxels.noise)
-    variance = divide(_variance_sum(spaxels.noise, known, spaxels.weights), np.count_nonzero(known, axis=1))
+    variance = divide(_variance_sum(spaxels.noise, known, spaxels.weights), np.count_nonzero(known, axis=0))
     factor = np.where(n_used > 2, _MEDIAN_VARIANCE, 1.0)
-    level = nan_median(spaxels.flux.T) if spaxels.weights.size else np.full(n_used.shape, np.nan)
-    return SkyLevel(level, factor * divide(variance, n_used), int(spaxels.weights.size))
+    return SkyLevel(nan_median(spaxels.flux), factor * divide(variance, n_used), len(spaxels.weights))
 
 
 def _star(around: Surroundings, areas: SkyLevel | None, parameters: ExtractParameters) -> Extraction:
@@ -144,13 +143,13 @@ def _mean(
     """Weighted mean over an aperture, its variance, and the share of the area with data."""
     weights, squares = spaxels.weights, spaxels.weights**2
     used = np.isfinite(spaxels.flux)
-    total = used @ weights
+    total = weights @ used.astype(float)
     coverage = total / area_pix
-    mean = divide(np.where(used, spaxels.flux, 0) @ weights, total)
+    mean = divide(weights @ np.where(used, spaxels.flux, 0), total)
     mean[coverage < min_coverage] = np.nan
     known = used & np.isfinite(spaxels.noise)
     # A spaxel with flux but without noise is taken to be as noisy as the others.
-    unknown_share = divide(used @ squares, known @ squares)
+    unknown_share = divide(squares @ used.astype(float), squares @ known.astype(float))
     variance = divide(_variance_sum(spaxels.noise, known, squares) * unknown_share, total**2)
     return mean, variance, coverage
 
@@ -158,7 +157,7 @@ def _mean(
 def _variance_sum(noise: NDArray[Any], known: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weighted sum of the variances that are known; in float64, as a calibrated noise squared underflows in float32."""
     filled = np.where(known, noise, 0).astype(float)
-    return np.asarray(np.square(filled, out=filled) @ weights)
+    return np.asarray(weights @ np.square(filled, out=filled))
 
 
 def _remark(mean: NDArray[np.float64], sky: SkyLevel, coverage: NDArray[np.float64]) -> str:

@@ -35,7 +35,7 @@ _NOISE_REACH_PIX = 14
 
 @dataclass(frozen=True, slots=True)
 class Spaxels:
-    """Spectra of some spaxels as the cube has them, shape (n_wavelength, n_spaxels), and the weight of each."""
+    """Spectra of some spaxels as the cube has them, shape (n_spaxels, n_wavelength), and the weight of each."""
 
     flux: NDArray[Any]
     noise: NDArray[Any]
@@ -70,9 +70,9 @@ class Surroundings:
         return self.placed.y - self.window[0].start, self.placed.x - self.window[1].start
 
     def _spaxels(self, weights: NDArray[np.float64] | NDArray[np.bool_]) -> Spaxels:
-        chosen = np.flatnonzero(weights)
-        flux, noise = (values.reshape(len(values), -1).take(chosen, axis=1) for values in (self.flux, self.noise))
-        return Spaxels(flux, noise, weights.ravel()[chosen].astype(float))
+        chosen = weights > 0
+        flux, noise = (values[:, chosen].T for values in (self.flux, self.noise))
+        return Spaxels(flux, noise, weights[chosen].astype(float))
 
 
 class CubeReader:
