@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
     from napari_kmos.offset import Offset
     from napari_kmos.recipes.outcome import Outcome
+    from napari_kmos.spectral.windows import Window
 
 
 @dataclass(eq=False, kw_only=True)
@@ -32,6 +33,10 @@ class Session:
         Accepted corrections, a row an exposure and IFU.
     objects, skies, inputs : tuple of Path
         Files chosen for the sky tweak, and those for the combination.
+    line_um : tuple of float, optional
+        Line window of the maps in micron.
+    continuum_um : tuple of tuple of float
+        Their continuum windows.
     offsets_file, apertures_file : Path, optional
         Where offsets and apertures were last read from or written to.
     out_dir : Path
@@ -46,6 +51,8 @@ class Session:
     objects: tuple[Path, ...] = ()
     skies: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
+    line_um: Window | None = None
+    continuum_um: tuple[Window, ...] = ()
     offsets_file: Path | None = None
     apertures_file: Path | None = None
     out_dir: Path = Path("kmos_products")

@@ -15,7 +15,7 @@ from napari_kmos._napari.positions import layout_of
 from napari_kmos._napari.sample_data import night
 from napari_kmos.errors import NotKmosError
 
-DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra"]
+DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Maps"]
 
 
 @pytest.fixture

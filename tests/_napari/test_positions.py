@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_kmos._napari.layers import add_derived, kmos_of
+from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.line_maps import add_derived
 from napari_kmos._napari.mover import REFUSED, Mover
 from napari_kmos._napari.positions import is_only_moved, move_to, offset_of, show_layout
 from napari_kmos._napari.reader import add_file
@@ -43,7 +44,7 @@ def test_an_offset_survives_the_contact_sheet(viewer: ViewerModel, exposure_file
 
 def test_layers_of_the_same_ifu_and_file_move_together(viewer: ViewerModel, exposure_file: Callable[..., Path]):
     layer, other = add_file(viewer, exposure_file(ifus=(3, 5)))
-    white = add_derived(viewer, layer, collapse_mean(kmos_of(layer).cube), "white light")
+    white = add_derived(viewer, layer, kmos_of(layer), collapse_mean(kmos_of(layer).cube), "mean")
     mover = Mover(viewer)
     mover.choose(layer)
     mover.move_to(0.5, 0.25)

@@ -14,6 +14,7 @@ from napari_kmos._napari.layers import add_layers, cube_layers, kmos_of
 from napari_kmos._napari.reader import read
 from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.combine import CombineDock
+from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
 
@@ -39,7 +40,7 @@ def view(paths: Sequence[Path | str]) -> None:
 
 
 def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
-    """Return a viewer with files open, north up, spectra below and the other docks at the side."""
+    """Return a viewer with files open, north up, spectra and maps below and the other docks at the side."""
     layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
     sheet_if_scattered(viewer, add_layers(viewer, layers))
@@ -48,9 +49,11 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
         for name, dock in _SIDE.items()
     ]
     spectra = viewer.window.add_dock_widget(SpectraDock(viewer), name="Spectra (KMOS)", area="bottom")
+    viewer.window.add_dock_widget(MapsDock(viewer), name="Maps (KMOS)", area="bottom", tabify=True)
     spectra.window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     viewer.show()
-    sides[0].raise_()
+    for dock in (sides[0], spectra):
+        dock.raise_()
     set_north_up(viewer)
     shown_of = [part.path for layer in cube_layers(viewer) for part in kmos_of(layer).parts]
     if len(shown_of) > len(set(shown_of)):

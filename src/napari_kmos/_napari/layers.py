@@ -153,13 +153,6 @@ def activated_once(viewer: ViewerModel) -> Iterator[None]:
         selection.active = viewer.layers[-1]
 
 
-def add_derived(viewer: ViewerModel, source: Layer, image: Image, name: str) -> Layer:
-    """Add an image made from a layer, drawn exactly over it, wherever the user has moved it."""
-    data, options, kind = one_layer(dataclasses.replace(kmos_of(source), product=image))
-    options |= {"name": name, "affine": source.affine.affine_matrix[-3:, -3:]}
-    return viewer.add_layer(Layer.create(data, options, kind))
-
-
 def one_layer(shown: KmosLayer, taken: Sequence[KmosLayer] = (), *, data: Any = None) -> LayerData:
     """Return the layer of what shall be shown, at its home.
 

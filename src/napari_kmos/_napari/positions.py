@@ -81,7 +81,7 @@ def warn_of_moved(viewer: ViewerModel, files: Sequence[Path]) -> None:
     for layer in cube_layers(viewer):
         if kmos_of(layer).path in files and np.hypot(*offset_of(layer)) > _MOVED_ARCSEC:
             text = (
-                f"{layer.name} was moved: its spectra are taken where its header puts the apertures; "
+                f"{layer.name} was moved on the screen: what is written of it is where its header puts it; "
                 "combine it with its offset first"
             )
             warnings.warn(text, KmosWarning, stacklevel=2)

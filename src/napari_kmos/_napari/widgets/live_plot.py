@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
+from napari.components import ViewerModel
 from qtpy.QtCore import Signal
 
-from napari_kmos._napari import live
+from napari_kmos._napari import commands, live
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos._napari.workers import Latest
@@ -34,10 +36,16 @@ class LivePlot(SpectrumPlot):
         self.latest = Latest()
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_failed)
+        threading.Thread(target=live.prepare, daemon=True).start()
 
     def request(self, wanted: tuple[Aperture, ...], extract: Callable[[Progress], Spectra]) -> None:
         """Ask for the spectra of some apertures, which ``extract(progress)`` returns, in a thread."""
         self.latest.request(lambda progress: (wanted, extract(progress)))
+
+    def show_slider(self, viewer: ViewerModel) -> None:
+        """Put the marker at the wavelength that the slider of a viewer shows."""
+        grid = commands.wavelengths_um(viewer)
+        self.show_marker(commands.current_wavelength(viewer), None if grid is None else (grid[0], grid[-1]))
 
     def _on_ready(self, answer: tuple[tuple[Aperture, ...], Spectra]) -> None:
         wanted, spectra = answer

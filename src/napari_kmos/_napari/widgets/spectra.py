@@ -152,9 +152,7 @@ class SpectraDock(Dock):
         self.table.show_apertures(self.session.apertures, self.session.selected, snr)
 
     def _show_marker(self) -> None:
-        grid = commands.wavelengths_um(self.viewer)
-        span = None if grid is None else (grid[0], grid[-1])
-        self.plot.show_marker(commands.current_wavelength(self.viewer), span)
+        self.plot.show_slider(self.viewer)
 
     def _request(self) -> None:
         """Ask for the spectra of the selected apertures."""
