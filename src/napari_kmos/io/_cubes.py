@@ -10,7 +10,7 @@ import numpy as np
 from napari_kmos import instrument
 from napari_kmos.cube import Cube
 from napari_kmos.errors import NotKmosError
-from napari_kmos.io import _axes
+from napari_kmos.io import _arms, _axes
 from napari_kmos.io._array import FLUX
 from napari_kmos.io._geometry import read_geometry
 from napari_kmos.io._layouts import Group, Unused
@@ -107,14 +107,14 @@ def ifu_of(group: Group) -> int | None:
 
 
 def target_of(group: Group, primary: fits.Header) -> str:
-    """Return the target of a cube: the arm's, else the part of EXTNAME before the dot, else OBJECT."""
+    """Return the target of a cube: the arm's, else (not in exposures) what EXTNAME has before the dot, else OBJECT."""
+    if group.ifu is not None:
+        return _arms.read_arm(primary, group.ifu).name
     ifu = ifu_of(group)
     for header in (group.data.header, primary):
         name = str(header.get(instrument.key_arm(ifu, "NAME"), "")).strip() if ifu else ""
         if name:
             return name
-    if group.ifu is not None:
-        return ""
     return group.name or str(primary.get(instrument.KEY_OBJECT, "")).strip()
 
 
