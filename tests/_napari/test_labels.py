@@ -30,7 +30,7 @@ def test_each_ifu_has_its_outline_and_each_target_its_name_once(
     viewer.layers.selection.active = layers[1]
     show_names(viewer)
     outlines = viewer.layers["IFU outlines"]
-    assert list(outlines.features["name"]) == ["IFU 3 star3", "IFU 5 star5", "", ""]
+    assert list(outlines.features["name"]) == ["3 star3", "5 star5", "", ""]
     for layer, corners in zip(layers, outlines.data, strict=True):
         np.testing.assert_allclose(corners, _corners(layer), atol=1e-9)
     assert viewer.layers.selection.active is layers[1]

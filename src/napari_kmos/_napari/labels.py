@@ -10,17 +10,21 @@ from napari.layers import Shapes
 from napari.viewer import Viewer
 
 from napari_kmos._napari.following import Follower
-from napari_kmos._napari.frames import AXIS_LABELS, UNITS
+from napari_kmos._napari.frames import AXIS_LABELS, SHEET, UNITS
 from napari_kmos._napari.layers import cube_layers, kmos_of
-from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.positions import layout_of, offset_of
 from napari_kmos._napari.workers import Task
+from napari_kmos.cube import Cube
+from napari_kmos.instrument import FIELD_ARCSEC
 from napari_kmos.progress import Progress, silent
 
 KEY = "kmos_outlines"
 _COLOUR = "#f5f5f5"
 _FONT_SIZE = 9
+#: On the sheet a name is as wide as its field at most, whatever the zoom; points of a letter's width, arcsec of both.
+_LETTER_WIDTH, _NAME_ARCSEC, _LARGEST_ARCSEC = 0.8, FIELD_ARCSEC, 0.35
 #: Lines are so wide, in arcsec, or this share of all there is where that would be too thin to see.
-_WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 1500
+_WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 600
 
 
 def show_names(viewer: ViewerModel) -> None:
@@ -29,13 +33,16 @@ def show_names(viewer: ViewerModel) -> None:
     layer = _outline_layer(viewer)
     if layer is None:
         active = viewer.layers.selection.active
-        viewer.add_layer(_make(corners, names, width))
+        layer = _make(corners, names, width)
+        _size_text(layer, layout_of(viewer))
+        viewer.add_layer(layer)
         viewer.layers.selection.active = active
         _FOLLOWERS.setdefault(viewer, Follower(viewer, _redraw)).follow()
     elif list(layer.features["name"]) != names or not np.allclose(np.array(layer.data), corners):
         layer.data = []
         layer.add_polygons(list(corners), edge_width=width, edge_color=_COLOUR, face_color="transparent")
         layer.features = _features(names)
+        _size_text(layer, layout_of(viewer))
 
 
 def hide_names(viewer: ViewerModel) -> None:
@@ -108,11 +115,23 @@ def _outlines(viewer: ViewerModel) -> tuple[np.ndarray, list[str], float]:
             n_y, n_x = part.shape
             edges = np.array([[0, 0], [0, n_x], [n_y, n_x], [n_y, 0]]) - 0.5
             corners.append(scale * edges @ matrix[:2, :2].T + matrix[:2, 2] - (north, east))
-            name = part.product.label
+            name = _target(part.product)
             names.append("" if name in names else name)
     found = np.array(corners).reshape(-1, 4, 2)
     span = float(np.ptp(found.reshape(-1, 2), axis=0).max()) if len(found) else 0.0
     return found, names, max(_WIDTH_ARCSEC, _WIDTH_SHARE * span)
+
+
+def _target(cube: Cube) -> str:
+    """Return the number of the IFU and the name of its target: there is room for no more over a field."""
+    return " ".join(part for part in ("" if cube.ifu is None else str(cube.ifu), cube.name) if part) or cube.label
+
+
+def _size_text(layer: Shapes, layout: str) -> None:
+    """Let names grow with the zoom on the sheet, where fields stand close; on the sky they would be too small."""
+    longest = max((len(name) for name in layer.features["name"]), default=1)
+    size = min(_LARGEST_ARCSEC, _NAME_ARCSEC / _LETTER_WIDTH / max(longest, 1))
+    layer.text.scaling, layer.text.size = (True, size) if layout == SHEET else (False, _FONT_SIZE)
 
 
 def _features(names: list[str]) -> dict[str, np.ndarray]:
@@ -127,7 +146,7 @@ def _make(corners: np.ndarray, names: list[str], width: float) -> Shapes:
         shape_type="polygon",
         name="IFU outlines",
         features=_features(names),
-        text={"string": "{name}", "size": _FONT_SIZE, "color": _COLOUR, "anchor": "upper_left"},
+        text={"string": "{name}", "color": _COLOUR, "anchor": "upper_left"},
         edge_width=width,
         edge_color=_COLOUR,
         face_color="transparent",
