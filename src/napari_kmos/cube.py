@@ -129,3 +129,8 @@ class Image:
     ifu: int | None = None
     header: fits.Header = field(default_factory=fits.Header)
     source: str = ""
+
+
+def pixel_scale_arcsec(wcs: WCS) -> float:
+    """Return the side of a pixel: the square root of its area."""
+    return float(np.sqrt(abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600)

@@ -14,17 +14,11 @@ from factories import DEC, RA, make_cube, star_image
 
 from napari_kmos.combine import COMBINE_METHODS, CombineParameters, combine_cubes, stack
 from napari_kmos.combine.cubes import _common_grid
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError, GeometryError, KmosError, KmosWarning
 from napari_kmos.offset import Offset
 from napari_kmos.spatial.centroid import fit_centroid
-from napari_kmos.spatial.wcs import (
-    make_wcs,
-    pixel_scale_arcsec,
-    pixel_to_pixel,
-    position_angle_deg,
-    shift_wcs,
-    sky_to_pixel,
-)
+from napari_kmos.spatial.wcs import make_wcs, pixel_to_pixel, position_angle_deg, shift_wcs, sky_to_pixel
 
 SHAPE = (6, 13, 15)
 STAR_FLUX = 700.0

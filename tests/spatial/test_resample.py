@@ -24,7 +24,8 @@ GRIDS = {
 
 def star(wcs, shape, *, ra=RA, dec=DEC, fwhm_arcsec=0.7):
     """Image of a round star of flux 1 in another field, by its values at pixel centres."""
-    from napari_kmos.spatial.wcs import offset_arcsec, pixel_scale_arcsec, pixel_to_sky
+    from napari_kmos.cube import pixel_scale_arcsec
+    from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
 
     y, x = np.indices(shape)
     east, north = offset_arcsec(ra, dec, *pixel_to_sky(wcs, y, x))

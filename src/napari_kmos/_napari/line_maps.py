@@ -17,11 +17,11 @@ from napari_kmos._napari.points import frames_of
 from napari_kmos._napari.positions import move_to, offset_of, warn_of_moved
 from napari_kmos._napari.shown import KmosLayer
 from napari_kmos.aperture import Aperture
-from napari_kmos.cube import Cube, Image
+from napari_kmos.cube import Cube, Image, pixel_scale_arcsec
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import apertures_inside
 from napari_kmos.spatial.crop import SkyBox
-from napari_kmos.spatial.wcs import pixel_scale_arcsec, pixel_to_sky, shift_wcs
+from napari_kmos.spatial.wcs import pixel_to_sky, shift_wcs
 from napari_kmos.spectral import LineMaps
 from napari_kmos.spectral.windows import Window
 

@@ -12,9 +12,10 @@ import numpy as np
 from napari_kmos.align.correlation import best_shifts, correlate, stretch
 from napari_kmos.align.matching import Match, Pair
 from napari_kmos.align.parameters import AlignParameters
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.offset import Offset
 from napari_kmos.spatial.resample import make_resampler
-from napari_kmos.spatial.wcs import offset_arcsec, pixel_scale_arcsec, pixel_to_pixel, pixel_to_sky, window_wcs
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_pixel, pixel_to_sky, window_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Image

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import ExtractionError
-from napari_kmos.spatial.wcs import pixel_scale_arcsec, sky_to_pixel
+from napari_kmos.spatial.wcs import sky_to_pixel
 
 if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture

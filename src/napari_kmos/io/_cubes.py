@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_kmos import instrument
-from napari_kmos.cube import Cube
+from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import _arms, _axes
 from napari_kmos.io._array import FLUX
@@ -120,6 +118,4 @@ def target_of(group: Group, primary: fits.Header) -> str:
 
 def is_mosaic(cube: Cube) -> bool:
     """Tell whether the field is wider than any dithered IFU's."""
-    cd = np.asarray(cube.wcs.pixel_scale_matrix) * 3600
-    scale = np.sqrt(abs(np.linalg.det(cd)))
-    return bool(max(cube.shape[1:]) * scale > _MOSAIC_ARCSEC)
+    return max(cube.shape[1:]) * pixel_scale_arcsec(cube.wcs) > _MOSAIC_ARCSEC

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from astropy import units as u
 from astropy.coordinates import ICRS, SkyCoord
 
 from napari_kmos.aperture import Aperture
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import ExtractionError, KmosError, KmosWarning, NotKmosError
 from napari_kmos.io.text import write_text
 
@@ -162,8 +162,7 @@ def _on_sky(region: Any, wcs: WCS | None) -> tuple[float, float, float | None]:
         msg = "it is in image pixels, and it is not clear of which image; save the regions in fk5 or icrs"
         raise ExtractionError(msg)
     ra, dec = (float(value) for value in wcs.wcs_pix2world(region.center.x, region.center.y, 0))
-    scale = 3600 * float(np.sqrt(abs(np.linalg.det(wcs.pixel_scale_matrix))))
-    return ra, dec, None if radius is None else float(radius) * scale
+    return ra, dec, None if radius is None else float(radius) * pixel_scale_arcsec(wcs)
 
 
 def _equatorial(position: SkyCoord) -> tuple[float, float]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import read_exposure, read_history, read_images, read_recipe_blocks
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.spatial.wcs import pixel_scale_arcsec, pixel_to_sky, position_angle_deg
+from napari_kmos.spatial.wcs import pixel_to_sky, position_angle_deg
 
 if TYPE_CHECKING:
     from astropy import units as u

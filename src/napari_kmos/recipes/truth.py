@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.extract import ExtractParameters, extract_spectra
 from napari_kmos.io import read_cube, read_exposure, read_offsets, read_spectrum
 from napari_kmos.simulate.psf import moffat_images, seeing_at
 from napari_kmos.simulate.render import sky_background, sky_cube, star_spectra, stars_cube
 from napari_kmos.simulate.stars import select_stars
 from napari_kmos.simulate.truth import true_offsets
-from napari_kmos.spatial.wcs import pixel_scale_arcsec, sky_to_pixel
+from napari_kmos.spatial.wcs import sky_to_pixel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_kmos.spatial.wcs import offset_arcsec, pixel_scale_arcsec, pixel_to_sky
+from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

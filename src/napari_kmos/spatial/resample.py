@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.spatial.spline import Separable, Sparse, linear_weights, make_operator
-from napari_kmos.spatial.wcs import pixel_scale_arcsec, pixel_to_pixel
+from napari_kmos.spatial.wcs import pixel_to_pixel
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

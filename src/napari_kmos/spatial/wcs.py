@@ -13,6 +13,7 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
+from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import GeometryError
 from napari_kmos.instrument import SPAXEL_ARCSEC
 
@@ -56,11 +57,6 @@ def make_wcs(
     wcs.wcs.cd = scale_arcsec / 3600 * np.array([[-cos, sin], [sin, cos]])
     wcs.wcs.set()
     return wcs
-
-
-def pixel_scale_arcsec(wcs: WCS) -> float:
-    """Return the side of a pixel: the square root of its area."""
-    return float(np.sqrt(abs(np.linalg.det(_matrix(wcs)))) * 3600)
 
 
 def position_angle_deg(wcs: WCS) -> float:
