@@ -22,10 +22,11 @@ from napari_kmos.spatial.wcs import shift_wcs, sky_to_pixel
 KEY = "kmos_catalogue"
 LABELS = ("nothing", "id", "magnitude")
 _COLOUR = "#ffd166"
-#: Diameters in arcsec of the brightest and the faintest, and of sources without a magnitude.
-_LARGEST, _SMALLEST = 0.9, 0.2
-_CANVAS_PIXELS = (5, 60)
-_BORDER = 0.07
+#: Diameter of the brightest in arcsec, or as a share of all there is where that would be too small to see; and that of
+#: the faintest, and of sources without a magnitude, as a share of it.
+_LARGEST_ARCSEC, _LARGEST_SHARE, _SMALLEST = 0.9, 1 / 35, 0.25
+_CANVAS_PIXELS = (7, 60)
+_BORDER = 0.1
 #: More points than this say nothing and make the viewer slow: the brightest are drawn.
 _MOST_POINTS = 10_000
 
@@ -122,7 +123,7 @@ def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], plac
     layer.selected_data = set()
     layer.data = places
     layer.features = features
-    layer.size = _sizes(features["magnitude"].to_numpy())
+    layer.size = _sizes(features["magnitude"].to_numpy(), places)
     keep_on_top(viewer, layer)
 
 
@@ -183,12 +184,14 @@ def _is_wanted(view: CatalogueView, rows: NDArray[np.intp]) -> NDArray[np.bool_]
     return (magnitude >= view.brightest) & (magnitude <= view.faintest)
 
 
-def _sizes(magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Diameters in arcsec, falling with magnitude from the brightest drawn to the faintest."""
+def _sizes(magnitude: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return diameters in arcsec, falling with magnitude from the brightest drawn to the faintest."""
+    span = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
+    largest = max(_LARGEST_ARCSEC, _LARGEST_SHARE * span)
     known = magnitude[np.isfinite(magnitude)]
     low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
     share = (high - magnitude) / (high - low) if high > low else np.full(len(magnitude), 0.5)
-    return np.where(np.isfinite(share), _SMALLEST + (_LARGEST - _SMALLEST) * share, _SMALLEST)
+    return largest * np.where(np.isfinite(share), _SMALLEST + (1 - _SMALLEST) * share, _SMALLEST)
 
 
 def _features(view: CatalogueView, rows: NDArray[np.intp]) -> pd.DataFrame:
