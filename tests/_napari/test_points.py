@@ -131,3 +131,16 @@ def test_apertures_are_kept_when_their_cube_is_closed_and_another_is_opened(
     assert pixel_to_sky(elsewhere, *viewer.layers[-1].world_to_data((0, *place))[1:]) == pytest.approx(
         before[0][2:4], abs=1e-7
     )
+
+
+def test_a_layer_that_is_deleted_takes_its_apertures_along(viewer: ViewerModel, sync: ApertureSync):
+    sync.show([star("A", 4.3, 8.7), star("s1", 1.0, 2.0, kind="sky")])
+    viewer.layers.remove(points_layer(viewer, "star"))
+    sync.follow()
+    assert [one.id for one in sync.session.apertures] == ["s1"]
+    viewer.layers.remove(points_layer(viewer, "sky"))
+    sync.follow()
+    assert sync.session.apertures == ()
+    assert sync.selected() == ()
+    sync.add([star("B", 4.0, 4.0)])
+    assert [one.id for one in sync.session.apertures] == ["B"]

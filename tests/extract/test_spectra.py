@@ -299,6 +299,30 @@ def test_of_a_mosaic_only_the_surroundings_are_read(has_noise: bool):
     assert source.most < 40**2
 
 
+@pytest.mark.parametrize("fitting", [1, 2, 5])
+def test_apertures_are_read_in_batches_that_fit_into_memory(monkeypatch: pytest.MonkeyPatch, fitting: int):
+    cube = make_field(stars=[(11.4, 9.7, 500.0)], sigma=1.0)
+    places = [(11.4, 9.7), (5.2, 5.1), (17.3, 6.6), (6.8, 14.2), (16.1, 14.9)]
+    stars = [aperture_at(cube, y, x, name=str(number)) for number, (y, x) in enumerate(places)]
+    ring = ExtractParameters(inner=1.2, outer=1.6)
+    expected = extract_spectra(cube, stars, parameters=ring)
+    monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
+    # A ring of 1.6 radii of 2.5 spaxels touches at most 10 x 10.
+    monkeypatch.setattr("napari_kmos.extract.reading._BATCH_BYTES", fitting * 8 * 30 * 10 * 10)
+    told: list[tuple[int, int]] = []
+
+    spectra = extract_spectra(
+        lazy(cube), stars, parameters=ring, progress=lambda done, total, _: told.append((done, total))
+    )
+
+    for spectrum, one in zip(spectra, expected, strict=True):
+        assert_array_equal(spectrum.flux, one.flux)
+        assert_array_equal(spectrum.noise, one.noise)
+    shares = [done / total for done, total in told]
+    assert shares == sorted(shares)
+    assert len(told) >= 2 * (5 // fitting)  # flux and noise of each batch
+
+
 def test_an_aperture_that_needs_the_whole_mosaic_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
     monkeypatch.setattr("napari_kmos.extract.reading._BATCH_BYTES", 10_000)

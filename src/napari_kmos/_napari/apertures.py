@@ -42,6 +42,7 @@ class ApertureSync:
         self.viewer, self.session = viewer, session
         self.radius_arcsec = RADIUS_ARCSEC
         self._followed: list[Points] = []
+        self._had_layers = False
         self._drawn: set[Frame] = set()
         self._busy = False
 
@@ -62,8 +63,9 @@ class ApertureSync:
             layer.events.size.connect(self._on_points_changed)
             layer.events.features.connect(self._on_dragged)
             layer.selected_data.events.items_changed.connect(self._on_selected)
-        if self._followed:
+        if self._followed or self._had_layers:  # a layer that was removed has taken its apertures along
             self._take_over()
+        self._had_layers = bool(self._followed)
 
     def unfollow(self) -> None:
         """Stop listening."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -17,12 +18,14 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube
 from napari_kmos.extract import ExtractParameters, apertures_inside, extract_spectra
 from napari_kmos.progress import Progress, silent
+from napari_kmos.spatial.apertures import aperture_weights
 from napari_kmos.spatial.wcs import shift_wcs
 from napari_kmos.spectral.noise import ensure_noise
 from napari_kmos.spectrum import StarSpectrum
 
-_SMALL_BYTES = 64 * 2**20
-_CUBES_KEPT = 6
+#: Flux and noise of the largest cube that is kept in memory, and of all that are.
+_SMALL_BYTES = 128 * 2**20
+_KEPT_BYTES = 256 * 2**20
 _MOST_CURVES = 6
 
 _loaded: OrderedDict[int, tuple[Cube, Cube]] = OrderedDict()
@@ -79,9 +82,14 @@ def curves_of(spectra: Sequence[StarSpectrum]) -> tuple[list[Curve], str]:
     return curves, "" if unit is None else unit.to_string("unicode")
 
 
+def prepare() -> None:
+    """Import what the first extraction would wait for; to be called in a thread."""
+    aperture_weights((3, 3), 1.0, 1.0, 1.0)
+
+
 def _in_memory(cube: Cube) -> Cube:
     """Small cubes with their noise are read once and kept for a while; large ones are left lazy."""
-    if int(np.prod(cube.shape)) * cube.flux.dtype.itemsize > _SMALL_BYTES:
+    if _n_bytes(cube) > _SMALL_BYTES:
         return cube
     key = id(cube.flux)
     if key not in _loaded:
@@ -89,6 +97,11 @@ def _in_memory(cube: Cube) -> Cube:
         flux, noise = compute(whole.flux, whole.noise)
         _loaded[key] = cube, dataclasses.replace(whole, flux=flux, noise=noise)
     _loaded.move_to_end(key)
-    while len(_loaded) > _CUBES_KEPT:
+    while sum(_n_bytes(kept) for kept, _ in _loaded.values()) > _KEPT_BYTES:
         _loaded.popitem(last=False)
     return dataclasses.replace(_loaded[key][1], wcs=cube.wcs)
+
+
+def _n_bytes(cube: Cube) -> int:
+    """Size of flux and noise in memory."""
+    return 8 * math.prod(cube.shape)

@@ -19,7 +19,7 @@ from napari_kmos.io import (
     write_spectrum,
     write_table,
 )
-from napari_kmos.progress import Progress, silent
+from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.extract_plan import OUTSIDE, ExtractTask, plan_tasks, read_cubes
 from napari_kmos.recipes.outcome import Outcome
@@ -97,10 +97,11 @@ def extract(
     settings = {"method": method, "ifu": ifu or 0, **parameters_of(chosen)}
     defaults = {"method": "aperture", "ifu": 0, **defaults_of(chosen)}
     for number, task in enumerate(tasks):
-        progress(number, len(tasks), f"{task.source.exposure.label}: spectra of {task.source.cube.label}")
+        text = f"{task.source.exposure.label}: spectra of {task.source.cube.label}"
+        progress(number, len(tasks), text)
         inputs = (task.source.path, *table_files)
         task.step = Step(name="extract", inputs=inputs, parameters=settings, defaults=defaults)
-        _extract_cube(task, method, chosen, overwrite)
+        _extract_cube(task, method, chosen, overwrite, _reading(progress, number, len(tasks), text))
     progress(len(tasks), len(tasks), "spectra written")
     return _outcome(tasks, outside)
 
@@ -116,7 +117,15 @@ def _read_apertures(
     return read_apertures(apertures, radius_arcsec=radius_arcsec, wcs=wcs)
 
 
-def _extract_cube(task: ExtractTask, method: str, parameters: ExtractParameters, overwrite: bool) -> None:
+def _reading(progress: Progress, number: int, n_tasks: int, text: str) -> Progress:
+    """Return the progress of the readings of one cube, which go on under the text that names it."""
+    within = part_of(progress, number, n_tasks)
+    return lambda done, total, _: within(done, total, text)
+
+
+def _extract_cube(
+    task: ExtractTask, method: str, parameters: ExtractParameters, overwrite: bool, progress: Progress
+) -> None:
     """Extract and write the spectra of one cube, its sky, its table and its record."""
     cube, header = task.source.cube, task.source.exposure.header
     facts: dict[str, Any] = {"ifu": cube.ifu, "target": cube.name}
@@ -124,7 +133,8 @@ def _extract_cube(task: ExtractTask, method: str, parameters: ExtractParameters,
         warnings.warn(f"{cube.label}: {_NO_AREAS}; its stars are left out", KmosWarning, stacklevel=3)
         task.rows += [TableRow(aperture=row, note=_NO_AREAS, **facts) for row in task.stars]
     else:
-        for spectrum in extract_spectra(cube, (*task.stars, *task.skies), method=method, parameters=parameters):
+        apertures = (*task.stars, *task.skies)
+        for spectrum in extract_spectra(cube, apertures, method=method, parameters=parameters, progress=progress):
             file = ""
             if spectrum.mask.all():
                 text = f"{cube.label}: star {spectrum.aperture.id}: {spectrum.note or 'no data'}; left out"
@@ -139,14 +149,14 @@ def _extract_cube(task: ExtractTask, method: str, parameters: ExtractParameters,
             )
     task.rows += [TableRow(aperture=row, note=OUTSIDE) for row in task.elsewhere]
     if task.skies:
-        _write_sky(task, parameters, overwrite)
+        _write_sky(task, parameters, overwrite, progress)
     write_table(spectra_table(task.rows), task.table, overwrite=overwrite)
 
 
-def _write_sky(task: ExtractTask, parameters: ExtractParameters, overwrite: bool) -> None:
+def _write_sky(task: ExtractTask, parameters: ExtractParameters, overwrite: bool, progress: Progress) -> None:
     """Write the mean spectrum of the sky apertures, if they have data."""
     try:
-        sky: StarSpectrum = extract_sky(task.source.cube, task.skies, parameters=parameters)
+        sky: StarSpectrum = extract_sky(task.source.cube, task.skies, parameters=parameters, progress=progress)
     except ExtractionError as err:
         warnings.warn(str(err), KmosWarning, stacklevel=4)
         return

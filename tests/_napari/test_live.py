@@ -1,0 +1,94 @@
+"""Live spectra: those of the extraction, whatever they are read from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import factories
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_kmos._napari import live
+from napari_kmos._napari.reader import add_file
+from napari_kmos.aperture import Aperture
+from napari_kmos.extract import ExtractParameters, extract_spectra
+from napari_kmos.progress import Cancelled
+from napari_kmos.spatial.wcs import pixel_to_sky
+from napari_kmos.summary import index, is_indexed
+
+FIELDS = ("flux", "noise", "sky", "coverage")
+
+
+def star_at(id_: str, y: float, x: float, kind: str = "star") -> Aperture:
+    ra, dec = pixel_to_sky(factories.make_wcs(), y, x)
+    return Aperture(id=id_, kind=kind, ra=ra, dec=dec, radius_arcsec=0.35)
+
+
+STARS = (star_at("A", 4.3, 8.7), star_at("B", 9.2, 3.6))
+SKY = star_at("s", 2.0, 2.0, kind="sky")
+
+
+@pytest.fixture
+def viewer(exposure_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ViewerModel:
+    monkeypatch.setenv("NAPARI_KMOS_CACHE", str(tmp_path / "cache"))
+    viewer = ViewerModel()
+    add_file(viewer, exposure_file(ifus=(5,)))
+    return viewer
+
+
+@pytest.fixture
+def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat every cube as one that is too large to be kept."""
+    monkeypatch.setattr("napari_kmos._napari.live._SMALL_BYTES", 0)
+    monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
+
+
+def spectra(viewer: ViewerModel, **sky: object) -> tuple:
+    return live.spectra_of(live.cubes_as_seen(viewer), STARS, [SKY], ExtractParameters(**sky))
+
+
+@pytest.mark.parametrize("sky", ["annulus", "areas", "none"])
+def test_spectra_are_the_same_bit_for_bit_with_and_without_the_copy(viewer: ViewerModel, as_if_large: None, sky: str):
+    (cube,) = live.cubes_as_seen(viewer)
+    before = spectra(viewer, sky=sky)
+    index(cube)
+    assert is_indexed(cube)
+    after = spectra(viewer, sky=sky)
+    for one, other in zip(before, after, strict=True):
+        for name in FIELDS:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_spectra_of_small_cubes_kept_in_memory_are_those_of_the_extraction(viewer: ViewerModel):
+    (cube,) = live.cubes_as_seen(viewer)
+    for found, expected in zip(spectra(viewer), extract_spectra(cube, STARS), strict=True):
+        for name in FIELDS:
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_a_sky_area_shows_its_own_light(viewer: ViewerModel):
+    cubes = live.cubes_as_seen(viewer)
+    (found,) = live.spectra_of(cubes, [SKY], [SKY], ExtractParameters())
+    # The background of the factory, over the area of the circle; the noise of some 10 spaxels.
+    assert np.median(found.flux / found.area_pix) == pytest.approx(10, abs=0.5)
+
+
+def test_what_is_kept_in_memory_is_bounded(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(4):
+        add_file(viewer, exposure_file(f"more{number}.fits", ifus=(7,)))
+    n_bytes = 8 * 40 * 13 * 15
+    monkeypatch.setattr("napari_kmos._napari.live._KEPT_BYTES", 2 * n_bytes)
+    live._loaded.clear()
+    for cube in live.cubes_as_seen(viewer):
+        live.spectra_of([cube], STARS, [], ExtractParameters())
+    assert len(live._loaded) == 2
+
+
+def test_the_reading_of_a_large_cube_can_be_given_up(viewer: ViewerModel, as_if_large: None):
+    def stop(done: int, total: int, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        live.spectra_of(live.cubes_as_seen(viewer), STARS, [], ExtractParameters(), progress=stop)
