@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import _array, _pixels, read_cube, read_planes, read_spaxels, source_of
+from napari_kmos.io._extensions import open_product
 
 _PIECES = [
     np.s_[3],
@@ -52,8 +53,6 @@ def test_any_piece_is_that_of_the_whole(tmp_path: Path, monkeypatch, key, order:
 
 
 def _plain(path: Path) -> _pixels.PlainPixels:
-    from napari_kmos.io._extensions import open_product
-
     return open_product(path).extensions[0].pixels
 
 

@@ -89,7 +89,8 @@ def _quality(group: Group, view: View) -> Quality | None:
     extension = group.quality
     if extension is None or extension.pixels is None:
         return None
-    return Quality(extension.pixels, view, int(extension.header.get("BZERO", 0)), group.flags)
+    zero = _axes.read_number(extension.header, "BZERO", extension.where, 0)
+    return Quality(extension.pixels, view, int(zero), group.flags)
 
 
 def ifu_of(group: Group) -> int | None:

@@ -16,6 +16,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io._array import FitsArray
+from napari_kmos.io._axes import read_number
 from napari_kmos.io._file import FitsFile, file_status
 from napari_kmos.io._pixels import Pixels, PlainPixels, TiledPixels, View
 
@@ -60,11 +61,14 @@ class Extension:
         if self.pixels is None:
             msg = f"{self.where}: has no pixels; expected an image or a cube"
             raise NotKmosError(msg)
+        factor, zero = (
+            read_number(self.header, key, self.where, value) for key, value in (("BSCALE", 1), ("BZERO", 0))
+        )
         return FitsArray(
             pixels=self.pixels,
             view=view,
             hdu=self.index,
-            scale=(float(self.header.get("BSCALE", 1)), float(self.header.get("BZERO", 0))),
+            scale=(factor, zero),
             blank=self.header.get("BLANK") if self.pixels.stored.kind in "iu" else None,
             holds=holds,
             quality=quality,

@@ -22,29 +22,42 @@ _FLAT = View((0, 1))
 
 
 def read_exposure(path: Path | str) -> Exposure:
-    """Read what a file holds: an exposure of 24 arms, or a combined cube or mosaic as an exposure with one arm.
+    """Read what a file holds: an exposure of 24 arms, or combined cubes or mosaics as an exposure with an arm for each.
 
-    Only headers are read; the cubes are dask arrays of shape (wavelength, y, x), native float32, whose pieces are read
-    when computed. Planes without any signal, the zeros of spaxels with more than a quarter of zeros, and noise of zero
-    are NaN: the pipeline fills what it has no data for with zeros. In files above 64 MiB the spaxels without data are
-    found from 64 planes, and a plane is judged by the part of it that is read.
+    Only headers are read; the cubes are dask arrays of shape (wavelength, y, x), native float32, wavelengths ascending,
+    whose pieces are read when computed. The file is opened for each reading; if it is no longer what it was, that is a
+    `NotKmosError`.
+
+    NaN is no data: NaN and BLANK of the file, noise of zero or less, pixels which a quality extension calls bad, and
+    the zeros with which the pipeline fills. In a cube of up to 64 MiB these are planes without any signal and the zeros
+    of spaxels with more than a quarter of zeros. In a larger one every exact zero is no data, so that a piece tells
+    without the rest of the cube; integers keep their zeros there, since BLANK says what is no data.
 
     Parameters
     ----------
     path : Path or str
-        A FITS file, optionally compressed (then a cube is decompressed whole when first computed).
+        A FITS file: of KMOS, or with cubes of another instrument in a layout that tells flux, noise and quality apart
+        by name or by ESO's keywords, or a bare cube. If it is compressed as a whole (gzip, bzip2), it is unpacked into
+        the cache folder first.
 
     Returns
     -------
     Exposure
-        Extensions are found by EXTNAME; NOISE may be absent, inactive arms have no cube.
+        NOISE may be absent, inactive arms have no cube; ``unused`` names the extensions that are not read, and why.
 
     Raises
     ------
     NotKmosError
-        If the file is not FITS, is truncated, holds no cube, or a cube cannot be used.
+        If the file is not FITS, is truncated, or holds no cube that can be used.
     GeometryError
         If DATA and NOISE differ in shape.
+    WriteError
+        If there is no room to unpack a compressed file.
+
+    Warns
+    -----
+    KmosWarning
+        If a file is unpacked, or if an extension that could be a cube cannot be used while another can.
     """
     file = open_product(Path(path))
     groups, unused = find_groups(file.extensions)
