@@ -82,6 +82,9 @@ def test_the_wavelength_stands_beside_the_slider(viewer: ViewerModel, exposure_f
     add_file(viewer, exposure_file("other.fits", ifus=(3,)))
     assert viewer.dims.axis_labels[0] == f"{grid[31]:.5f} µm"
     assert layer.axis_labels == ("wavelength", "south", "west")
+    viewer.add_image(np.zeros((3, 4, 5)), axis_labels=("time", "south", "west"))
+    del viewer.layers[:2]
+    assert viewer.dims.axis_labels[0] == "time"
     viewer.layers.clear()
 
 

@@ -1,11 +1,13 @@
 """White light as a way of showing: what is drawn, when, and with which contrast."""
 
 from collections.abc import Callable
+from copy import deepcopy as copy_of
 from pathlib import Path
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Layer
 from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari import white_light
@@ -97,6 +99,30 @@ def test_of_a_large_cube_a_preview_comes_first(viewer: ViewerModel, exposure_fil
         assert np.nanmedian(found[0] - median(layer)) == pytest.approx(-1, abs=1e-5)
         np.testing.assert_array_equal(found[-1], median(layer))
         np.testing.assert_allclose(layer.contrast_limits, np.nanpercentile(median(layer), (2, 99.5)), rtol=1e-6)
+
+
+@pytest.mark.usefixtures("large")
+def test_white_light_asked_for_again_while_the_first_is_given_up_still_comes(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
+):
+    (layer,) = add_file(viewer, exposure_file(ifus=(5,)))
+    for _ in range(3):
+        toggle_white_light(viewer)
+    qtbot.waitUntil(lambda: not white_light_of(viewer).is_running, timeout=WAIT_MS)
+    np.testing.assert_array_equal(drawn(layer), median(layer))
+
+
+def test_a_copy_of_a_layer_in_white_light_has_planes_and_their_contrast(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
+):
+    (layer,) = add_file(viewer, exposure_file(ifus=(5,)))
+    limits = layer.contrast_limits
+    toggle_white_light(viewer)
+    copy = viewer.add_layer(Layer.create(*copy_of(layer.as_layer_data_tuple())))
+    np.testing.assert_array_equal(drawn(copy), median(layer))
+    toggle_white_light(viewer)
+    assert copy.contrast_limits == pytest.approx(limits)
+    np.testing.assert_array_equal(drawn(copy), drawn(layer))
 
 
 @pytest.mark.usefixtures("large")

@@ -98,9 +98,12 @@ def is_white(layer: Layer) -> bool:
 def label_slider(viewer: ViewerModel) -> None:
     """Write what is shown, a wavelength or white light, beside the slider: there napari names its axis."""
     layer, axis = active_layer(viewer), viewer.dims.ndim - 3
-    if layer is None or axis < 0:
+    if axis < 0:
         return
-    text = WHITE if is_white(layer) else f"{current_wavelength(viewer):.5f} µm"
+    if layer is None:
+        text = viewer.layers.axis_labels[axis]
+    else:
+        text = WHITE if is_white(layer) else f"{current_wavelength(viewer):.5f} µm"
     if viewer.dims.axis_labels[axis] != text:
         viewer.dims.set_axis_label(axis, text)
 

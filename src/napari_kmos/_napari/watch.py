@@ -35,6 +35,7 @@ class _Watcher:
         for layer in viewer.layers:
             self._adopt(layer)
         viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._label)
         viewer.layers.selection.events.active.connect(self._label)
         viewer.dims.events.current_step.connect(self._label)
         viewer.dims.events.axis_labels.connect(self._label)  # napari puts the layers' own labels back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary, ref
@@ -12,11 +13,12 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.commands import is_white, label_slider
-from napari_kmos._napari.errors import notified, notify
+from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import contrast_limits, cube_layers, planes_of
 from napari_kmos._napari.planes import Planes
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Cube, Image
+from napari_kmos.errors import KmosError
 from napari_kmos.progress import Cancelled, Progress, silent
 from napari_kmos.summary import preview_white_light, white_light
 
@@ -84,20 +86,15 @@ class WhiteLight(QObject):
         """Show cube layers in white light."""
         self.is_on = True
         left = _AT_ONCE_BYTES
-        with notified():
-            for layer in layers:
-                look = self._looks.setdefault(layer, _Look(_limits_of(layer)))
-                wanted = [
-                    _Wanted(layer, part, shown.cube, white_light)
-                    for shown, part in planes_of(layer)
-                    if part not in look.exact
-                ]
-                left -= sum(part.size * part.dtype.itemsize for _, part in planes_of(layer))
-                if left >= 0:
-                    self._make_now(look, wanted)
-                else:
-                    self._make_later(look, wanted)
-                self._draw(layer)
+        problems: dict[str, KmosError] = {}  # the IFUs of a file that vanished tell the same
+        for layer in layers:
+            left -= sum(part.size * part.dtype.itemsize for _, part in planes_of(layer))
+            try:
+                self._summarise(layer, at_once=left >= 0)
+            except KmosError as err:
+                problems[str(err)] = err
+        for problem in problems.values():
+            notify(problem)
         self._next()
 
     def hide(self) -> None:
@@ -114,15 +111,21 @@ class WhiteLight(QObject):
                 _redraw(layer, look.of_planes)
         self._tell()
 
-    def _make_now(self, look: _Look, wanted: Sequence[_Wanted]) -> None:
-        for one in wanted:
+    def _summarise(self, layer: Layer, *, at_once: bool) -> None:
+        """Make the images of a layer, or let the thread make them: all previews before any exact image."""
+        if layer not in self._looks:
+            self._looks[layer] = _first_look(layer)
+        look = self._looks[layer]
+        wanted = [
+            _Wanted(layer, part, shown.cube, white_light) for shown, part in planes_of(layer) if part not in look.exact
+        ]
+        for one in wanted if at_once else ():
             look.images[one.part] = one.make(one.cube).data
             look.exact.add(one.part)
-
-    def _make_later(self, look: _Look, wanted: Sequence[_Wanted]) -> None:
-        """Let the thread make all previews, before any exact image."""
-        previews = [_Wanted(one.layer, one.part, one.cube, _preview) for one in wanted if one.part not in look.images]
-        self._waiting = [*previews, *self._waiting, *wanted]
+        if not at_once:
+            quick = [dataclasses.replace(one, make=_preview) for one in wanted if one.part not in look.images]
+            self._waiting = [*quick, *self._waiting, *wanted]
+        self._draw(layer)
 
     def _next(self) -> None:
         """Begin what waits, unless something runs."""
@@ -173,8 +176,8 @@ class WhiteLight(QObject):
 
     def _on_failed(self, problem: BaseException) -> None:
         """Tell why there is no image, and wait for no other: likely they lack the same file."""
-        self._waiting = []
-        if not isinstance(problem, Cancelled):
+        if not isinstance(problem, Cancelled):  # what waits then was asked for since
+            self._waiting = []
             notify(problem)
 
     def _on_ended(self) -> None:
@@ -206,6 +209,15 @@ def _preview(cube: Cube, *, progress: Progress = silent) -> Image:
     """Return the preview; the thread can be told to stop before it."""
     progress(0, 1, f"white light of {cube.label}")
     return preview_white_light(cube)
+
+
+def _first_look(layer: Layer) -> _Look:
+    """Return what is known of a layer that is new here."""
+    if is_white(layer):  # it was copied or split from a layer in white light
+        for _, part in planes_of(layer):
+            part.image = None
+        layer.contrast_limits = contrast_limits(layer.data)
+    return _Look(_limits_of(layer))
 
 
 def _limits_of(layer: Layer) -> Limits:
