@@ -7,9 +7,12 @@ import factories
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari import live
+from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.widgets.live_plot import LivePlot
 from napari_kmos.aperture import Aperture
 from napari_kmos.extract import ExtractParameters, extract_spectra
 from napari_kmos.progress import Cancelled
@@ -92,3 +95,29 @@ def test_the_reading_of_a_large_cube_can_be_given_up(viewer: ViewerModel, as_if_
 
     with pytest.raises(Cancelled):
         live.spectra_of(live.cubes_as_seen(viewer), STARS, [], ExtractParameters(), progress=stop)
+
+
+def test_a_file_that_vanishes_is_told_in_the_plot_and_spectra_come_back_with_it(
+    viewer: ViewerModel, as_if_large: None, qtbot: QtBot
+):
+    path = kmos_of(viewer.layers[0]).path
+    plot, said = LivePlot(), []
+    qtbot.addWidget(plot)
+    plot.answered.connect(said.append)
+    cubes = live.cubes_as_seen(viewer)
+
+    def ask() -> None:
+        plot.request(STARS, lambda progress: live.spectra_of(cubes, STARS, [], ExtractParameters(), progress=progress))
+
+    ask()
+    qtbot.waitUntil(lambda: len(said) == 1, timeout=10_000)
+    assert [one.aperture.id for one in plot.spectra] == ["A", "B"]
+    path.rename(path.with_suffix(".away"))
+    ask()
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=10_000)
+    assert (plot.spectra, plot.names) == ((), ())
+    assert "exposure.fits: changed or vanished since it was opened" in said[1]
+    path.with_suffix(".away").rename(path)
+    ask()
+    qtbot.waitUntil(lambda: len(said) == 3, timeout=10_000)
+    assert len(plot.spectra) == 2
