@@ -127,8 +127,8 @@ def find_or_make(
 
 def discard(path: Path, why: str) -> None:
     """Throw away a file that cannot be used, and say so."""
-    warnings.warn(f"{path}: thrown away, {why}; it is made again when it is needed", KmosWarning, stacklevel=3)
     _stamps.remove(path)
+    warnings.warn(f"{path}: thrown away, {why}; it is made again when it is needed", KmosWarning, stacklevel=3)
 
 
 def check_bound(n_bytes: int) -> None:

@@ -83,8 +83,8 @@ def find_copy(source: FitsArray) -> SpectrumCopy | None:
 
 
 def copy_bytes(source: FitsArray) -> int:
-    """Return how large the copy of an array is."""
-    return 4 * math.prod(source.shape) + np.lib.format.ARRAY_ALIGN
+    """Return how large the copy of an array is, but for its short header."""
+    return 4 * math.prod(source.shape)
 
 
 def build_copy(source: FitsArray, *, use: UseSpectra | None = None, progress: Progress = silent) -> bool:

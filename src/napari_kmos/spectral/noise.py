@@ -54,8 +54,11 @@ class NoiseModel:
     gain: float
 
     def noise_of(self, spectra: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the noise of spectra, shape (..., n_wavelength)."""
-        return _voxel_noise(spectra, self.sigma, self.sky, self.gain)
+        """Return the noise of spectra, shape (n_rows, n_x, n_wavelength), row by row to save memory."""
+        noise = np.empty(spectra.shape, dtype=np.float32)
+        for row, one in zip(noise, spectra, strict=True):
+            row[:] = _voxel_noise(one, self.sigma, self.sky, self.gain)
+        return noise
 
 
 def ensure_noise(cube: Cube) -> Cube:
