@@ -135,11 +135,11 @@ def test_quantised_floats_and_scaled_integers_in_tiles(tmp_path: Path) -> None:
 
 
 def test_a_large_file_passes_in_small_pieces(tmp_path: Path) -> None:
-    """Sixty times its block, and the peak of memory stays below a tenth of the file."""
+    """A file of 24 blocks, and the peak of memory stays below a fifth of it."""
     import tracemalloc
 
     path = tmp_path / "big.fits.gz"
-    data = np.zeros((60, 1024, 1024), dtype=np.float32)
+    data = np.zeros((24, 1024, 1024), dtype=np.float32)
     with gzip.open(path, "wb", compresslevel=1) as packed:
         fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(data, header=files.axes(), name="A.DATA")]).writeto(packed)
     tracemalloc.start()
@@ -149,4 +149,4 @@ def test_a_large_file_passes_in_small_pieces(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert peak < data.nbytes / 10
+    assert peak < data.nbytes / 5

@@ -90,6 +90,9 @@ def _quality(group: Group, view: View) -> Quality | None:
     if extension is None or extension.pixels is None:
         return None
     zero = _axes.read_number(extension.header, "BZERO", extension.where, 0)
+    if abs(zero) > 2**32:
+        msg = f"{extension.where}: BZERO is {zero:g}; expected 0, or half the range of the stored integers"
+        raise NotKmosError(msg)
     return Quality(extension.pixels, view, int(zero), group.flags)
 
 

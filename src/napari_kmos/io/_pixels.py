@@ -164,12 +164,10 @@ class TiledPixels:
         """Read a piece, as `Pixels` says."""
         path = self.file.plain_path()
         box, inner = view.box(key, self.shape)
-        with self._section(path) as section:
-            if self._waste(box) <= _WASTE:
+        if self._waste(box) <= _WASTE:
+            with self._section(path) as section:
                 return np.array(view.of(section[box])[inner])
-            whole = (slice(None),) * (len(self.shape) - 1)
-            identity = (*self.file.identity, self.hdu)
-            copy = unpack.unpacked_pixels(self.file.path, identity, self, lambda planes: section[(planes, *whole)])
+        copy = unpack.unpacked_pixels(self, lambda n_planes: self._slabs(path, n_planes))
         return PlainPixels(self.file, self.shape, self.stored, 0).read_from(copy, key, view)
 
     def _waste(self, box: tuple[slice, ...]) -> float:
@@ -179,6 +177,13 @@ class TiledPixels:
             for part, tile, n in zip(box, self.tile, self.shape, strict=True)
         )
         return float(math.prod(decoded) / math.prod(part.stop - part.start for part in box))
+
+    def _slabs(self, path: Path, n_planes: int) -> Iterator[NDArray[Any]]:
+        """Decode the extension, so many of its slowest axis at a time."""
+        rest = (slice(None),) * (len(self.shape) - 1)
+        with self._section(path) as section:
+            for start in range(0, self.shape[0], n_planes):
+                yield section[(slice(start, min(start + n_planes, self.shape[0])), *rest)]
 
     @contextmanager
     def _section(self, path: Path) -> Iterator[Any]:

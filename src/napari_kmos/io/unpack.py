@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,39 +60,35 @@ def unpacked_file(path: Path, identity: Identity) -> Path:
     return _made(path, identity, "unpacked.fits", n_bytes, write)
 
 
-def unpacked_pixels(
-    path: Path, identity: Identity, pixels: TiledPixels, section: Callable[[slice], NDArray[Any]]
-) -> Path:
+def unpacked_pixels(pixels: TiledPixels, slabs: Callable[[int], Iterable[NDArray[Any]]]) -> Path:
     """Return a file with the bare pixels of a tile-compressed extension; made where there is none yet.
 
     Parameters
     ----------
-    path : Path
-        The compressed file.
-    identity : tuple
-        Of that file and extension.
     pixels : TiledPixels
-        Stored shape and type of the pixels, which are kept, and the shape of a tile.
-    section : callable
-        Decodes a slice along the slowest axis.
+        What is compressed; shape and type are kept.
+    slabs : callable
+        Decodes the extension in slabs of at most so many elements of its slowest axis.
 
     Raises
     ------
+    NotKmosError
+        If the file is damaged.
     WriteError
         If there is no room for it.
     """
+    path = pixels.file.path
     n_bytes = math.prod(pixels.shape) * pixels.stored.itemsize
-    thickness = pixels.tile[0]
-    step = max(1, _SLAB_BYTES * pixels.shape[0] // n_bytes // thickness) * thickness
+    n_tiles = max(1, _SLAB_BYTES * pixels.shape[0] // n_bytes // pixels.tile[0])
 
     def write(target: Path) -> None:
-        what = f"{path}: extension {identity[-1]} is compressed in tiles and cannot be read spectrum by spectrum"
+        what = f"{path}: extension {pixels.hdu} is compressed in tiles and cannot be read spectrum by spectrum"
         _warn(what, n_bytes, "funpack")
         with target.open("wb") as copy:
-            for start in range(0, pixels.shape[0], step):
-                copy.write(section(slice(start, min(start + step, pixels.shape[0]))).astype(pixels.stored).tobytes())
+            for slab in slabs(n_tiles * pixels.tile[0]):
+                copy.write(slab.astype(pixels.stored).tobytes())
 
-    return _made(path, identity, "pixels.raw", n_bytes, write)
+    return _made(path, (*pixels.file.identity, pixels.hdu), "pixels.raw", n_bytes, write)
 
 
 def _made(path: Path, identity: Identity, name: str, n_bytes: int, write: Callable[[Path], None]) -> Path:
