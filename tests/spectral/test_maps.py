@@ -215,3 +215,13 @@ def test_it_can_be_cancelled():
 
     with pytest.raises(Cancelled):
         make_maps(line_cube(), line_um=LINE, progress=stop)
+
+
+def test_planes_count_with_their_width_where_they_are_not_even():
+    cube = line_cube(sigma=0.0)
+    wave = np.geomspace(1.95, 2.55, SHAPE[0])
+    profile = np.exp(-0.5 * ((wave - CENTRE) / WIDTH) ** 2) / (WIDTH * np.sqrt(2 * np.pi))
+    flux = (truth() * profile[:, None, None] + 5.0).astype(np.float32)
+    found = make_maps(dataclasses.replace(cube, flux=flux, wavelength=wave * u.um), line_um=LINE, continuum_um=BESIDE)
+    np.testing.assert_allclose(found.moments[0].data, truth(), rtol=2e-3)
+    np.testing.assert_allclose(found.moments[1].data, CENTRE, atol=4e-5)

@@ -20,7 +20,7 @@ from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.maps_files import ALL, DRAWN, IN_LINE, MapsFiles
 from napari_kmos._napari.widgets.maps_plot import WindowPlot
 from napari_kmos._napari.widgets.maps_windows import WindowsPanel
-from napari_kmos._napari.widgets.parts import SideBySide, button, folded, row_of, scrolled
+from napari_kmos._napari.widgets.parts import SideBySide, button, folded, row_of
 from napari_kmos._napari.widgets.thickness import Thickness
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import ExtractParameters
@@ -113,7 +113,7 @@ class MapsDock(Dock):
         column.addWidget(self.thickness)
         column.addWidget(folded("Parameters", self.form))
         column.addStretch()
-        self.body.addWidget(SideBySide(scrolled(controls), self.plot))
+        self.body.addWidget(SideBySide(controls, self.plot))
         self.windows.settled.connect(self._remake)
         self.plot.marker_moved.connect(partial(commands.show_wavelength, self.viewer))
         self.plot.answered.connect(self._on_answered)

@@ -11,6 +11,7 @@ from napari_kmos._napari.widgets.parts import button, row_of
 ALL = "all"
 IN_LINE, IN_PLOT = "line window", "range of the plot"
 ON_SCREEN, DRAWN = "on the screen", "in the drawn shape"
+_LETTERS = 10
 
 
 class MapsFiles(QWidget):
@@ -28,6 +29,9 @@ class MapsFiles(QWidget):
         self.wave.addItems([ALL, IN_LINE, IN_PLOT])
         self.wave.setToolTip("Wavelengths to keep")
         self.sky.addItems([ALL, ON_SCREEN, DRAWN])
+        for box in (self.wave, self.sky):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(_LETTERS)
         self.sky.setToolTip("Part of the sky to keep; in the drawn shape: the box about what was drawn last as a shape")
         write = button("Write maps", "Write the maps of this cube as FITS images", self.write_requested.emit)
         cut = button("Cut cube…", "Write these wavelengths of this part of the cube", self.crop_requested.emit)

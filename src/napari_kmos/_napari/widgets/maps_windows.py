@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands
 from napari_kmos._napari.line_maps import windows_around
@@ -18,7 +18,8 @@ _LINE, _CONTINUUM = "Line", "Continuum"
 _LONGEST_UM = 100.0
 _STEP_UM = 0.0005
 _DECIMALS = 5
-_LABEL_WIDTH, _BUTTON_WIDTH = 70, 28
+_LABEL_SHARE, _END_SHARE = 3, 4
+_BUTTON_WIDTH = 28
 _SPACING = 4
 
 
@@ -31,8 +32,6 @@ class WindowRow(QWidget):
     def __init__(self, what: str) -> None:
         super().__init__()
         self._width = 0.0
-        label = QLabel(what)
-        label.setFixedWidth(_LABEL_WIDTH)
         tips = (f"{which} wavelength of the window in micron" for which in ("First", "Last"))
         self.ends = [number(0.0, _LONGEST_UM, 0.0, unit=" µm", step=_STEP_UM, tip=tip) for tip in tips]
         self.remove = button("✕", "Remove this window", lambda: self.removed.emit(self))
@@ -43,11 +42,12 @@ class WindowRow(QWidget):
         self.remove.setVisible(what == _CONTINUUM)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(label)
+        row.addWidget(QLabel(what), stretch=_LABEL_SHARE)  # shares of the width: so that rows stand below each other
         for end in self.ends:
             end.setDecimals(_DECIMALS)
             end.valueChanged.connect(self._on_typed)
-            row.addWidget(end, stretch=1)
+            end.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            row.addWidget(end, stretch=_END_SHARE)
         row.addWidget(self.remove)
 
     def window(self) -> Window:

@@ -20,6 +20,8 @@ class Thickness(QWidget):
         self.planes = QSpinBox()
         self.planes.setRange(1, _MOST)
         self.planes.setSingleStep(2)  # as many planes on either side
+        self.planes.setSpecialValueText("one plane")
+        self.planes.setPrefix("mean of ")
         self.planes.setSuffix(" planes")
         self.planes.setKeyboardTracking(False)
         self.planes.setToolTip("Show the mean of so many planes about the slider's, without those that have no data")
