@@ -483,13 +483,13 @@ def test_the_menu_ticks_what_is_on(viewer: Viewer, dock_of, exposure_file: Calla
     add_file(viewer, exposure_file(ifus=(3, 5)))
     menu = dock_of(SpectraDock).view_bar.menu
     active = viewer.layers.selection.active
-    for text in ("Contact sheet", "Names"):
+    for text in ("Contact sheet", "Outlines and names"):
         menu.rows[text].trigger()
         assert menu.rows[text].isChecked()
     assert layout_of(viewer) == "sheet"
-    assert viewer.layers[-1].name == "IFU names"
+    assert len(viewer.layers) == 3
     assert viewer.layers.selection.active is active
-    for text in ("Contact sheet", "Names"):
+    for text in ("Contact sheet", "Outlines and names"):
         menu.rows[text].trigger()
         assert not menu.rows[text].isChecked()
     assert (layout_of(viewer), len(viewer.layers)) == ("sky", 2)
