@@ -4,18 +4,21 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import factories
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_kmos._napari.commands import set_thickness, stretch_to_screen, thickness
-from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.layers import add_layers, kmos_of, layer_data
 from napari_kmos._napari.points import show_points
 from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.watch import watch
 from napari_kmos.aperture import Aperture
-from napari_kmos.spatial.wcs import pixel_to_sky
+from napari_kmos.io import read_exposure
+from napari_kmos.spatial.wcs import pixel_to_sky, shift_wcs
 
 SHOWN = [1, 2]
 
@@ -116,3 +119,14 @@ def test_contrast_can_be_taken_from_the_screen(viewer: ViewerModel, exposure_fil
     stretch_to_screen(viewer)
     seen = kmos_of(layer).cube.flux[20, 1:5, 2:7].compute()
     np.testing.assert_allclose(layer.contrast_limits, np.nanpercentile(seen, (2, 99.5)), rtol=1e-6)
+
+
+def test_a_composite_tells_the_ifu_under_the_mouse(viewer: ViewerModel, exposure_file: Callable[..., Path]):
+    east = shift_wcs(factories.make_wcs(), 5.0, 0.0)
+    cubes = read_exposure(exposure_file(ifus=(3, 5), elsewhere={5: east})).cubes
+    watch(viewer)
+    (layer,) = add_layers(viewer, layer_data(cubes, path=None, joined=True))
+    for cube, (y, x) in zip(cubes, kmos_of(layer).grid.origins, strict=True):
+        line = told(viewer, layer, (y + 4, x + 6))
+        assert line.startswith(f"{cube.label} [y=4 x=6]")
+        assert f"  {cube.flux[viewer.dims.current_step[0], 4, 6].compute():.5g} adu" in line

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy as copy_of
 from pathlib import Path
 
+import factories
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -11,10 +12,12 @@ from napari.layers import Layer
 from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari import white_light
-from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.layers import add_layers, kmos_of, layer_data
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.white_light import toggle_white_light, white_light_of
 from napari_kmos.errors import NotKmosError
+from napari_kmos.io import read_exposure
+from napari_kmos.spatial.wcs import shift_wcs
 from napari_kmos.spectral import collapse_median
 
 pytestmark = pytest.mark.viewer  # Qt's signals
@@ -162,3 +165,15 @@ def test_a_layer_may_go_while_its_image_is_computed(
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not white_light_of(viewer).is_running, timeout=WAIT_MS)
     toggle_white_light(viewer)
+
+
+def test_the_ifus_of_a_composite_are_all_in_white_light(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
+):
+    east = shift_wcs(factories.make_wcs(), 5.0, 0.0)
+    cubes = read_exposure(exposure_file(ifus=(3, 5), elsewhere={5: east})).cubes
+    (layer,) = add_layers(viewer, layer_data(cubes, path=None, joined=True))
+    toggle_white_light(viewer)
+    for cube, (y, x) in zip(cubes, kmos_of(layer).grid.origins, strict=True):
+        n_y, n_x = cube.shape[1:]
+        np.testing.assert_array_equal(drawn(layer)[y : y + n_y, x : x + n_x], collapse_median(cube).data)
