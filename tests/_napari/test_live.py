@@ -44,6 +44,7 @@ def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat every cube as one that is too large to be kept."""
     monkeypatch.setattr("napari_kmos._napari.live._SMALL_BYTES", 0)
     monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
+    monkeypatch.setattr("napari_kmos.summary.medians.LARGE_BYTES", 0)
 
 
 def spectra(viewer: ViewerModel, **sky: object) -> tuple:
@@ -54,12 +55,30 @@ def spectra(viewer: ViewerModel, **sky: object) -> tuple:
 def test_spectra_are_the_same_bit_for_bit_with_and_without_the_copy(viewer: ViewerModel, as_if_large: None, sky: str):
     (cube,) = live.cubes_as_seen(viewer)
     before = spectra(viewer, sky=sky)
+    assert not is_indexed(cube)
     index(cube)
     assert is_indexed(cube)
     after = spectra(viewer, sky=sky)
     for one, other in zip(before, after, strict=True):
         for name in FIELDS:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_noise_that_is_missing_is_estimated_around_the_star_until_it_is_known_of_the_whole_cube(
+    exposure_file: Callable[..., Path], viewer: ViewerModel, as_if_large: None
+):
+    viewer.layers.clear()
+    add_file(viewer, exposure_file("quiet.fits", ifus=(5,), noise=None, sigma=1.0, shape=(60, 13, 15)))
+    (cube,) = live.cubes_as_seen(viewer)
+    expected = extract_spectra(cube, STARS)
+    for found, one in zip(spectra(viewer), expected, strict=True):
+        np.testing.assert_array_equal(found.noise, one.noise)
+    index(cube)
+    for found, one in zip(spectra(viewer), expected, strict=True):
+        np.testing.assert_array_equal(found.flux, one.flux)
+        assert found.noise_estimated
+        # The field is smaller than the surroundings of a star: both are estimated from the whole.
+        np.testing.assert_allclose(found.noise, one.noise, rtol=1e-5)
 
 
 def test_spectra_of_small_cubes_kept_in_memory_are_those_of_the_extraction(viewer: ViewerModel):

@@ -22,6 +22,7 @@ from napari_kmos.spatial.apertures import aperture_weights
 from napari_kmos.spatial.wcs import shift_wcs
 from napari_kmos.spectral.noise import ensure_noise
 from napari_kmos.spectrum import StarSpectrum
+from napari_kmos.summary import find_noise_model
 
 #: Flux and noise of the largest cube that is kept in memory, and of all that are.
 _SMALL_BYTES = 128 * 2**20
@@ -63,7 +64,10 @@ def spectra_of(
         as_star = dataclasses.replace(aperture, kind="star")
         mine = tuple(one for one in skies if one.id != aperture.id) if aperture.kind == "star" else ()
         how = parameters if aperture.kind == "star" else dataclasses.replace(parameters, sky="none")
-        found += extract_spectra(_in_memory(cube), [as_star, *mine], parameters=how, progress=progress)
+        model = find_noise_model(cube) if cube.noise is None else None
+        found += extract_spectra(
+            _in_memory(cube), [as_star, *mine], parameters=how, noise_model=model, progress=progress
+        )
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from napari_kmos.errors import ExtractionError
 from napari_kmos.io import read_boxes
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.spatial.apertures import annulus_mask, aperture_weights, bounding_box
-from napari_kmos.spectral.noise import ensure_noise
+from napari_kmos.spectral.noise import NoiseModel, ensure_noise, with_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,13 +83,16 @@ class CubeReader:
     cube : Cube
         In memory or lazy. Where it has no noise, it is estimated: from the whole of a small cube, from the
         surroundings of the aperture in a large one.
+    noise_model : NoiseModel, optional
+        What the noise of a large cube is known to follow from; then it need not be estimated.
     progress : Progress
         Told while a large cube is read; it may raise `Cancelled`.
     """
 
-    def __init__(self, cube: Cube, *, progress: Progress = silent) -> None:
+    def __init__(self, cube: Cube, *, noise_model: NoiseModel | None = None, progress: Progress = silent) -> None:
         self.cube = cube
         self.noise_estimated = cube.noise_estimated or cube.noise is None
+        self._model = noise_model
         self._progress = progress
         self._whole: Cube | None = None
         if not cube.is_lazy or 4 * math.prod(cube.shape) <= _WHOLE_BYTES:
@@ -116,7 +119,7 @@ class CubeReader:
         """Rows and columns to read: more than the aperture needs where the noise is estimated from them."""
         _, n_y, n_x = self.cube.shape
         rows, columns = bounding_box((n_y, n_x), placed.y, placed.x, reach * placed.radius_pix)
-        if self._whole is None and self.cube.noise is None:
+        if self._whole is None and self.cube.noise is None and self._model is None:
             rows, columns = _widened(rows, n_y), _widened(columns, n_x)
         return rows, columns
 
@@ -152,7 +155,8 @@ class CubeReader:
         noises = None if cube.noise is None else read_boxes(cube.noise, windows, progress=part_of(progress, 1, 2))
         for number, (placed, window) in enumerate(wanted):
             noise = None if noises is None else noises[number]
-            piece = ensure_noise(replace(cube, flux=fluxes[number], noise=noise))
+            piece = replace(cube, flux=fluxes[number], noise=noise)
+            piece = with_noise(piece, self._model) if noise is None and self._model else ensure_noise(piece)
             yield Surroundings(placed, window, np.asarray(piece.flux), np.asarray(piece.noise))
 
 

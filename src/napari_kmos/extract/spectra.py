@@ -25,6 +25,7 @@ from napari_kmos.spectrum import StarSpectrum
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
+    from napari_kmos.spectral.noise import NoiseModel
 
 _DEFAULTS = ExtractParameters()
 
@@ -35,6 +36,7 @@ def extract_spectra(
     *,
     method: str = "aperture",
     parameters: ExtractParameters = _DEFAULTS,
+    noise_model: NoiseModel | None = None,
     progress: Progress = silent,
 ) -> tuple[StarSpectrum, ...]:
     """Extract the spectra of the stars in a cube.
@@ -51,6 +53,9 @@ def extract_spectra(
         A key of `EXTRACT_METHODS`.
     parameters : ExtractParameters
         Sky and limits.
+    noise_model : NoiseModel, optional
+        What the noise of a large cube without noise follows from, if that is known of the whole cube; else it is
+        estimated from the surroundings of each aperture.
     progress : Progress
         Told while a large cube is read; it may raise `Cancelled`.
 
@@ -72,7 +77,7 @@ def extract_spectra(
     rows = check_apertures(apertures)
     stars = _stars_inside(cube, rows)
     skies, _ = place_apertures(cube, (row for row in rows if row.kind == "sky"))
-    reader = CubeReader(cube, progress=progress)
+    reader = CubeReader(cube, noise_model=noise_model, progress=progress)
     extractions = EXTRACT_METHODS[method](reader, stars, skies, parameters)
     facts = MappingProxyType(parameters_of(parameters))
     return tuple(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from napari_kmos.summary.index import index, is_indexed
-from napari_kmos.summary.noise import NoiseSummary, ensure_noise, summarise_noise
+from napari_kmos.summary.noise import NoiseSummary, ensure_noise, find_noise_model, summarise_noise
 from napari_kmos.summary.white import preview_white_light, white_light
 
 __all__ = [
     "NoiseSummary",
     "ensure_noise",
+    "find_noise_model",
     "index",
     "is_indexed",
     "preview_white_light",

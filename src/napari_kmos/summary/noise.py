@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_kmos.io.copies import find_copy
 from napari_kmos.io.source import read_boxes
-from napari_kmos.io.summaries import keep_arrays
+from napari_kmos.io.summaries import find_arrays, keep_arrays
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spectral.noise import NoiseModel, fit_noise, with_noise
 from napari_kmos.summary.medians import NOISE_MEDIANS, large_source, medians_of
@@ -88,7 +88,17 @@ def noise_model(cube: Cube, *, progress: Progress = silent) -> NoiseModel:
     source = large_source(cube.flux)
     if source is None:
         return fit_noise(cube)
-    found = keep_arrays(source, _MODEL, lambda: _fitted(cube, source), progress=progress)
+    return _model(keep_arrays(source, _MODEL, lambda: _fitted(cube, source), progress=progress))
+
+
+def find_noise_model(cube: Cube) -> NoiseModel | None:
+    """Return what `noise_model` has kept for a large file; None where it would have to be computed."""
+    source = large_source(cube.flux)
+    found = None if source is None else find_arrays(source, _MODEL)
+    return None if found is None else _model(found)
+
+
+def _model(found: Mapping[str, NDArray[Any]]) -> NoiseModel:
     return NoiseModel(sigma=found["sigma"], sky=found["sky"], gain=float(found["gain"]))
 
 
