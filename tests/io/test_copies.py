@@ -13,6 +13,7 @@ from napari_kmos import lazy
 from napari_kmos.errors import KmosWarning, NotKmosError, WriteError
 from napari_kmos.io import read_boxes, read_cube, read_spaxels, source_of
 from napari_kmos.io.copies import build_copy, find_copy, identity_of
+from napari_kmos.io.source import scan_spectra
 from napari_kmos.io.summaries import find_arrays, keep_arrays
 from napari_kmos.progress import Cancelled
 
@@ -143,6 +144,9 @@ def test_a_copy_that_goes_while_it_is_read_does_no_harm(flux, monkeypatch):
     monkeypatch.setattr("napari_kmos.io.source.find_copy", lambda _: copy)
     copy.path.unlink()
     assert _same(read_spaxels(flux, slice(1, 5), slice(2, 9)), flux[:, 1:5, 2:9].compute())
+    seen = np.empty((SHAPE[1], SHAPE[2], SHAPE[0]), dtype=np.float32)
+    scan_spectra(flux, lambda rows, spectra: seen.__setitem__(rows, spectra))
+    assert _same(np.moveaxis(seen, -1, 0), flux.compute())
 
 
 def test_the_copy_of_a_changed_file_is_not_used(flux, path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import dask.array as da
@@ -70,10 +71,8 @@ def read_boxes(array: Array, boxes: Sequence[Box], *, progress: Progress = silen
     """
     copy = _copy_of(array)
     if copy is not None:
-        try:
+        with suppress(OSError):  # thrown away meanwhile, to make room or as damaged: the file itself has it all
             return _boxes_of_copy(copy, boxes, progress)
-        except OSError:  # thrown away meanwhile, to make room or as damaged: the file itself has it all
-            pass
     if isinstance(original_of(array), da.Array):
         progress(0, 1, "computing spaxels")
         return [np.asarray(one, dtype=np.float32) for one in da.compute(*(array[:, *box] for box in boxes))]
@@ -101,10 +100,13 @@ def scan_spectra(array: Array, use: UseSpectra, *, progress: Progress = silent, 
     """
     copy = _copy_of(array)
 
-    def read(rows: slice) -> None:
-        use(rows, read_spectra(array, rows) if copy is None else copy.read(rows, slice(None)))
+    def read(rows: slice) -> NDArray[np.float32]:
+        if copy is not None:
+            with suppress(OSError):  # as in `read_boxes`
+                return copy.read(rows, slice(None))
+        return read_spectra(array, rows)
 
-    scan_rows(array.shape, read, progress=progress, text=text)
+    scan_rows(array.shape, lambda rows: use(rows, read(rows)), progress=progress, text=text)
 
 
 def _copy_of(array: Array) -> SpectrumCopy | None:
