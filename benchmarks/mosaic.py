@@ -3,13 +3,17 @@
 Stars, sky lines, a rotated footprint with zeros around it as the pipeline leaves them, planes of zeros at both ends.
 Noise comes from a pool of random numbers that is read from another place for each plane: seconds instead of minutes.
 
-    python benchmarks/mosaic.py FILE [--planes 3072] [--rows 433] [--columns 650]
+    python benchmarks/mosaic.py FILE [--planes 3072] [--rows 433] [--columns 650] [--sparse N [--strip 8]]
+
+With ``--sparse`` only every Nth plane is written whole, of the others a strip of rows in the middle; the rest is a
+hole in the file: as long as the real one, read as zeros, next to nothing on the disk.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -24,7 +28,9 @@ ROTATION_DEG = 30.0
 CENTRE = (266.41683, -29.00781)
 
 
-def write_mosaic(path: Path, shape: tuple[int, int, int] = (3072, 433, 650), *, seed: int = 1) -> Path:
+def write_mosaic(
+    path: Path, shape: tuple[int, int, int] = (3072, 433, 650), *, seed: int = 1, sparse: int = 1, strip: int = 8
+) -> Path:
     """Write a mosaic as ``kmos_combine`` names its extensions; deterministic for a seed."""
     rng = np.random.default_rng(seed)
     n_planes, n_y, n_x = shape
@@ -41,9 +47,19 @@ def write_mosaic(path: Path, shape: tuple[int, int, int] = (3072, 433, 650), *, 
                 edge = plane < EDGE_PLANES or plane >= n_planes - EDGE_PLANES
                 noise = pool[starts[plane] :][: n_y * n_x].reshape(n_y, n_x)
                 image = scene * spectrum[plane] + sigma * noise if kind == "DATA" else sigma + 0 * noise
-                stream.write((image * footprint * (not edge)).astype(">f4").tobytes())
+                values = (image * footprint * (not edge)).astype(">f4")
+                _write_rows(stream, values, slice(None) if plane % sparse == 0 else slice(n_y // 2, n_y // 2 + strip))
             stream.write(b"\0" * (-4 * n_planes * n_y * n_x % 2880))
+        stream.truncate()  # a hole at the end belongs to the file too
     return path
+
+
+def _write_rows(stream: BinaryIO, plane: np.ndarray, rows: slice) -> None:
+    """Write some rows of a plane, with holes for the others."""
+    start = stream.tell()
+    stream.seek(plane[: rows.start].nbytes if rows.start else 0, 1)
+    stream.write(plane[rows].tobytes())
+    stream.seek(start + plane.nbytes)
 
 
 def _scene(rng: np.random.Generator, n_y: int, n_x: int) -> np.ndarray:
@@ -96,5 +112,8 @@ if __name__ == "__main__":
     parser.add_argument("--planes", type=int, default=3072)
     parser.add_argument("--rows", type=int, default=433)
     parser.add_argument("--columns", type=int, default=650)
+    parser.add_argument("--sparse", type=int, default=1, metavar="N")
+    parser.add_argument("--strip", type=int, default=8)
     given = parser.parse_args()
-    print(write_mosaic(given.file, (given.planes, given.rows, given.columns)))
+    sizes = given.planes, given.rows, given.columns
+    print(write_mosaic(given.file, sizes, sparse=given.sparse, strip=given.strip))

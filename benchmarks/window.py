@@ -1,0 +1,179 @@
+"""A napari window that is asked what to show and how long it took until it was drawn; see `measuring.Child`.
+
+The arguments are what it shows, ``ours`` or ``memmap`` (what napari shows by itself of a memory map), the file, and
+``docks`` to have the dock *Spectra* beside it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from astropy.io import fits
+from measuring import anon_mb, serve
+from qtpy.QtWidgets import QApplication
+from vispy.gloo.gl import glFinish
+
+from napari_kmos import read_cube
+from napari_kmos._napari.layers import cube_layers
+from napari_kmos._napari.white_light import white_light_of
+from napari_kmos._napari.widgets.spectra import SpectraDock
+from napari_kmos.aperture import Aperture
+from napari_kmos.spatial.wcs import pixel_scale_arcsec, pixel_to_sky
+
+#: The same for both: finding limits is not what is compared.
+LIMITS = (-10.0, 60.0)
+RADIUS_PIX = 3.0
+_PATIENCE_S = 30.0
+
+
+class Window:
+    """A viewer, shown and at rest.
+
+    Parameters
+    ----------
+    kind : str
+        ``ours`` or ``memmap``.
+    path : Path
+        What to show.
+    docks : bool
+        Whether the dock *Spectra* is there.
+    """
+
+    def __init__(self, kind: str, path: Path, *, docks: bool) -> None:
+        self.kind, self.path = kind, path
+        self.viewer = napari.Viewer()
+        if docks:
+            self.viewer.window.add_plugin_dock_widget("napari-kmos", "Spectra")
+        self._canvas = self.viewer.window._qt_viewer.canvas._scene_canvas
+        self._n_drawn = 0
+        self._canvas.events.draw.connect(self._on_drawn, position="last")
+        self.rest()
+
+    def first_plane(self) -> dict[str, float]:
+        """Show the file's first plane; seconds, and memory that is no file's."""
+        before = anon_mb()
+        taken = self._until_drawn(self._show_cube if self.kind == "ours" else self._show_plane)
+        return {"s": taken, "MB": anon_mb() - before}
+
+    def cube(self) -> float:
+        """Show the whole cube, behind the slider."""
+        return self._until_drawn(self._show_cube)
+
+    def step(self, plane: int) -> float:
+        """Move the slider."""
+        return self._until_drawn(lambda: self.viewer.dims.set_current_step(0, plane))
+
+    def medians(self) -> float:
+        """Show all IFUs of an exposure, with median images; or arrays of that size."""
+        return self._until_drawn(self._show_medians if self.kind == "ours" else self._ready_arrays())
+
+    def place(self, places: Sequence[tuple[float, float]]) -> None:
+        """Put apertures at rows and columns, and select the first."""
+        wcs = read_cube(self.path).wcs
+        sky = [pixel_to_sky(wcs, *place) for place in places]
+        radius = RADIUS_PIX * pixel_scale_arcsec(wcs)
+        stars = [
+            Aperture(id=str(number), kind="star", ra=float(ra), dec=float(dec), radius_arcsec=radius)
+            for number, (ra, dec) in enumerate(sky)
+        ]
+        dock = self._spectra()
+        self.targets = [self._on_canvas(dock, star) for star in stars]
+        dock.sync.show(stars[:1])
+        dock.sync.select(("0",))
+        self.rest()
+
+    def drag(self, number: int) -> float:
+        """Drag the aperture to a place; seconds from napari's move to the data of the plot, before it is drawn."""
+        plot, layer = self._spectra().plot, self._points()
+        arrived: list[float] = []
+        draw = plot.show_curves
+
+        def show_curves(*args: Any, **arguments: Any) -> None:
+            arrived.append(time.perf_counter())
+            draw(*args, **arguments)
+
+        plot.show_curves = show_curves
+        start = time.perf_counter()
+        layer._move([0], np.asarray(self.targets[number]))
+        self._wait(lambda: bool(arrived))
+        plot.show_curves = draw
+        self.rest()
+        return arrived[0] - start
+
+    def rest(self, seconds: float = 0.3) -> None:
+        """Let everything that was begun come to an end."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            QApplication.processEvents()
+
+    def _show_cube(self) -> None:
+        if self.kind == "ours":
+            self.viewer.open(self.path, plugin="napari-kmos")
+        else:
+            self.viewer.add_image(fits.open(self.path, memmap=True)[1].data, contrast_limits=LIMITS)
+
+    def _show_plane(self) -> None:
+        self.viewer.add_image(fits.open(self.path, memmap=True)[1].data[0], contrast_limits=LIMITS)
+
+    def _show_medians(self) -> None:
+        self.viewer.open(self.path, plugin="napari-kmos")
+        white_light_of(self.viewer).show(cube_layers(self.viewer))
+
+    def _ready_arrays(self) -> Callable[[], None]:
+        with fits.open(self.path) as hdus:
+            names = [hdu.name for hdu in hdus if hdu.name.endswith("DATA") and hdu.header["NAXIS"] == 3]
+            cubes = [np.array(hdus[name].data, dtype=np.float32) for name in names]
+
+        def show() -> None:
+            for name, cube in zip(names, cubes, strict=True):
+                self.viewer.add_image(cube, name=name, contrast_limits=LIMITS)
+
+        return show
+
+    def _spectra(self) -> SpectraDock:
+        return self.viewer.window._qt_window.findChild(SpectraDock)
+
+    def _points(self) -> Any:
+        return next(layer for layer in self.viewer.layers if isinstance(layer, napari.layers.Points))
+
+    def _on_canvas(self, dock: SpectraDock, star: Aperture) -> list[float]:
+        dock.sync.show([star])
+        return self._points().data[0].tolist()
+
+    def _until_drawn(self, change: Callable[[], object]) -> float:
+        """Seconds from a change until it was drawn."""
+        self.rest(0.05)
+        start, drawn = time.perf_counter(), self._n_drawn
+        change()
+        self._canvas.update()
+        self._wait(lambda: self._n_drawn > drawn)
+        return time.perf_counter() - start
+
+    def _wait(self, is_done: Callable[[], bool]) -> None:
+        until = time.perf_counter() + _PATIENCE_S
+        while not is_done():
+            QApplication.processEvents()
+            if time.perf_counter() > until:
+                msg = f"nothing came within {_PATIENCE_S} s"
+                raise TimeoutError(msg)
+
+    def _on_drawn(self, _event: object) -> None:
+        glFinish()  # what was asked of OpenGL is on the screen, not on its way
+        self._n_drawn += 1
+
+
+def main(kind: str, path: str, *words: str) -> None:
+    """Answer the parent."""
+    window = Window(kind, Path(path), docks="docks" in words)
+    tasks = ("first_plane", "cube", "step", "medians", "place", "drag", "rest")
+    serve({"anon": anon_mb, **{name: getattr(window, name) for name in tasks}})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
