@@ -7,6 +7,7 @@ import factories
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
 
 from napari_kmos._napari import reader
 from napari_kmos._napari.alignment import show_offsets
@@ -17,7 +18,9 @@ from napari_kmos._napari.planes import Planes
 from napari_kmos._napari.positions import move_to, offset_of, show_layout
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.shown import CompositeLayer
-from napari_kmos._napari.splitting import join_exposure, split_layer
+from napari_kmos._napari.splitting import join_exposure, join_exposure_here, split_layer, split_layer_here
+from napari_kmos._napari.watch import watch
+from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.io import read_exposure
 from napari_kmos.spatial.wcs import pixel_to_sky
@@ -201,3 +204,37 @@ def test_offsets_of_ifus_ask_for_layers_of_their_own(viewer: ViewerModel, path: 
     with pytest.warns(KmosWarning, match="split it first"):
         assert show_offsets(viewer, []) == 0
     assert offset_of(layer) == pytest.approx((0, 0), abs=1e-9)
+
+
+@pytest.mark.usefixtures("crowded")
+def test_the_line_under_the_mouse_names_the_ifu_of_a_composite(viewer: ViewerModel, path: Path):
+    (layer,) = add_file(viewer, path)
+    watch(viewer)
+    y0, x0 = kmos_of(layer).grid.origins[1]
+    line = layer.get_status(layer.data_to_world((7, y0 + 2, x0 + 3)), world=True)["coordinates"]
+    assert "IFU 5 star5 [y=2 x=3]" in line
+    assert "nearest spaxel" in line
+
+
+@pytest.mark.viewer
+@pytest.mark.usefixtures("crowded")
+def test_the_dock_that_moves_ifus_asks_to_split_first(make_napari_viewer: Callable[..., object], path: Path):
+    viewer = make_napari_viewer(show=True)
+    (layer,) = add_file(viewer, path)
+    dock = AlignDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.show()
+    assert "split it first" in dock.message.text()
+    split_layer(viewer, layer)
+    assert dock.pair.moving in viewer.layers
+
+
+@pytest.mark.viewer
+@pytest.mark.usefixtures("crowded")
+def test_the_menu_tells_why_it_cannot_split(make_napari_viewer: Callable[..., object]):
+    viewer = make_napari_viewer()
+    split_layer_here(viewer)
+    join_exposure_here(viewer)
+    said = [one.message for one in notification_manager.records[-2:]]
+    assert "to split it" in said[0]
+    assert "to join" in said[1]

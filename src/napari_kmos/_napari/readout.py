@@ -27,6 +27,8 @@ class Readout(NamedTuple):
         Which planes are on the screen, as `seen_text` says it; empty for images.
     value : float
         What is drawn there, in the unit of the product; NaN is no data.
+    note : str
+        What else there is to know of how it is drawn.
     """
 
     product: Cube | Image
@@ -34,6 +36,7 @@ class Readout(NamedTuple):
     sky: tuple[float, float]
     seen: str
     value: float
+    note: str = ""
 
     @property
     def place(self) -> str:
@@ -52,7 +55,7 @@ class Readout(NamedTuple):
         ifu = "" if self.product.ifu is None else f"IFU {self.product.ifu}"
         y, x = self.spaxel
         what = " ".join(part for part in (ifu, self.product.name, f"[y={y} x={x}]") if part)
-        return f"{what}  {self.place}  {self.flux}"
+        return "  ".join(part for part in (what, self.place, self.flux, self.note) if part)
 
 
 def sky_text(ra: float, dec: float) -> str:

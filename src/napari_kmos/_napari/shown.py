@@ -63,6 +63,11 @@ class KmosLayer:
         return shape_of(self.product)
 
     @property
+    def note(self) -> str:
+        """What there is to know of how it is drawn."""
+        return ""
+
+    @property
     def parts(self) -> tuple[KmosLayer, ...]:
         """What it shows, product by product."""
         return (self,)
@@ -92,6 +97,11 @@ class CompositeLayer(KmosLayer):
 
     product: None = None
     pieces: tuple[KmosLayer, ...]
+
+    @property
+    def note(self) -> str:
+        """What there is to know of how it is drawn."""
+        return "(drawn to the nearest spaxel)"
 
     @property
     def parts(self) -> tuple[KmosLayer, ...]:

@@ -94,14 +94,16 @@ def _under(viewer: ViewerModel, first: Layer, position: Sequence[float]) -> tupl
 def _read(viewer: ViewerModel, layer: Layer, position: Sequence[float]) -> Readout | None:
     """Read a layer at a position in arcsec; None where it shows nothing."""
     y, x = (int(index) for index in np.round(layer.world_to_data(position)[-2:]))
-    found = kmos_of(layer).part_at(y, x)
+    whole = kmos_of(layer)
+    found = whole.part_at(y, x)
     if found is None:
         return None
     shown, *spaxel = found
     ra, dec = shown.frame.to_sky(*position[-2:])
     value = layer.get_value(position, world=True)
     value = np.nan if value is None else float(value)
-    return Readout(shown.product, tuple(spaxel), (float(ra), float(dec)), _seen(viewer, layer, shown), value)
+    seen = _seen(viewer, layer, shown)
+    return Readout(shown.product, tuple(spaxel), (float(ra), float(dec)), seen, value, note=whole.note)
 
 
 def _seen(viewer: ViewerModel, layer: Layer, shown: KmosLayer) -> str:

@@ -10,7 +10,7 @@ from napari.viewer import Viewer
 
 from napari_kmos._napari import alignment
 from napari_kmos._napari.errors import notified
-from napari_kmos._napari.layers import cube_layers, kmos_of
+from napari_kmos._napari.layers import cube_layers, ifu_layers, kmos_of
 from napari_kmos._napari.mover import Mover
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.widgets.dock import Dock, Link
@@ -61,7 +61,7 @@ class AlignDock(Dock):
 
     def choose(self, reference: Layer, moving: Layer) -> None:
         """Choose the pair."""
-        self.pair.show_layers(cube_layers(self.viewer), (reference, moving))
+        self.pair.show_layers(ifu_layers(self.viewer), (reference, moving))
         self._on_pair_chosen()
 
     def measure(self) -> None:
@@ -131,11 +131,14 @@ class AlignDock(Dock):
     def _show_layers(self) -> None:
         """List the layers; the choice stays while its layers do."""
         chosen = self.pair.reference, self.pair.moving
-        layers = cube_layers(self.viewer)
+        layers = ifu_layers(self.viewer)
         stays = all(one in layers for one in chosen)
         self.pair.show_layers(layers, chosen if stays else alignment.default_pair(self.viewer))
         if self.pair.moving is not self.mover.layer:
             self._on_pair_chosen()
+        whole = [layer for layer in cube_layers(self.viewer) if layer not in layers]
+        if whole and not layers:
+            self.say(f"{whole[-1].name}: {alignment.SPLIT_FIRST}")
 
     def _show_rows(self) -> None:
         self.table.show_offsets(self.session.offsets)

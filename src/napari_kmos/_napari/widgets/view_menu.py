@@ -92,7 +92,7 @@ class ViewMenu(QPushButton):
             if action.is_on is not None:
                 self.rows[action.text].setChecked(action.is_on(self._viewer))
 
-    def _row(self, menu: QMenu, action: Action):  # noqa: ANN202 - QAction moved between Qt 5 and 6
+    def _row(self, menu: QMenu, action: Action):
         row = menu.addAction(action.text)
         row.setToolTip(action.tip)
         row.setCheckable(action.is_on is not None)
