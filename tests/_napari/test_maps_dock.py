@@ -291,3 +291,23 @@ def test_what_cannot_be_is_told_in_a_line(viewer: Viewer, dock: MapsDock, qtbot:
     for ask in (dock.make, dock.write):
         ask()
         assert "no cube is open" in dock.message.text()
+
+
+def test_without_a_plot_windows_are_typed_and_maps_are_made(
+    viewer: Viewer, file: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    for module in ("plots", "widgets.maps_plot"):
+        monkeypatch.setattr(f"napari_kmos._napari.{module}.pg", None)
+    add_file(viewer, file)
+    show_wavelength(viewer, CENTRE_UM)
+    dock = MapsDock(viewer)
+    viewer.window.add_dock_widget(dock, area="bottom")
+    qtbot.waitUntil(lambda: session_of(viewer).line_um is not None, timeout=WAIT_MS)
+    dock.windows.line.ends[0].setValue(2.198)
+    assert session_of(viewer).line_um[0] == 2.198
+    dock.plot.zoom_to_windows()
+    assert list(make(dock, qtbot)) == NAMES
+    dock.files.wave.setCurrentText(IN_PLOT)
+    dock.cut(tmp_path / "whole.fits")
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
+    assert read_cube(tmp_path / "whole.fits").shape == SHAPE

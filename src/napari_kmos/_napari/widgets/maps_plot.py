@@ -13,6 +13,7 @@ from napari_kmos.spectral.windows import Window
 _LINE, _CONTINUUM = (255, 92, 87), (130, 170, 255)
 _ALPHA, _ALPHA_HOVER = 60, 95
 _BELOW_MARKER = 5
+_EVERYTHING = (1e-6, 1e6)
 
 
 class WindowPlot(LivePlot):
@@ -49,9 +50,11 @@ class WindowPlot(LivePlot):
             self._on_zoomed()
 
     def range_um(self) -> Window:
-        """Return the range of wavelengths in view."""
+        """Return the range of wavelengths in view, which is all of them where there is no plot."""
+        if pg is None:
+            return _EVERYTHING
         low, high = self.plot.viewRange()[0]
-        return max(low, 0.0), high
+        return max(low, _EVERYTHING[0]), high
 
     def _made(self, colour: tuple[int, int, int]):
         region = pg.LinearRegionItem(
