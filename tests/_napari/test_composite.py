@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
+from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari import reader
 from napari_kmos._napari.alignment import show_offsets
@@ -218,13 +219,15 @@ def test_the_line_under_the_mouse_names_the_ifu_of_a_composite(viewer: ViewerMod
 
 @pytest.mark.viewer
 @pytest.mark.usefixtures("crowded")
-def test_the_dock_that_moves_ifus_asks_to_split_first(make_napari_viewer: Callable[..., object], path: Path):
+def test_the_dock_that_moves_ifus_asks_to_split_first(
+    make_napari_viewer: Callable[..., object], path: Path, qtbot: QtBot
+):
     viewer = make_napari_viewer(show=True)
     (layer,) = add_file(viewer, path)
     dock = AlignDock(viewer)
     viewer.window.add_dock_widget(dock)
     dock.show()
-    assert "split it first" in dock.message.text()
+    qtbot.waitUntil(lambda: "split it first" in dock.message.text(), timeout=3000)
     split_layer(viewer, layer)
     assert dock.pair.moving in viewer.layers
 
