@@ -129,6 +129,33 @@ def test_all_reasons_are_given_where_nothing_can_be_used(tmp_path: Path) -> None
         read_cube(path)
 
 
+@pytest.mark.parametrize(
+    ("names", "unused"),
+    [
+        (("", "ERROR", "ERRWEIGHT", "BADPIX"), ["ERRWEIGHT"]),  # CALIFA
+        (("flux", "ivar", "mask"), ["mask"]),  # MaNGA, in small letters
+        (("SCI", "VAR", "DQ"), []),  # Gemini
+        (("CUBE", "UNCERTAINTY"), []),  # a name that says nothing, and nothing else is flux
+    ],
+)
+def test_names_of_further_instruments(tmp_path: Path, names: tuple[str, ...], unused: list[str]) -> None:
+    """Flux and noise are found, and weights and masks of unknown meaning are no reason to warn."""
+    pixels = np.ones((foreign_files.N_WAVE, foreign_files.N_Y, foreign_files.N_X), dtype=np.int16)
+    header = fits.getheader(_write(tmp_path, layout="bare"))
+    hdus = [fits.PrimaryHDU(pixels * 4, header=header) if not names[0] else fits.PrimaryHDU()]
+    for name in filter(None, names):
+        values = pixels * {"BADPIX": 0, "DQ": 0}.get(name, 4)
+        hdus.append(fits.ImageHDU(values, header=header))
+        hdus[-1].header["EXTNAME"] = name
+    fits.HDUList(hdus).writeto(tmp_path / "c.fits")
+    exposure = read_exposure(tmp_path / "c.fits")
+
+    sigma = {"IVAR": 0.5, "VAR": 2.0}.get(names[1].upper(), 4.0)
+    np.testing.assert_array_equal(exposure.cube().flux.compute(), 4.0)
+    np.testing.assert_allclose(exposure.cube().noise.compute(), sigma)
+    assert [name for name, _ in exposure.unused] == unused
+
+
 def test_several_cubes_of_one_name_are_paired_by_their_version(tmp_path: Path) -> None:
     """SCI and ERR twice: EXTVER says which belong together."""
     path = _write(tmp_path, layout="SCI ERR DQ")

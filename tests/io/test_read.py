@@ -324,16 +324,6 @@ def test_an_unknown_ifu_is_named_with_those_there_are(tmp_path: Path) -> None:
         read_cube(path)
 
 
-def test_a_file_that_shrinks_while_open_is_said_to_have_changed(tmp_path: Path) -> None:
-    """Not a bus error, not a traceback of another library."""
-    path = files.write_combined(tmp_path / "c.fits", files.values())
-    cube = read_cube(path)
-    path.write_bytes(path.read_bytes()[:2880])
-
-    with pytest.raises(NotKmosError, match="changed or vanished"):
-        cube.flux.compute()
-
-
 @pytest.mark.realdata
 def test_the_real_cube_is_read(real_data: Path) -> None:
     """A combined cube of 2014: no unit, zeros at the ends and the borders, one column of NaN."""

@@ -90,7 +90,7 @@ def find_groups(extensions: Sequence[Extension]) -> tuple[list[Group], list[Unus
 
 
 def _may_be_cube(extension: Extension) -> bool:
-    return len(extension.shape) >= 3 and extension.name not in _OTHERS
+    return len(extension.shape) >= 3 and _split(extension.name)[1] not in _OTHERS
 
 
 def _group(data: Extension, extensions: Sequence[Extension], roles: Mapping[int, Role]) -> Group:
@@ -106,7 +106,7 @@ def _group(data: Extension, extensions: Sequence[Extension], roles: Mapping[int,
 
     noise, quality = partner("noise"), partner("quality")
     flags = None if quality is None else roles[quality.index].flags
-    word = data.name.rpartition(".")[2]
+    word = _split(data.name)[1]
     ifu = _IFU_NAME.match(target)
     return Group(
         name=target,
@@ -153,9 +153,9 @@ def _eso_role(header: fits.Header, name: str) -> Role | None:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return target and last word of an extension's name."""
+    """Return target and last word of an extension's name, the word in capitals."""
     target, _, word = name.rpartition(".")
-    return target, word
+    return target, word.upper()
 
 
 def _target(name: str) -> str:
