@@ -112,12 +112,15 @@ def star_at(id_: str, y: float, x: float, wcs=None, kind: str = "star") -> Apert
     return Aperture(id=id_, kind=kind, ra=ra, dec=dec, radius_arcsec=0.4)
 
 
+@pytest.mark.parametrize("is_white", [False, True], ids=["planes", "white light"])
 def test_a_layer_dragged_by_the_mouse_writes_the_offset_it_was_dragged_by(
-    viewer: Viewer, dock_of, qtbot: QtBot, pair_of_files: tuple[Path, Path], tmp_path: Path
+    viewer: Viewer, dock_of, qtbot: QtBot, pair_of_files: tuple[Path, Path], tmp_path: Path, is_white: bool
 ):
     first, second = (add_file(viewer, path)[0] for path in pair_of_files)
     dock = dock_of(AlignDock)
     dock.choose(first, second)
+    if is_white:
+        dock.view_bar.white.click()
     dock.move_button.click()
     middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
     drag(viewer, qtbot, middle, QPoint(60, -35))  # right and up: west and north
