@@ -150,6 +150,17 @@ def test_a_file_that_vanishes_gives_nan_and_one_notification_and_comes_back(
     assert len(told) == 2
 
 
+def test_a_file_that_shrinks_is_told_once_too(exposure_file: Callable[..., Path], told: list[Notification]):
+    path = exposure_file(ifus=(5,))
+    planes = Planes(read_exposure(path).cube(5).flux)
+    with path.open("r+b") as stream:
+        stream.truncate(path.stat().st_size // 2)
+    last = len(planes) - 1
+    for plane in (0, last):
+        assert np.isnan(planes[plane]).all()
+    assert [one.message.count("changed or vanished") for one in told] == [1]
+
+
 def test_a_large_cube_is_never_loaded_whole(told: list[Notification]):
     planes = Planes(da.zeros((3072, 433, 650), chunks=(4, 433, 650), dtype=np.float32))
     for whole in (lambda: np.asarray(planes), lambda: planes[:], lambda: planes[10:2000]):
