@@ -25,7 +25,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 KEY = "kmos"
 _N_SAMPLED = 5
 _PERCENTILES = (2.0, 99.5)
-#: Of larger images only every second, third, ... value along each axis counts: that tells as much, and sooner.
+#: Of more values only every second, third, ... counts: that tells as much, and sooner.
 _MOST_SAMPLED = 25_000
 
 
@@ -202,10 +202,9 @@ def contrast_limits(data: Any) -> tuple[float, float]:
     n_planes = data.shape[0] if data.ndim == 3 else 1
     chosen = np.unique(np.linspace(0, n_planes - 1, _N_SAMPLED + 2).astype(int)[1:-1])
     planes = [np.asarray(data[plane]) for plane in chosen] if data.ndim == 3 else [np.asarray(data)]
-    step = 1 + int((planes[0].size / _MOST_SAMPLED) ** (1 / planes[0].ndim))
-    thinned = [plane[(slice(None, None, step),) * plane.ndim] for plane in planes]
-    finite = [plane[np.isfinite(plane)] for plane in thinned]
-    limits = [np.percentile(values, _PERCENTILES) for values in finite if values.size]
+    finite = (plane[np.isfinite(plane)] for plane in planes)
+    thinned = [values[:: 1 + values.size // _MOST_SAMPLED] for values in finite if values.size]
+    limits = [np.percentile(values, _PERCENTILES) for values in thinned]
     if not limits:
         return 0.0, 1.0
     low, high = (float(limit) for limit in np.median(limits, axis=0))
