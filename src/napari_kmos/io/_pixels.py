@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from napari_kmos.io._file import FitsFile
 
-#: Runs of at least this many bytes are read one by one, others through a memory map.
-_RUN_BYTES = 64 * 2**10
+#: Runs of at least this many bytes are read one by one, others through a memory map: from here on that is no slower,
+#: and a file that shrinks while it is read ends in an error instead of the end of the process.
+_RUN_BYTES = 4 * 2**10
 #: So many pixels are read and have their bytes put in order at a time, while they are in the processor's own memory.
 _BLOCK = 64 * 2**10
 #: A reading that would decode more than so many times what was asked for has the extension unpacked.
