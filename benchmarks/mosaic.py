@@ -1,6 +1,6 @@
 """Write a mosaic as large as the users': 3072 x 433 x 650 with noise, 6.5 GiB, or a smaller one of the same kind.
 
-Stars, sky lines, a rotated footprint with zeros around it as the pipeline leaves them, planes of zeros at both ends.
+Stars, a ring of gas that turns and shines in Brackett gamma, sky lines, a rotated footprint with zeros around it as the pipeline leaves them, planes of zeros at both ends.
 Noise comes from a pool of random numbers that is read from another place for each plane: seconds instead of minutes.
 
     python benchmarks/mosaic.py FILE [--planes 3072] [--rows 433] [--columns 650] [--sparse N [--strip 8]]
@@ -26,6 +26,8 @@ SIGMA, POOL = 5.0, 4_000_003
 EDGE_PLANES = 20
 ROTATION_DEG = 30.0
 CENTRE = (266.41683, -29.00781)
+FIRST_UM, RANGE_UM = 1.95, 0.5
+GAS_UM, GAS_SIGMA_UM, GAS_PEAK, GAS_KMS = 2.16612, 0.0006, 30.0, 200.0
 
 
 def write_mosaic(
@@ -34,7 +36,7 @@ def write_mosaic(
     """Write a mosaic as ``kmos_combine`` names its extensions; deterministic for a seed."""
     rng = np.random.default_rng(seed)
     n_planes, n_y, n_x = shape
-    scene, footprint = _scene(rng, n_y, n_x), _footprint(n_y, n_x)
+    scene, footprint, gas = _scene(rng, n_y, n_x), _footprint(n_y, n_x), _gas(n_y, n_x)
     pool = rng.standard_normal(POOL, dtype=np.float32)
     spectrum = 1 + 0.2 * np.sin(np.linspace(0, 6, n_planes)) + 0.5 * (rng.random(n_planes) > 0.98)
     starts = rng.integers(0, POOL - n_y * n_x, n_planes)
@@ -46,7 +48,10 @@ def write_mosaic(
             for plane in range(n_planes):
                 edge = plane < EDGE_PLANES or plane >= n_planes - EDGE_PLANES
                 noise = pool[starts[plane] :][: n_y * n_x].reshape(n_y, n_x)
-                image = scene * spectrum[plane] + sigma * noise if kind == "DATA" else sigma + 0 * noise
+                image = sigma + 0 * noise
+                if kind == "DATA":
+                    line = _line(gas, FIRST_UM + plane * RANGE_UM / n_planes)
+                    image = scene * spectrum[plane] + line + sigma * noise
                 values = (image * footprint * (not edge)).astype(">f4")
                 _write_rows(stream, values, slice(None) if plane % sparse == 0 else slice(n_y // 2, n_y // 2 + strip))
             stream.write(b"\0" * (-4 * n_planes * n_y * n_x % 2880))
@@ -76,6 +81,24 @@ def _scene(rng: np.random.Generator, n_y: int, n_x: int) -> np.ndarray:
     return scene
 
 
+def _gas(n_y: int, n_x: int) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness of a ring of gas at the line's peak, and the wavelength of the line: it turns about the middle."""
+    yy, xx = np.mgrid[:n_y, :n_x]
+    y, x = yy / n_y - 0.5, xx / n_x - 0.5
+    radius = np.hypot(x, 1.5 * y)
+    brightness = GAS_PEAK * np.exp(-((radius - 0.25) ** 2) / (2 * 0.04**2)) * (1 + 0.6 * np.sin(np.arctan2(y, x)))
+    velocity = GAS_KMS * x / np.maximum(radius, 1e-6)
+    return brightness.astype(np.float32), GAS_UM * (1 + velocity / 299792.458)
+
+
+def _line(gas: tuple[np.ndarray, np.ndarray], wavelength_um: float) -> np.ndarray | float:
+    """Light of the gas at a wavelength."""
+    brightness, centre_um = gas
+    if abs(wavelength_um - GAS_UM) > 10 * GAS_SIGMA_UM:
+        return 0.0
+    return brightness * np.exp(-((wavelength_um - centre_um) ** 2) / (2 * GAS_SIGMA_UM**2))
+
+
 def _footprint(n_y: int, n_x: int) -> np.ndarray:
     """One inside, zero in the corners, as a rotated field leaves them."""
     yy, xx = np.mgrid[:n_y, :n_x]
@@ -97,8 +120,8 @@ def _header(kind: str, shape: tuple[int, int, int]) -> fits.Header:
         header[f"CUNIT{axis}"] = "deg"
         for other in (1, 2):
             header[f"CD{axis}_{other}"] = cd[axis - 1, other - 1]
-    step = 0.5 / n_planes
-    header.update({"CTYPE3": "WAVE", "CUNIT3": "um", "CRPIX3": 1.0, "CRVAL3": 1.95, "CDELT3": step, "CD3_3": step})
+    step = RANGE_UM / n_planes
+    header.update({"CTYPE3": "WAVE", "CUNIT3": "um", "CRPIX3": 1.0, "CRVAL3": FIRST_UM, "CDELT3": step, "CD3_3": step})
     return header
 
 
