@@ -42,8 +42,8 @@ def write_cube_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
     shown = attributes.get("metadata", {}).get(KMOS)
     if not isinstance(shown, KmosLayer) or shown.cube is None:
         msg = (
-            f"{path}: the layer {attributes.get('name', '')!r} shows no KMOS cube of its own; one cube a file is written "
-            "here: split an exposure first"
+            f"{path}: the layer {attributes.get('name', '')!r} shows no KMOS cube of its own; one cube a file is "
+            "written here: split an exposure first"
         )
         raise GeometryError(msg)
     inputs = () if shown.path is None else (shown.path,)
