@@ -1,7 +1,8 @@
 """Write a mosaic as large as the users': 3072 x 433 x 650 with noise, 6.5 GiB, or a smaller one of the same kind.
 
-Stars, a ring of gas that turns and shines in Brackett gamma, sky lines, a rotated footprint with zeros around it as the pipeline leaves them, planes of zeros at both ends.
-Noise comes from a pool of random numbers that is read from another place for each plane: seconds instead of minutes.
+Stars, a ring of gas that turns and shines in Brackett gamma, sky lines, a rotated footprint with zeros around it as
+the pipeline leaves them, planes of zeros at both ends. Noise comes from a pool of random numbers that is read from
+another place for each plane: seconds instead of minutes.
 
     python benchmarks/mosaic.py FILE [--planes 3072] [--rows 433] [--columns 650] [--sparse N [--strip 8]]
 

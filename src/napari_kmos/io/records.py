@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,15 @@ import numpy as np
 from astropy.table import Table
 
 from napari_kmos._version import __version__
-from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.errors import KmosError, NotKmosError, WriteError
+from napari_kmos.io import cache
 from napari_kmos.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     from napari_kmos.provenance import Step
+
+#: Checksums of files from this size on are kept on disk.
+_KEPT_BYTES = 64 * 2**20
 
 
 def checksum(path: Path | str) -> str:
@@ -40,7 +45,24 @@ def checksum(path: Path | str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _digest(path: Path, mtime_ns: int, size: int) -> str:
-    """SHA-256 of a file in a state: a step with many products from the same inputs reads them once."""
+    """SHA-256 of a file in a state: a step with many products from the same inputs reads them once.
+
+    That of a large file, which takes longer than many a step, is kept for the next step too.
+    """
+    digests: list[str] = []
+
+    def write(target: Path) -> None:
+        digests.append(_read_digest(path))
+        target.write_text(digests[0], encoding="ascii")
+
+    if size >= _KEPT_BYTES:
+        with suppress(WriteError):  # no room, or none to be kept: then it is computed each time
+            kept = cache.find_or_make((str(path), size, mtime_ns), "sha256", 64, write)
+            digests = digests or [kept.read_text(encoding="ascii")]
+    return digests[0] if digests else _read_digest(path)
+
+
+def _read_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
