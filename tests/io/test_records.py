@@ -18,7 +18,8 @@ def large(tmp_path, monkeypatch):
 
 
 def _refuse(*_, **__):
-    raise AssertionError("read again")
+    msg = "read again"
+    raise AssertionError(msg)
 
 
 def test_the_checksum_of_a_large_file_is_kept_for_the_next_process(large, monkeypatch):
@@ -38,7 +39,8 @@ def test_the_checksum_of_a_file_written_to_is_computed_anew(large):
 
 def test_where_nothing_can_be_kept_it_is_computed(large, monkeypatch):
     def full(*_, **__):
-        raise WriteError("the disk is full")
+        msg = "the disk is full"
+        raise WriteError(msg)
 
     monkeypatch.setattr(cache, "find_or_make", full)
     assert checksum(large) == hashlib.sha256(b"SIMPLE  = T").hexdigest()
