@@ -1,6 +1,7 @@
 """Live spectra: those of the extraction, whatever they are read from."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import factories
@@ -126,7 +127,7 @@ def test_a_file_that_vanishes_is_told_in_the_plot_and_spectra_come_back_with_it(
     cubes = live.cubes_as_seen(viewer)
 
     def ask() -> None:
-        plot.request(STARS, lambda progress: live.spectra_of(cubes, STARS, [], ExtractParameters(), progress=progress))
+        plot.request(STARS, partial(live.spectra_of, cubes, STARS, [], ExtractParameters()))
 
     ask()
     qtbot.waitUntil(lambda: len(said) == 1, timeout=10_000)

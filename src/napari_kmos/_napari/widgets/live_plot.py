@@ -15,7 +15,6 @@ from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos._napari.workers import Latest
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import KmosError
-from napari_kmos.progress import Progress
 from napari_kmos.spectrum import StarSpectrum
 
 Spectra: TypeAlias = tuple[StarSpectrum, ...]
@@ -38,9 +37,9 @@ class LivePlot(SpectrumPlot):
         self.latest.failed.connect(self._on_failed)
         threading.Thread(target=live.prepare, daemon=True).start()
 
-    def request(self, wanted: tuple[Aperture, ...], extract: Callable[[Progress], Spectra]) -> None:
-        """Ask for the spectra of some apertures, which ``extract(progress)`` returns, in a thread."""
-        self.latest.request(lambda progress: (wanted, extract(progress)))
+    def request(self, wanted: tuple[Aperture, ...], extract: Callable[..., Spectra]) -> None:
+        """Ask for the spectra of some apertures, which ``extract(progress=...)`` returns, in a thread."""
+        self.latest.request(lambda progress: (wanted, extract(progress=progress)))
 
     def show_slider(self, viewer: ViewerModel) -> None:
         """Put the marker at the wavelength that the slider of a viewer shows."""

@@ -17,6 +17,7 @@ from napari_kmos._napari.line_maps import Target, box_drawn, box_on_screen, file
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import CUBES, ask_save
 from napari_kmos._napari.widgets.form import ParameterForm
+from napari_kmos._napari.widgets.index_line import IndexLine
 from napari_kmos._napari.widgets.maps_files import ALL, DRAWN, IN_LINE, MapsFiles
 from napari_kmos._napari.widgets.maps_plot import WindowPlot
 from napari_kmos._napari.widgets.maps_windows import WindowsPanel
@@ -50,6 +51,7 @@ class MapsDock(Dock):
         super().__init__(napari_viewer)
         self.plot = WindowPlot()
         self.windows = WindowsPanel(self.viewer, self.session, self.plot)
+        self.index = IndexLine(self.viewer)
         self.thickness = Thickness(self.viewer)
         self.form = ParameterForm(MapParameters, exclude=("moments",))
         self.files = MapsFiles()
@@ -113,6 +115,7 @@ class MapsDock(Dock):
         column.addWidget(self.thickness)
         column.addWidget(folded("Parameters", self.form))
         column.addStretch()
+        column.addWidget(self.index)
         self.body.addWidget(SideBySide(controls, self.plot))
         self.windows.settled.connect(self._remake)
         self.plot.marker_moved.connect(partial(commands.show_wavelength, self.viewer))
@@ -130,6 +133,7 @@ class MapsDock(Dock):
         self._show_marker()
         self.thickness.show_state()
         self._request()
+        self.index.look()
 
     def _show_marker(self) -> None:
         self.plot.show_slider(self.viewer)
@@ -138,8 +142,7 @@ class MapsDock(Dock):
         """Ask for the spectrum of the first selected aperture, or of the middle of the view."""
         target = self._looked_at()
         wanted, cubes = ((), ()) if target is None else ((target.aperture,), (target.cube,))
-        extract = partial(live.spectra_of, cubes, wanted, (), ExtractParameters(sky="none"))
-        self.plot.request(wanted, lambda progress: extract(progress=progress))
+        self.plot.request(wanted, partial(live.spectra_of, cubes, wanted, (), ExtractParameters(sky="none")))
 
     def _looked_at(self) -> Target | None:
         return target_of(self.viewer, [one for one in self.session.apertures if one.id in self.session.selected])

@@ -159,8 +159,7 @@ class SpectraDock(Dock):
         skies = [one for one in self.session.apertures if one.kind == "sky"]
         with notified(self.say):
             wanted, cubes, parameters = self.sync.selected(), live.cubes_as_seen(self.viewer), self.sky.parameters()
-            extract = partial(live.spectra_of, cubes, wanted, skies, parameters)
-            self.plot.request(wanted, lambda progress: extract(progress=progress))
+            self.plot.request(wanted, partial(live.spectra_of, cubes, wanted, skies, parameters))
 
     def _on_answered(self, text: str) -> None:
         self._say_live(text)
