@@ -2,6 +2,6 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: demo test lint
-demo test lint:
+.PHONY: demo test lint bench
+demo test lint bench:
 	@$(PYTHON) scripts/bootstrap.py $@ $(ARGS)

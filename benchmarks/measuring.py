@@ -237,14 +237,15 @@ def rivals(given: argparse.Namespace) -> dict[str, Child]:
     return children
 
 
-def print_facts(given: argparse.Namespace) -> None:
-    """Print what the numbers depend on: machine, data, versions."""
+def facts(mosaic: Path) -> str:
+    """Return what the numbers depend on: machine, data, versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
-    print(f"Machine: {os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}.")
-    print(f"Mosaic: {given.mosaic.stat().st_size / _GIB:.1f} GiB.")
     packages = ("napari-kmos", "napari", "numpy", "astropy", "dask")
     numbers = [f"Python {platform.python_version()}", *(f"{one} {_version(one)}" for one in packages)]
-    print(f"Versions: {', '.join(numbers)}.")
+    return (
+        f"Machine: {os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}. "
+        f"Mosaic: {mosaic.stat().st_size / _GIB:.1f} GiB.\n{', '.join(numbers)}."
+    )
 
 
 def drop(*paths: Path) -> None:
@@ -263,16 +264,23 @@ def warm(path: Path) -> None:
             pass
 
 
-def data_mb() -> float:
-    """Return the data segment of this process in MB: what a limit on it would count."""
-    found = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
+def data_mb(process: int | str = "self") -> float:
+    """Return the data segment of a process in MB: what a limit on it would count; 0 when it has ended."""
+    return _status_mb("VmData", process)
 
 
 def anon_mb() -> float:
     """Return the memory of this process in MB that is no file's."""
-    found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
+    return _status_mb("RssAnon", "self")
+
+
+def _status_mb(name: str, process: int | str) -> float:
+    try:
+        text = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(rf"{name}:\s+(\d+) kB", text)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
 
 
 def _version(package: str) -> str:

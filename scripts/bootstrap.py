@@ -1,6 +1,6 @@
 """Set up what a command of the Makefile needs, then run it.
 
-    python3 scripts/bootstrap.py demo|test|lint [ARGUMENT...]
+    python3 scripts/bootstrap.py demo|test|lint|bench [ARGUMENT...]
 
 It makes an environment of its own in .venv, once and again when pyproject.toml changes. For windows it takes the
 screen there is, else Xvfb; as root on Debian it installs the system libraries for that, elsewhere it says which are
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         return fail(
             f"Python {sys.version.split()[0]} found, 3.11 or later needed: name one with `make ... PYTHON=python3.12`"
         )
-    commands = {"demo": demo, "test": test, "lint": lint}
+    commands = {"demo": demo, "test": test, "lint": lint, "bench": bench}
     if not arguments or arguments[0] not in commands:
         return fail(f"expected one of {', '.join(commands)}")
     try:
@@ -81,6 +81,15 @@ def lint(_: list[str]) -> int:
     """Run every check that needs no test."""
     make_environment("dev")
     return max(run([str(BIN / program), *words]) for program, *words in map(str.split, LINT))
+
+
+def bench(arguments: list[str]) -> int:
+    """Run the benchmarks of full-size cubes; they need a window."""
+    make_environment("run")
+    prefix = window_prefix()
+    if prefix is None:
+        return fail("the benchmarks open windows, and none can be opened here")
+    return run([*prefix, PYTHON, "benchmarks/all.py", *arguments])
 
 
 def make_environment(kind: str) -> None:
