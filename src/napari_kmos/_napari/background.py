@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -30,7 +29,7 @@ Key = tuple[str, int | None, str]
 
 
 class Indexer(QObject):
-    """Makes the index of the large cubes that a viewer shows, in a thread.
+    """Makes the index of the large cubes that a viewer shows, in a thread, while a dock that needs it exists.
 
     What was cancelled or failed is not begun again by itself.
 
@@ -52,7 +51,8 @@ class Indexer(QObject):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
-        self._viewer: Callable[[], ViewerModel | None] = ref(viewer)
+        self._viewer = ref(viewer)
+        self._n_docks = 0
         self._task: Task | None = None
         self._key: Key | None = None
         self._tried: set[Key] = set()
@@ -65,22 +65,28 @@ class Indexer(QObject):
         """True while an index is made."""
         return self._task is not None
 
+    def open(self) -> None:
+        """Begin to work for a dock."""
+        self._n_docks += 1
+
+    def close(self) -> None:
+        """Work for a dock no longer: with the last one gone give up, to begin anew when there is another."""
+        self._n_docks -= 1
+        if not self._n_docks:
+            self._tried.discard(self._key)
+            self.cancel()
+
     def look(self) -> None:
         """Begin with the topmost visible cube that may need an index, unless one is made already."""
         waiting = {key: cube for key, cube in self._large(visible=True).items() if key not in self._tried}
         with notified():
-            if waiting and self._task is None and cache_limit() > 0:
+            if waiting and self._n_docks and self._task is None and cache_limit() > 0:
                 self._begin(*next(iter(waiting.items())))
 
     def cancel(self) -> None:
         """Give up; what is half done is removed."""
         if self._task is not None:
             self._task.cancel()
-
-    def close(self) -> None:
-        """Give up for good: the window closes."""
-        self._viewer = lambda: None
-        self.cancel()
 
     def _begin(self, key: Key, cube: Cube) -> None:
         self._tried.add(key)

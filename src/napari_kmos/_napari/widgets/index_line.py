@@ -38,7 +38,8 @@ class IndexLine(QWidget):
         row.addWidget(self.bar, stretch=1)
         row.addWidget(self.stop)
         self.indexer.changed.connect(self._show_progress)
-        self.destroyed.connect(self.indexer.close)  # with the window
+        self.indexer.open()
+        self.destroyed.connect(self.indexer.close)
         self.hide()
 
     def look(self) -> None:
