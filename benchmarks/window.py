@@ -91,6 +91,9 @@ class Window:
     def drag(self, number: int) -> float:
         """Drag the aperture to a place; seconds from napari's move to the data of the plot, before it is drawn."""
         plot, layer = self._spectra().plot, self._points()
+        self._wait(lambda: not plot.latest._running)
+        layer._drag_start = None
+        layer._move([0], layer.data[0])  # napari takes the first position for where the mouse went down
         arrived: list[float] = []
         draw = plot.show_curves
 
