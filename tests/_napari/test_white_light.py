@@ -158,12 +158,16 @@ def test_a_file_that_vanished_is_told_once(
 
 @pytest.mark.usefixtures("large")
 def test_a_layer_may_go_while_its_image_is_computed(
-    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
+    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ):
+    made = []
+    exact = white_light.white_light
+    monkeypatch.setattr(white_light, "white_light", lambda cube, **how: made.append(cube) or exact(cube, **how))
     add_file(viewer, exposure_file(ifus=(3, 5)))
     toggle_white_light(viewer)
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not white_light_of(viewer).is_running, timeout=WAIT_MS)
+    assert not made
     toggle_white_light(viewer)
 
 

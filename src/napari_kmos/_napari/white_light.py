@@ -73,9 +73,11 @@ class WhiteLight(QObject):
         self._looks: WeakKeyDictionary[Layer, _Look] = WeakKeyDictionary()
         self._waiting: list[_Wanted] = []
         self._task: Task | None = None
+        self._served: Layer | None = None
         self.is_on = False
         self.done = float("nan")
         viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def is_running(self) -> bool:
@@ -132,6 +134,7 @@ class WhiteLight(QObject):
         if self._task is None and self._waiting:
             one = self._waiting.pop(0)
             self.done = 0.0
+            self._served = one.layer
             self._task = Task(one.make, one.cube)
             self._task.progressed.connect(self._on_progressed)
             self._task.succeeded.connect(lambda image: self._on_made(one, image))
@@ -163,6 +166,12 @@ class WhiteLight(QObject):
         if self.is_on and viewer is not None and event.value in cube_layers(viewer):
             self.show([event.value])
 
+    def _on_removed(self, event: object) -> None:
+        """Give up the images of a layer that is gone."""
+        self._waiting = [one for one in self._waiting if one.layer is not event.value]
+        if self._task is not None and self._served is event.value:
+            self._task.cancel()
+
     def _on_progressed(self, done: int, total: int, _text: str) -> None:
         self.done = done / max(total, 1)
         self.changed.emit()
@@ -181,7 +190,7 @@ class WhiteLight(QObject):
             notify(problem)
 
     def _on_ended(self) -> None:
-        self._task = None
+        self._task = self._served = None
         self.done = float("nan")
         self._next()
 
