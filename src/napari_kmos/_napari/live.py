@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -30,6 +31,7 @@ _KEPT_BYTES = 256 * 2**20
 _MOST_CURVES = 6
 
 _loaded: OrderedDict[int, tuple[Cube, Cube]] = OrderedDict()
+_loading = threading.Lock()  # each dock has a thread of its own
 
 
 def cubes_as_seen(viewer: ViewerModel) -> tuple[Cube, ...]:
@@ -96,14 +98,15 @@ def _in_memory(cube: Cube) -> Cube:
     if _n_bytes(cube) > _SMALL_BYTES:
         return cube
     key = id(cube.flux)
-    if key not in _loaded:
-        whole = ensure_noise(cube)
-        flux, noise = compute(whole.flux, whole.noise)
-        _loaded[key] = cube, dataclasses.replace(whole, flux=flux, noise=noise)
-    _loaded.move_to_end(key)
-    while sum(_n_bytes(kept) for kept, _ in _loaded.values()) > _KEPT_BYTES:
-        _loaded.popitem(last=False)
-    return dataclasses.replace(_loaded[key][1], wcs=cube.wcs)
+    with _loading:
+        if key not in _loaded:
+            whole = ensure_noise(cube)
+            flux, noise = compute(whole.flux, whole.noise)
+            _loaded[key] = cube, dataclasses.replace(whole, flux=flux, noise=noise)
+        _loaded.move_to_end(key)
+        while sum(_n_bytes(kept) for kept, _ in _loaded.values()) > _KEPT_BYTES:
+            _loaded.popitem(last=False)
+        return dataclasses.replace(_loaded[key][1], wcs=cube.wcs)
 
 
 def _n_bytes(cube: Cube) -> int:

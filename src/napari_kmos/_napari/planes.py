@@ -123,12 +123,11 @@ class Planes:
 
     def _keep(self, key: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return what was made last for a key, or make it."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        self._kept.move_to_end(key)
+        made = self._kept.pop(key, None)  # out and in again: now it is the last one used, whatever other threads do
+        self._kept[key] = made = make() if made is None else made
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return self._kept[key]
+        return made
 
     def _block_ends(self, is_file: bool) -> NDArray[Any]:
         """Return the ends of the blocks in which planes are read: those of the array where each is computed whole."""
