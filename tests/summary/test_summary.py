@@ -15,6 +15,7 @@ from napari_kmos.io.copies import find_copy
 from napari_kmos.io.summaries import find_arrays
 from napari_kmos.progress import Cancelled
 from napari_kmos.spectral import collapse_median, estimate_noise
+from napari_kmos.spectral.noise import with_noise
 from napari_kmos.summary import medians
 
 SHAPE = (31, 12, 17)
@@ -102,14 +103,13 @@ def test_medians_over_spaxels_of_a_large_cube_are_of_a_sample(cube, monkeypatch)
 def test_estimated_noise_is_found_once(cube, path, monkeypatch):
     bare = dataclasses.replace(cube, noise=None)
     expected = estimate_noise(_in_memory(cube)).noise
-    found = summary.ensure_noise(bare)
-    assert found.noise_estimated
+    found = with_noise(bare, summary.noise_model(bare))
     assert np.array_equal(found.noise.compute(), expected, equal_nan=True)
     monkeypatch.setattr("napari_kmos.summary.noise.fit_noise", lambda *_, **__: pytest.fail("estimated again"))
-    again = summary.ensure_noise(dataclasses.replace(read_cube(path), noise=None))
+    bare = dataclasses.replace(read_cube(path), noise=None)
+    again = with_noise(bare, summary.noise_model(bare))
     assert np.array_equal(again.noise.compute(), expected, equal_nan=True)
     assert summary.summarise_noise(bare).image == pytest.approx(medians.nan_median(expected), nan_ok=True)
-    assert summary.ensure_noise(cube) is cube
 
 
 def test_index_makes_everything_in_one_pass(cube, path, monkeypatch):
@@ -135,7 +135,7 @@ def test_index_of_a_cube_without_noise_estimates_it_from_the_copy(cube, monkeypa
     expected = estimate_noise(_in_memory(cube)).noise
     summary.index(bare)
     monkeypatch.setattr("napari_kmos.summary.noise.fit_noise", lambda *_, **__: pytest.fail("estimated again"))
-    assert np.array_equal(summary.ensure_noise(bare).noise.compute(), expected, equal_nan=True)
+    assert np.array_equal(with_noise(bare, summary.noise_model(bare)).noise.compute(), expected, equal_nan=True)
 
 
 def test_a_cancelled_index_keeps_only_what_is_complete(cube):
@@ -171,5 +171,5 @@ def test_small_cubes_and_those_in_memory_need_no_index(cube, monkeypatch, cache_
     for image in (summary.white_light(cube), summary.preview_white_light(cube)):
         assert np.array_equal(image.data, exact, equal_nan=True)
     summary.summarise_noise(cube)
-    assert summary.ensure_noise(dataclasses.replace(cube, noise=None)).noise is not None
+    assert summary.noise_model(cube).gain >= 0
     assert not list(cache_folder.rglob("*.np?"))

@@ -30,7 +30,6 @@ _DIFFERENCE_VARIANCE = 1.5
 #: Star light must exceed its scatter among star-poor spaxels by this to tell photon noise.
 _BRIGHT = 5.0
 
-
 #: Given flat indices of spaxels: their spectra as columns, shape (n_wavelength, n_spaxels).
 GatherSpectra = Callable[["NDArray[np.int_]"], "NDArray[Any]"]
 

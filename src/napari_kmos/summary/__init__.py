@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from napari_kmos.summary.index import index, is_indexed
-from napari_kmos.summary.noise import NoiseSummary, ensure_noise, find_noise_model, summarise_noise
+from napari_kmos.summary.noise import NoiseSummary, find_noise_model, noise_model, summarise_noise
 from napari_kmos.summary.white import preview_white_light, white_light
 
 __all__ = [
     "NoiseSummary",
-    "ensure_noise",
     "find_noise_model",
     "index",
     "is_indexed",
+    "noise_model",
     "preview_white_light",
     "summarise_noise",
     "white_light",

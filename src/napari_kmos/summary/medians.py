@@ -90,7 +90,10 @@ def medians_of(
 
     def compute() -> Mapping[str, NDArray[Any]]:
         medians = Medians(array.shape)
-        use = lambda rows, spectra: medians.use(rows, change(spectra))  # noqa: E731
+
+        def use(rows: slice, spectra: NDArray[np.float32]) -> None:
+            medians.use(rows, change(spectra))
+
         scan_spectra(array, use, progress=progress, text=text)
         return medians.arrays()
 

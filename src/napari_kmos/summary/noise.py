@@ -12,7 +12,7 @@ from napari_kmos.io.copies import find_copy
 from napari_kmos.io.source import read_boxes
 from napari_kmos.io.summaries import find_arrays, keep_arrays
 from napari_kmos.progress import Progress, silent
-from napari_kmos.spectral.noise import NoiseModel, fit_noise, with_noise
+from napari_kmos.spectral.noise import NoiseModel, fit_noise
 from napari_kmos.summary.medians import NOISE_MEDIANS, large_source, medians_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class NoiseSummary:
 
 
 def summarise_noise(cube: Cube, *, progress: Progress = silent) -> NoiseSummary:
-    """Return the medians of a cube's noise; where it has none, those of the noise that `ensure_noise` gives it.
+    """Return the medians of a cube's noise; where it has none, those of what `spectral.estimate_noise` gives it.
 
     Parameters
     ----------
@@ -64,26 +64,21 @@ def summarise_noise(cube: Cube, *, progress: Progress = silent) -> NoiseSummary:
     return NoiseSummary(image=medians["image"], spectrum=medians["spectrum"])
 
 
-def ensure_noise(cube: Cube, *, progress: Progress = silent) -> Cube:
-    """Return the cube if it has noise, else with noise as `spectral.estimate_noise`, which is asked once a large file.
+def noise_model(cube: Cube, *, progress: Progress = silent) -> NoiseModel:
+    """Return what the noise of a cube follows from, as `spectral.fit_noise`; kept on disk for a large file.
 
     Parameters
     ----------
     cube : Cube
-        In memory or lazy.
+        In memory or lazy; its noise, if any, is not looked at.
     progress : Progress
         Told that the noise is looked for; may raise `Cancelled`.
 
     Raises
     ------
     GeometryError
-        If the noise has to be estimated and there are fewer than three planes.
+        If there are fewer than three planes.
     """
-    return cube if cube.noise is not None else with_noise(cube, noise_model(cube, progress=progress))
-
-
-def noise_model(cube: Cube, *, progress: Progress = silent) -> NoiseModel:
-    """Return what the noise of a cube follows from; kept on disk for a large file."""
     progress(0, 1, f"estimating the noise of {cube.label}")
     source = large_source(cube.flux)
     if source is None:
