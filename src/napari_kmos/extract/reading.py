@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from napari_kmos.cube import Cube
     from napari_kmos.extract.placing import Placed
+    from napari_kmos.io.source import Box
 
-Window = tuple[slice, slice]
-Wanted = tuple["Placed", Window]
+Wanted = tuple["Placed", "Box"]
 
 #: A cube up to this size is read whole, once; of a larger one only the surroundings of the apertures.
 _WHOLE_BYTES = 64 * 2**20
@@ -47,7 +47,7 @@ class Surroundings:
     """An aperture and the rows and columns of the cube around it: flux and noise in memory, all wavelengths."""
 
     placed: Placed
-    window: Window
+    box: Box
     flux: NDArray[Any]
     noise: NDArray[Any]
 
@@ -67,7 +67,7 @@ class Surroundings:
 
     @property
     def _centre(self) -> tuple[float, float]:
-        return self.placed.y - self.window[0].start, self.placed.x - self.window[1].start
+        return self.placed.y - self.box[0].start, self.placed.x - self.box[1].start
 
     def _spaxels(self, weights: NDArray[np.float64] | NDArray[np.bool_]) -> Spaxels:
         chosen = weights > 0
@@ -110,12 +110,12 @@ class CubeReader:
         ExtractionError
             If one alone does not fit.
         """
-        wanted = [(one, self._window(one, reach)) for one in placed]
+        wanted = [(one, self._box(one, reach)) for one in placed]
         batches = [wanted] if self._whole is not None else self._batches(wanted)
         for number, batch in enumerate(batches):
             yield from self._read(batch, part_of(self._progress, number, len(batches)))
 
-    def _window(self, placed: Placed, reach: float) -> Window:
+    def _box(self, placed: Placed, reach: float) -> Box:
         """Rows and columns to read: more than the aperture needs where the noise is estimated from them."""
         _, n_y, n_x = self.cube.shape
         rows, columns = bounding_box((n_y, n_x), placed.y, placed.x, reach * placed.radius_pix)
@@ -150,14 +150,14 @@ class CubeReader:
     def _read(self, wanted: Sequence[Wanted], progress: Progress) -> Iterator[Surroundings]:
         """Read a batch, and hand out each piece with its noise."""
         cube = self._whole or self.cube
-        windows = [window for _, window in wanted]
-        fluxes = read_boxes(cube.flux, windows, progress=part_of(progress, 0, 2))
-        noises = None if cube.noise is None else read_boxes(cube.noise, windows, progress=part_of(progress, 1, 2))
-        for number, (placed, window) in enumerate(wanted):
+        boxes = [box for _, box in wanted]
+        fluxes = read_boxes(cube.flux, boxes, progress=part_of(progress, 0, 2))
+        noises = None if cube.noise is None else read_boxes(cube.noise, boxes, progress=part_of(progress, 1, 2))
+        for number, (placed, box) in enumerate(wanted):
             noise = None if noises is None else noises[number]
             piece = replace(cube, flux=fluxes[number], noise=noise)
             piece = with_noise(piece, self._model) if noise is None and self._model else ensure_noise(piece)
-            yield Surroundings(placed, window, np.asarray(piece.flux), np.asarray(piece.noise))
+            yield Surroundings(placed, box, np.asarray(piece.flux), np.asarray(piece.noise))
 
 
 def _widened(part: slice, length: int) -> slice:
