@@ -164,6 +164,13 @@ def test_one_identity_an_opening_and_extension(path):
     assert identity_of(source_of(first.flux)) != identity_of(source_of(first.noise))
 
 
+def test_a_file_opened_by_another_name_has_the_same_copy(path, flux):
+    build_copy(source_of(flux))
+    link = path.with_name("link.fits")
+    link.symlink_to(path)
+    assert find_copy(source_of(read_cube(link).flux)) == find_copy(source_of(flux))
+
+
 def test_arrays_are_computed_once(flux):
     source, calls = source_of(flux), []
 

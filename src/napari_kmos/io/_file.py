@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_kmos.errors import NotKmosError
@@ -38,7 +38,8 @@ class FitsFile:
     Parameters
     ----------
     path : Path
-        Absolute: the working folder may change, and that of a cluster is another.
+        Absolute: the working folder may change, and that of a cluster is another. By whatever name a file was opened,
+        it is the same one: what is kept of it on disk is found by `resolved`.
     resolved : str
         Without symbolic links.
     size, mtime_ns : int
@@ -47,7 +48,7 @@ class FitsFile:
         True if the whole file is compressed: read from an unpacked copy.
     """
 
-    path: Path
+    path: Path = field(repr=False)
     resolved: str
     size: int
     mtime_ns: int
