@@ -93,9 +93,9 @@ class Pixels(Protocol):
 class PlainPixels:
     """Uncompressed pixels.
 
-    Runs of whole planes come by ordinary reading, which ends in an error where a file shrinks meanwhile; pieces that
-    lie scattered come from a memory map. The file is opened anew for each reading, so that hundreds of extensions hold
-    none open.
+    Pieces made of long runs, as planes and rows of large cubes are, come by ordinary reading, which ends in an error
+    where a file shrinks meanwhile; pieces that lie scattered come from a memory map. The file is opened anew for each
+    reading, so that hundreds of extensions hold none open.
 
     Parameters
     ----------
@@ -221,7 +221,8 @@ def _is_made_of_runs(piece: NDArray[Any]) -> bool:
     """Tell whether a piece is a run, or made of long ones."""
     if not piece.size or _is_run(piece):
         return bool(piece.size)
-    part = np.moveaxis(piece, _outer_axis(piece), 0)[0]
+    # A scalar would be read from memory that is not there.
+    part = np.moveaxis(piece, _outer_axis(piece), 0)[(0, ...)]
     return part.nbytes >= _RUN_BYTES and _is_run(part)
 
 
