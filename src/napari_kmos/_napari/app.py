@@ -18,7 +18,6 @@ from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
 
-PLUGIN = "napari-kmos"
 _SIDE = {"Sky tweak": SkyTweakDock, "Align IFUs": AlignDock, "Combine": CombineDock}
 
 
