@@ -107,6 +107,18 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path, monkeyp
         read_planes(cube.flux, slice(0, 12))
 
 
+def test_of_a_file_that_was_replaced_no_memory_map_is_kept(tmp_path: Path) -> None:
+    """It would keep gigabytes of the disk from being free."""
+    path = files.write_combined(tmp_path / "c.fits", files.values())
+    read_spaxels(read_cube(path).flux, slice(0, 2), slice(0, 2))
+    before = _pixels._maps[path]
+    path.unlink()
+    files.write_combined(path, 2 * files.values(), noise=files.values(1))
+    again = read_spaxels(read_cube(path).flux, slice(0, 2), slice(0, 2))
+    np.testing.assert_array_equal(again, 2 * files.values()[:, :2, :2])
+    assert _pixels._maps[path] != before
+
+
 def test_identity_tells_files_states_and_extensions_apart(tmp_path: Path) -> None:
     """The key under which what is computed from the pixels may be kept."""
     path = files.write_combined(tmp_path / "c.fits", files.values(), noise=files.values(1))

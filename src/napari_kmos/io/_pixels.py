@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import mmap
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +32,8 @@ _RUN_BYTES = 4 * 2**10
 _BLOCK = 64 * 2**10
 #: A reading that would decode more than so many times what was asked for has the extension unpacked.
 _WASTE = 8
+#: So many files stay mapped.
+_MOST_MAPS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +201,22 @@ class TiledPixels:
             raise NotKmosError(msg) from err
 
 
-@functools.lru_cache(maxsize=32)
-def _mapped(path: Path, _file: FitsFile) -> mmap.mmap:
-    """Map a file in a certain state; the map is kept, since what was read through it once comes at once again."""
-    with path.open("rb") as stream:
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+_maps: OrderedDict[Path, tuple[FitsFile, mmap.mmap]] = OrderedDict()
+
+
+def _mapped(path: Path, file: FitsFile) -> mmap.mmap:
+    """Map a file in a certain state; the map is kept, since what was read through it once comes at once again.
+
+    Of a path one state only: a map of a file that was replaced would keep the room it takes on the disk.
+    """
+    kept = _maps.pop(path, None)  # out and in again: now it is the last one used, whatever other threads do
+    if kept is None or kept[0] != file:
+        with path.open("rb") as stream:
+            kept = file, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    _maps[path] = kept
+    while len(_maps) > _MOST_MAPS:
+        _maps.popitem(last=False)
+    return kept[1]
 
 
 def _is_run(piece: NDArray[Any]) -> bool:
