@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -66,11 +67,15 @@ def _dragged(
         for name, child in others.items():
             asks[name] = lambda child=child, **how: child.ask("do", task="aperture", **places[next(numbers)], **how)
 
+        files = [given.mosaic, *(path for path in cache.rglob("*") if path.is_file())]
+
         def cold(ask: Callable[..., float]) -> float:
-            drop(given.mosaic, *(path for path in cache.rglob("*") if path.is_file()))
+            drop(*files)
             return ask(keep=False)
 
-        warm(given.mosaic)
+        os.sync()  # what was just made shall not be on its way to the disk meanwhile
+        for path in files:
+            warm(path)
         for ask in asks.values():
             ask(keep=True)
         warm_s = in_turn({name: lambda ask=ask: ask(keep=True) for name, ask in asks.items()}, given.repeats)
