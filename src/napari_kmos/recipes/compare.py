@@ -120,7 +120,8 @@ def read_or_parse_windows(windows: Sequence[Window] | Path | str | None) -> tupl
     if windows is None:
         return None
     if isinstance(windows, Path | str):
-        return parse_windows(windows) if are_windows(windows := str(windows)) else read_windows(windows)
+        text = str(windows)
+        return parse_windows(text) if are_windows(text) else read_windows(text)
     return check_windows(windows)
 
 
