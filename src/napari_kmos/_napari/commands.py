@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.viewer import Viewer
 
+from napari_kmos._napari.errors import notified
 from napari_kmos._napari.frames import SHEET, is_scattered
 from napari_kmos._napari.layers import (
     active_layer,
@@ -58,7 +59,8 @@ def sheet_if_scattered(viewer: ViewerModel, added: Sequence[Layer]) -> None:
 
 def switch_layout_here(viewer: Viewer) -> None:
     """Menu command of `switch_layout`."""
-    switch_layout(viewer)
+    with notified():
+        switch_layout(viewer)
 
 
 def set_north_up_here(viewer: Viewer) -> None:
