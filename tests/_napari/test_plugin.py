@@ -12,8 +12,10 @@ import napari_kmos
 from napari_kmos._napari import app
 from napari_kmos._napari.layers import kmos_layers, kmos_of
 from napari_kmos._napari.positions import layout_of
+from napari_kmos._napari.reader import napari_get_reader
 from napari_kmos._napari.sample_data import night
 from napari_kmos.errors import NotKmosError
+from napari_kmos.io import FITS_ENDINGS
 
 DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Maps"]
 
@@ -76,6 +78,12 @@ def test_napari_reads_and_offers_docks_and_commands_by_the_manifest(
     assert layout_of(viewer) == "sky"
     plugin.commands.execute("napari-kmos.switch_layout", args=(viewer,))
     assert layout_of(viewer) == "sheet"
+
+
+def test_the_manifest_names_the_files_that_the_reader_takes():
+    (reader,) = _manifest().contributions.readers
+    assert reader.filename_patterns == [f"*{ending}" for ending in FITS_ENDINGS]
+    assert all(napari_get_reader(f"cube{ending}") is not None for ending in FITS_ENDINGS)
 
 
 def test_every_command_of_the_manifest_can_be_imported():

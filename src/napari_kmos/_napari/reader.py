@@ -17,18 +17,17 @@ from napari_kmos._napari.watch import watch
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.exposure import Exposure
-from napari_kmos.io import read_exposure, read_images
+from napari_kmos.io import FITS_ENDINGS, read_exposure, read_images
 
 #: With so many layers of cubes napari still steps through the planes fluently; more exposures come as a layer each.
 _MOST_LAYERS = 30
 _UNTOUCHED = ("SCI_RECONSTRUCTED", "SINGLE_CUBES")
-SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 
 
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
     """Return the reader, or None if a path is surely none of ours."""
     paths = [path] if isinstance(path, str) else list(path)
-    return _read_or_tell if paths and all(str(one).lower().endswith(SUFFIXES) for one in paths) else None
+    return _read_or_tell if paths and all(str(one).lower().endswith(FITS_ENDINGS) for one in paths) else None
 
 
 def _read_or_tell(path: str | Sequence[str]) -> list[LayerData] | list[tuple[None]]:

@@ -1,7 +1,15 @@
 """The only code that opens or writes files."""
 
 from napari_kmos.io.apertures import apertures_table, extra_column, plain_text, read_apertures, write_apertures
-from napari_kmos.io.atomic import atomic_path, check_free, fits_stem, output_dir, remove_leftovers, safe_name
+from napari_kmos.io.atomic import (
+    FITS_ENDINGS,
+    atomic_path,
+    check_free,
+    fits_stem,
+    output_dir,
+    remove_leftovers,
+    safe_name,
+)
 from napari_kmos.io.catalogue import catalogue_of, read_any_table, read_catalogue
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
@@ -17,6 +25,7 @@ from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 
 __all__ = [
+    "FITS_ENDINGS",
     "RecipeBlock",
     "apertures_table",
     "atomic_path",

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from napari_kmos.errors import WriteError
 
+#: How the names of FITS files end, plain and compressed.
+FITS_ENDINGS = tuple(plain + packed for plain in (".fits", ".fit") for packed in ("", ".gz", ".bz2", ".fz"))
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST_NAME = 120
 _TEMPORARY = re.compile(r"\.(\d+)-[0-9a-f]{8}\.part")
@@ -33,10 +36,11 @@ def fits_stem(path: Path) -> str:
 
     Examples
     --------
-    >>> fits_stem(Path("night/sci.0.fits.gz"))
-    'sci.0'
+    >>> fits_stem(Path("night/sci.0.fits")), fits_stem(Path("sci.1.fits.fz"))
+    ('sci.0', 'sci.1')
     """
-    return path.name.removesuffix(".gz").removesuffix(".fits")
+    endings = (ending for ending in FITS_ENDINGS if path.name.endswith(ending))
+    return path.name.removesuffix(max(endings, key=len, default=""))
 
 
 def output_dir(path: Path | str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import KmosError, KmosWarning
-from napari_kmos.io import read_exposure, read_recipe_blocks
+from napari_kmos.io import FITS_ENDINGS, read_exposure, read_recipe_blocks
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 #: Product categories that are inputs, the one to prefer first: the telluric-corrected cubes, then those without.
 CATEGORIES = ("SINGLE_CUBES", "SCI_RECONSTRUCTED")
-_SUFFIXES = ("*.fits", "*.fits.gz")
 _TWEAKED = ("kmos_sky_tweak", "napari-kmos sky-tweak")
 #: Names that speak of the sky without being one: products and processing, and what has had it removed.
 _NOT_SKY = re.compile(
@@ -147,7 +146,7 @@ def _fits_files(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
         if not top.exists():
             msg = f"{folder}: no such folder; name the folders that hold the pipeline's products"
             raise KmosError(msg)
-        files = [top] if top.is_file() else sorted(path for suffix in _SUFFIXES for path in top.rglob(suffix))
+        files = [top] if top.is_file() else sorted(path for ending in FITS_ENDINGS for path in top.rglob(f"*{ending}"))
         for path in files:
             if path.name.startswith(".") or not path.is_file() or path.resolve() in seen:
                 continue

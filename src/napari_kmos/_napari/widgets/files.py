@@ -18,8 +18,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos.io import FITS_ENDINGS
 
-CUBES = "FITS (*.fits *.fit *.fits.gz)"
+CUBES = f"FITS ({' '.join(f'*{ending}' for ending in FITS_ENDINGS)})"
+NEW_CUBE = "FITS (*.fits)"
 OFFSETS = "Offsets (*.ecsv)"
 APERTURES = "Apertures (*.ecsv *.reg)"
 _N_ROWS = 4

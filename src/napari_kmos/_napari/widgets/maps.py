@@ -15,7 +15,7 @@ from napari_kmos._napari import commands, live
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.line_maps import Target, box_drawn, box_on_screen, file_of, map_layers, show_maps, target_of
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.files import CUBES, ask_save
+from napari_kmos._napari.widgets.files import NEW_CUBE, ask_save
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.index_line import IndexLine
 from napari_kmos._napari.widgets.maps_files import ALL, DRAWN, IN_LINE, MapsFiles
@@ -192,5 +192,5 @@ class MapsDock(Dock):
         self.say(f"Written to {outcome.products[0].parent}: {names}")
 
     def _on_crop(self) -> None:
-        if path := ask_save(self, "Write the part of the cube", self.session.out_dir / "part.fits", CUBES):
+        if path := ask_save(self, "Write the part of the cube", self.session.out_dir / "part.fits", NEW_CUBE):
             self.cut(path)
