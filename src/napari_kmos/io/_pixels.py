@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,15 +23,14 @@ if TYPE_CHECKING:
 
     from napari_kmos.io._file import FitsFile
 
-#: Runs of at least this many bytes are read one by one, others through a memory map: from here on that is no slower,
-#: and a file that shrinks while it is read ends in an error instead of the end of the process.
+#: Runs of at least this many bytes are read one by one, shorter ones with what lies between them.
 _RUN_BYTES = 4 * 2**10
+#: What lies farther apart is not read together: passing over more takes longer than a reading of its own.
+_GAP_BYTES = 8 * 2**10
 #: So many pixels are read and have their bytes put in order at a time, while they are in the processor's own memory.
 _BLOCK = 64 * 2**10
 #: A reading that would decode more than so many times what was asked for has the extension unpacked.
 _WASTE = 8
-#: So many files stay mapped.
-_MOST_MAPS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +92,8 @@ class Pixels(Protocol):
 class PlainPixels:
     """Uncompressed pixels.
 
-    Pieces made of long runs, as planes and rows of large cubes are, come by ordinary reading, which ends in an error
-    where a file shrinks meanwhile; pieces that lie scattered come from a memory map. The file is opened anew for each
-    reading, so that hundreds of extensions hold none open.
+    They come by ordinary reading, which ends in an error where a file shrinks meanwhile; with a memory map the process
+    would end. The file is opened anew for each reading, so that hundreds of extensions hold none open.
 
     Parameters
     ----------
@@ -122,16 +118,15 @@ class PlainPixels:
 
     def read_from(self, path: Path, key: tuple[Any, ...], view: View) -> NDArray[Any]:
         """Read a piece out of a certain file, which may be an unpacked copy."""
+        addresses = self._addresses()
+        shift = self.offset - byte_bounds(addresses)[0]
         try:
-            if all(isinstance(part, (int, np.integer, slice)) for part in key):
-                addresses = self._addresses()
-                piece = view.of(addresses)[(*key, ...)]
-                if _is_made_of_runs(piece):
-                    with path.open("rb", buffering=0) as stream:
-                        return _read_runs(stream, piece, self.offset - byte_bounds(addresses)[0])
-            mapped = np.ndarray(self.shape, self.stored, buffer=_mapped(path, self.file), offset=self.offset)
-            return np.asarray(view.of(mapped)[key]).astype(self.stored.newbyteorder("="))
-        except (OSError, TypeError, ValueError) as err:
+            with path.open("rb", buffering=0) as stream:
+                if all(isinstance(part, (int, np.integer, slice)) for part in key):
+                    return _read_piece(stream, view.of(addresses)[(*key, ...)], shift)
+                box, inner = view.box(key, self.shape)
+                return np.array(view.of(_read_piece(stream, addresses[box], shift))[inner])
+        except (OSError, ValueError) as err:
             raise self.file.changed(str(err)) from err
 
     def _addresses(self) -> NDArray[Any]:
@@ -201,24 +196,6 @@ class TiledPixels:
             raise NotKmosError(msg) from err
 
 
-_maps: OrderedDict[Path, tuple[FitsFile, mmap.mmap]] = OrderedDict()
-
-
-def _mapped(path: Path, file: FitsFile) -> mmap.mmap:
-    """Map a file in a certain state; the map is kept, since what was read through it once comes at once again.
-
-    Of a path one state only: a map of a file that was replaced would keep the room it takes on the disk.
-    """
-    kept = _maps.pop(path, None)  # out and in again: now it is the last one used, whatever other threads do
-    if kept is None or kept[0] != file:
-        with path.open("rb") as stream:
-            kept = file, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    _maps[path] = kept
-    while len(_maps) > _MOST_MAPS:
-        _maps.popitem(last=False)
-    return kept[1]
-
-
 def _is_run(piece: NDArray[Any]) -> bool:
     """Tell whether a piece fills the memory from its first to its last byte, in whatever order."""
     low, high = byte_bounds(piece)
@@ -227,27 +204,47 @@ def _is_run(piece: NDArray[Any]) -> bool:
 
 def _outer_axis(piece: NDArray[Any]) -> int:
     """Return the axis along which the parts of a piece lie farthest apart."""
-    return int(np.argmax(np.abs(piece.strides)))
+    return int(np.argmax([abs(step) * (n > 1) for step, n in zip(piece.strides, piece.shape, strict=True)]))
 
 
-def _is_made_of_runs(piece: NDArray[Any]) -> bool:
-    """Tell whether a piece is a run, or made of long ones."""
-    if not piece.size or _is_run(piece):
-        return bool(piece.size)
-    # A scalar would be read from memory that is not there.
-    part = np.moveaxis(piece, _outer_axis(piece), 0)[(0, ...)]
-    return part.nbytes >= _RUN_BYTES and _is_run(part)
+def _is_dense(piece: NDArray[Any]) -> bool:
+    """Tell whether there is so little between the parts of a piece that it is read along."""
+    return all(abs(step) <= _GAP_BYTES for step, n in zip(piece.strides, piece.shape, strict=True) if n > 1)
 
 
-def _read_runs(stream: RawIOBase, piece: NDArray[Any], shift: int) -> NDArray[Any]:
-    """Read the runs of a piece of addresses; ``shift`` makes an address a place in the file."""
+def _read_piece(stream: RawIOBase, piece: NDArray[Any], shift: int) -> NDArray[Any]:
+    """Read a piece of addresses; ``shift`` makes an address a place in the file.
+
+    What ``piece`` holds must not be looked at, not even as a scalar: there is no memory there.
+    """
+    data = np.empty(piece.shape, dtype=piece.dtype.newbyteorder("="))
+    if not piece.size:
+        return data
     if _is_run(piece):
         return _read_run(stream, piece, shift)
-    data = np.empty(piece.shape, dtype=piece.dtype.newbyteorder("="))
+    if _is_dense(piece):
+        _read_spans(stream, piece[np.newaxis], data[np.newaxis], shift)
+        return data
     axis = _outer_axis(piece)
-    for target, part in zip(np.moveaxis(data, axis, 0), np.moveaxis(piece, axis, 0), strict=True):
-        target[...] = _read_run(stream, part, shift)
+    parts, targets = np.moveaxis(piece, axis, 0), np.moveaxis(data, axis, 0)
+    part = parts[(0, ...)]
+    if _is_dense(part) and not (_is_run(part) and part.nbytes >= _RUN_BYTES):
+        _read_spans(stream, parts, targets, shift)
+    else:
+        for target, one in zip(targets, parts, strict=True):
+            target[...] = _read_piece(stream, one, shift)
     return data
+
+
+def _read_spans(stream: RawIOBase, parts: NDArray[Any], targets: NDArray[Any], shift: int) -> None:
+    """Read parts that are alike, each from its first to its last byte, into arrays."""
+    low, high = byte_bounds(parts[(0, ...)])
+    memory = memoryview(bytearray(high - low))
+    part = np.ndarray(parts.shape[1:], parts.dtype, memory, _address(parts) - low, parts.strides[1:])
+    for number in range(len(parts)):
+        stream.seek(low + shift + number * parts.strides[0])
+        _fill(stream, memory)
+        targets[number] = part
 
 
 def _read_run(stream: RawIOBase, piece: NDArray[Any], shift: int) -> NDArray[Any]:
@@ -258,13 +255,21 @@ def _read_run(stream: RawIOBase, piece: NDArray[Any], shift: int) -> NDArray[Any
     stream.seek(low + shift)
     for start in range(0, piece.size, _BLOCK):
         block = stored[start : start + _BLOCK]
-        left = block.nbytes
-        while left:
-            n_read = stream.readinto(block.view(np.uint8)[block.nbytes - left :].data)
-            if not n_read:
-                msg = f"it ends {left + (piece.size - start) * piece.itemsize - block.nbytes} bytes early"
-                raise ValueError(msg)
-            left -= n_read
+        _fill(stream, block.view(np.uint8).data)
         native[start : start + _BLOCK] = block
-    first = piece.__array_interface__["data"][0] - low
-    return np.asarray(np.ndarray(piece.shape, native.dtype, native, first, piece.strides), order="C")
+    return np.asarray(np.ndarray(piece.shape, native.dtype, native, _address(piece) - low, piece.strides), order="C")
+
+
+def _address(piece: NDArray[Any]) -> int:
+    """Return where the first pixel of a piece is."""
+    return int(piece.__array_interface__["data"][0])
+
+
+def _fill(stream: RawIOBase, left: memoryview) -> None:
+    """Read until a piece of memory is full; the system may give a large one in parts."""
+    while n_left := len(left):
+        n_read = stream.readinto(left)
+        if not n_read:
+            msg = f"it ends at least {n_left} bytes early"
+            raise ValueError(msg)
+        left = left[n_read:]
