@@ -12,12 +12,13 @@ from napari.layers import Points
 from numpy.typing import NDArray
 
 from napari_kmos._napari.following import Follower, keep_on_top
-from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Field, Frame, centre_of
+from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame
 from napari_kmos._napari.layers import kmos_layers, kmos_of
 from napari_kmos._napari.positions import offset_of
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
-from napari_kmos.spatial.wcs import shift_wcs, sky_to_pixel
+from napari_kmos.spatial.fields import Field, centre_of, is_inside, rows_near
+from napari_kmos.spatial.wcs import shift_wcs
 
 KEY = "kmos_catalogue"
 LABELS = ("nothing", "id", "magnitude")
@@ -140,40 +141,17 @@ def _fields(viewer: ViewerModel) -> list[tuple[Frame, Field]]:
 def _inside(viewer: ViewerModel, view: CatalogueView) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the rows of the sources in the fields, and where they are drawn, shape (n, 2): once a frame."""
     fields = _fields(viewer)
-    rows = _near(view.catalogue, [field for _, field in fields])
+    rows = rows_near([field for _, field in fields], view.catalogue.ra, view.catalogue.dec)
     rows = rows[_is_wanted(view, rows)]
     ra, dec = view.catalogue.ra[rows], view.catalogue.dec[rows]
     drawn: dict[Frame, NDArray[np.bool_]] = {}
-    for frame, (wcs, (n_y, n_x)) in fields if len(rows) else ():
-        y, x = sky_to_pixel(wcs, ra, dec)
-        inside = (np.abs(y - (n_y - 1) / 2) <= n_y / 2) & (np.abs(x - (n_x - 1) / 2) <= n_x / 2)
-        drawn[frame] = drawn.get(frame, False) | inside
+    for frame, field in fields if len(rows) else ():
+        drawn[frame] = drawn.get(frame, False) | is_inside(field, ra, dec)
     found = [rows[inside] for inside in drawn.values()]
     places = [np.stack(frame.to_canvas(ra[inside], dec[inside]), axis=1) for frame, inside in drawn.items()]
     together = np.concatenate([np.empty(0, dtype=np.intp), *found])
     order = np.argsort(view.catalogue.magnitude[together], kind="stable")[:_MOST_POINTS]
     return together[order], np.concatenate([np.empty((0, 2)), *places])[order]
-
-
-def _near(catalogue: Catalogue, fields: list[Field]) -> NDArray[np.intp]:
-    """Rows within the circle about all fields: a large catalogue is cut down before each field is looked at."""
-    centres = np.array([centre_of(field) for field in fields])
-    vectors = _vectors(*centres.T)
-    middle = vectors.mean(axis=0) / np.linalg.norm(vectors.mean(axis=0))
-    reach = np.arccos(np.clip(vectors @ middle, -1, 1)).max() + max(_radius(field) for field in fields)
-    return np.flatnonzero(_vectors(catalogue.ra, catalogue.dec) @ middle >= np.cos(min(reach, np.pi)))
-
-
-def _vectors(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return unit vectors, shape (n, 3)."""
-    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
-
-
-def _radius(field: Field) -> float:
-    """Half the diagonal of a field in radians, and a little more."""
-    scale, _ = Frame(*centre_of(field)).transform(field)
-    return float(np.deg2rad(0.51 * scale * np.hypot(*field[1]) / 3600))
 
 
 def _is_wanted(view: CatalogueView, rows: NDArray[np.intp]) -> NDArray[np.bool_]:

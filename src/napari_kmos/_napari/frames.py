@@ -15,6 +15,7 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
 from napari_kmos.instrument import FIELD_ARCSEC
+from napari_kmos.spatial.fields import Field, centre_of
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_pixel, pixel_to_sky, sky_to_pixel
 
 UNITS = ("pixel", "arcsec", "arcsec")
@@ -28,8 +29,6 @@ _SAME_TARGET_ARCSEC = 5.0
 #: Fields further than this from the others are drawn about their own origin.
 _SAME_SKY_ARCSEC = 1800.0
 _GAP = 1.2
-
-Field = tuple[WCS, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,6 @@ class Frame:
 def frame_at(frames: Sequence[Frame], y: float, x: float) -> Frame:
     """Return the frame a canvas position belongs to: the one drawn nearest."""
     return min(frames, key=lambda frame: np.hypot(frame.y - y, frame.x - x))
-
-
-def centre_of(field: Field) -> tuple[float, float]:
-    """Return right ascension and declination of the centre of an image, in degrees."""
-    wcs, (n_y, n_x) = field
-    ra, dec = pixel_to_sky(wcs, (n_y - 1) / 2, (n_x - 1) / 2)
-    return float(ra), float(dec)
 
 
 def is_scattered(fields: Sequence[Field]) -> bool:

@@ -1,0 +1,57 @@
+"""Which positions on the sky lie in fields, each the WCS of an image with its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.spatial.wcs import pixel_to_sky, sky_to_pixel
+
+Field: TypeAlias = tuple[WCS, tuple[int, int]]
+Floats: TypeAlias = NDArray[np.float64]
+
+#: Radius of the circle about a field in its diagonals: a half, and a little more.
+_RADIUS = 0.51
+
+
+def centre_of(field: Field) -> tuple[float, float]:
+    """Return right ascension and declination of the centre of a field, in degrees."""
+    wcs, (n_y, n_x) = field
+    ra, dec = pixel_to_sky(wcs, (n_y - 1) / 2, (n_x - 1) / 2)
+    return float(ra), float(dec)
+
+
+def is_inside(field: Field, ra: Floats, dec: Floats) -> NDArray[np.bool_]:
+    """Tell which positions, in degrees, lie on a pixel of a field, its edges included; none on the far side does."""
+    wcs, (n_y, n_x) = field
+    y, x = sky_to_pixel(wcs, ra, dec)
+    return np.asarray((np.abs(y - (n_y - 1) / 2) <= n_y / 2) & (np.abs(x - (n_x - 1) / 2) <= n_x / 2))
+
+
+def rows_near(fields: Sequence[Field], ra: Floats, dec: Floats) -> NDArray[np.intp]:
+    """Return the indices of the positions, in degrees, in the circle about all fields.
+
+    It cuts a large catalogue down before each field is looked at, by three products a source; poles and right ascension
+    zero are as any other place.
+    """
+    centres = _vectors(*np.array([centre_of(field) for field in fields]).T)
+    middle = centres.mean(axis=0) / np.linalg.norm(centres.mean(axis=0))
+    reach = np.arccos(np.clip(centres @ middle, -1, 1)).max() + max(_radius(field) for field in fields)
+    return np.flatnonzero(_vectors(ra, dec) @ middle >= np.cos(min(reach, np.pi)))
+
+
+def _vectors(ra: Floats, dec: Floats) -> Floats:
+    """Return unit vectors, shape (n, 3)."""
+    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def _radius(field: Field) -> float:
+    """Radius of the circle about a field in radians."""
+    wcs, shape = field
+    return float(np.deg2rad(_RADIUS * pixel_scale_arcsec(wcs) * np.hypot(*shape) / 3600))
