@@ -21,6 +21,7 @@ from vispy.gloo.gl import glFinish
 
 from napari_kmos import read_cube
 from napari_kmos._napari.layers import cube_layers
+from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.white_light import white_light_of
 from napari_kmos._napari.widgets.spectra import SpectraDock
 from napari_kmos.aperture import Aperture
@@ -117,7 +118,7 @@ class Window:
 
     def _show_cube(self) -> None:
         if self.kind == "ours":
-            self.viewer.open(self.path, plugin="napari-kmos")
+            add_file(self.viewer, self.path)
         else:
             self.viewer.add_image(fits.open(self.path, memmap=True)[1].data, contrast_limits=LIMITS)
 
@@ -125,7 +126,7 @@ class Window:
         self.viewer.add_image(fits.open(self.path, memmap=True)[1].data[0], contrast_limits=LIMITS)
 
     def _show_medians(self) -> None:
-        self.viewer.open(self.path, plugin="napari-kmos")
+        add_file(self.viewer, self.path)
         white_light_of(self.viewer).show(cube_layers(self.viewer))
 
     def _ready_arrays(self) -> Callable[[], None]:
