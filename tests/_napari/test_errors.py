@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari.errors import notified, notify, warnings_shown
 from napari_kmos._napari.plots import NO_PLOT, Curve, SpectrumPlot
-from napari_kmos._napari.workers import Latest, Task
+from napari_kmos._napari.workers import Task
 from napari_kmos.errors import KmosError, KmosWarning, SkyError
 from napari_kmos.progress import Cancelled
 
@@ -62,18 +62,6 @@ def test_a_task_tells_its_progress_its_result_and_its_failure(qtbot: QtBot):
     with qtbot.waitSignal(task.failed) as failed:
         task.start()
     assert str(failed.args[0]) == "cannot"
-
-
-@pytest.mark.viewer
-def test_of_many_requests_the_first_and_the_last_are_answered(qtbot: QtBot):
-    latest, answers, go = Latest(), [], threading.Event()
-    latest.ready.connect(answers.append)
-    latest.request(lambda: go.wait(10) and 0)
-    for number in range(1, 5):
-        latest.request(lambda number=number: number)
-    go.set()
-    qtbot.waitUntil(lambda: len(answers) == 2)
-    assert answers == [0, 4]
 
 
 @pytest.mark.viewer
