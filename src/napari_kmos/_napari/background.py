@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 import numpy as np
 from napari.components import ViewerModel
@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.layers import cube_layers, kmos_of
+from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Cube
 from napari_kmos.io import source_of
@@ -128,14 +129,10 @@ class Indexer(QObject):
         self.look()
 
 
-_INDEXERS: WeakKeyDictionary[ViewerModel, Indexer] = WeakKeyDictionary()
-
-
+@once_a_viewer
 def indexer_of(viewer: ViewerModel) -> Indexer:
     """Return the indexer of a viewer; made when first asked for, gone with the viewer."""
-    if viewer not in _INDEXERS:
-        _INDEXERS[viewer] = Indexer(viewer)
-    return _INDEXERS[viewer]
+    return Indexer(viewer)
 
 
 def make_index(cube: Cube, *, progress: Progress = silent) -> None:

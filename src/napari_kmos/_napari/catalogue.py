@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from napari_kmos._napari.following import Follower, keep_on_top
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame
 from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.positions import offset_of
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
@@ -106,7 +106,10 @@ def _redraw(viewer: ViewerModel) -> bool:
     return view is not None
 
 
-_FOLLOWERS: WeakKeyDictionary[ViewerModel, Follower] = WeakKeyDictionary()
+@once_a_viewer
+def _follower_of(viewer: ViewerModel) -> Follower:
+    """Return what has the drawing follow the cubes of a viewer."""
+    return Follower(viewer, _redraw)
 
 
 def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], places: NDArray[np.float64]) -> None:
@@ -117,7 +120,7 @@ def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], plac
         active = viewer.layers.selection.active
         viewer.add_layer(layer)
         viewer.layers.selection.active = active
-        _FOLLOWERS.setdefault(viewer, Follower(viewer, _redraw)).follow()
+        _follower_of(viewer).follow()
     features = _features(view, rows)
     layer.name = view.catalogue.name
     layer.metadata = {**layer.metadata, KEY: view}

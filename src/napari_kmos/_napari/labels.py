@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Shapes
@@ -12,6 +10,7 @@ from napari.viewer import Viewer
 from napari_kmos._napari.following import Follower
 from napari_kmos._napari.frames import AXIS_LABELS, SHEET, UNITS
 from napari_kmos._napari.layers import cube_layers, kmos_of
+from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.positions import layout_of, offset_of
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Cube
@@ -37,7 +36,7 @@ def show_names(viewer: ViewerModel) -> None:
         _size_text(layer, layout_of(viewer))
         viewer.add_layer(layer)
         viewer.layers.selection.active = active
-        _FOLLOWERS.setdefault(viewer, Follower(viewer, _redraw)).follow()
+        _follower_of(viewer).follow()
     elif list(layer.features["name"]) != names or not np.allclose(np.array(layer.data), corners):
         layer.data = []
         layer.add_polygons(list(corners), edge_width=width, edge_color=_COLOUR, face_color="transparent")
@@ -90,7 +89,12 @@ def _redraw(viewer: ViewerModel) -> bool:
     return are_shown(viewer)
 
 
-_FOLLOWERS: WeakKeyDictionary[ViewerModel, Follower] = WeakKeyDictionary()
+@once_a_viewer
+def _follower_of(viewer: ViewerModel) -> Follower:
+    """Return what has the drawing follow the cubes of a viewer."""
+    return Follower(viewer, _redraw)
+
+
 _TASKS: set[Task] = set()
 
 

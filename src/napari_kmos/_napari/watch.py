@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 import numpy as np
 from napari.components import ViewerModel
@@ -14,6 +14,7 @@ from napari.layers import Layer
 from napari_kmos._napari.commands import WHITE, current_plane, is_white, label_slider, thickness
 from napari_kmos._napari.frames import frame_at
 from napari_kmos._napari.layers import cube_layers, kmos_layers, kmos_of, planes_of
+from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.points import frames_of
 from napari_kmos._napari.readout import Readout, seen_text, sky_text
 from napari_kmos._napari.shown import KmosLayer
@@ -113,10 +114,7 @@ def _seen(viewer: ViewerModel, layer: Layer, shown: KmosLayer) -> str:
     return seen_text(shown.cube, current_plane(viewer), n_planes=thickness(viewer))
 
 
-_WATCHERS: WeakKeyDictionary[ViewerModel, _Watcher] = WeakKeyDictionary()
-
-
-def watch(viewer: ViewerModel) -> None:
+@once_a_viewer
+def watch(viewer: ViewerModel) -> _Watcher:
     """Tell, from now on, wavelength, position and flux of what a viewer shows; once for each viewer."""
-    if viewer not in _WATCHERS:
-        _WATCHERS[viewer] = _Watcher(viewer)
+    return _Watcher(viewer)

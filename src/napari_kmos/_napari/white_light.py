@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_kmos._napari.commands import is_white, label_slider
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import contrast_limits, cube_layers, planes_of
+from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.planes import Planes
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Cube, Image
@@ -195,14 +196,10 @@ class WhiteLight(QObject):
         self._next()
 
 
-_SHOWN: WeakKeyDictionary[ViewerModel, WhiteLight] = WeakKeyDictionary()
-
-
+@once_a_viewer
 def white_light_of(viewer: ViewerModel) -> WhiteLight:
     """Return the white light of a viewer; made when first asked for, gone with the viewer."""
-    if viewer not in _SHOWN:
-        _SHOWN[viewer] = WhiteLight(viewer)
-    return _SHOWN[viewer]
+    return WhiteLight(viewer)
 
 
 def toggle_white_light(viewer: ViewerModel) -> None:
