@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from napari_kmos.cube import Cube, Image
 
+#: Where the pole of the projection is, and what names the celestial frame.
+_POLES = ("LONPOLE", "LATPOLE")
+_FRAME = ("RADESYS", "RADECSYS", "EQUINOX", "EPOCH")
+_SIP = "-SIP"
 _CTYPES = {"vacuum": "WAVE", "air": "AWAV"}
 #: Spellings of the pipeline and of users; per A is per Angstrom, though FITS would read ampere.
 _SPELLINGS = ((r"\bADU", "adu"), (r"\bsec\b", "s"), (r"\bangstroms?\b|\bANGSTROM\b", "Angstrom"))
@@ -34,7 +38,9 @@ def read_number(header: fits.Header, key: str, where: str, default: float | None
     NotKmosError
         If it is missing without a default, not a number, or not finite.
     """
-    value = header.get(key, default)
+    value = header.get(key)
+    if value is None and default is not None:
+        return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         found = "is missing" if value is None else f"is {value!r}"
         msg = f"{where}: {key} {found}; expected a finite number"
@@ -64,24 +70,64 @@ def celestial_axes(header: fits.Header, n_axes: int, where: str) -> tuple[int, i
     return found[0][0], found[1][0]
 
 
-def read_wcs(header: fits.Header, where: str, axes: tuple[int, int]) -> WCS:
+def read_wcs(header: fits.Header, primary: fits.Header, where: str, axes: tuple[int, int]) -> WCS:
     """Return the world coordinates of the axes (RA, Dec): CD, else PC with CDELT, else CDELT with CROTA."""
     wcs = WCS(naxis=2)
+    degrees = np.array([_degrees(header, axis, where) for axis in axes])
     for number, axis in enumerate(axes):
-        wcs.wcs.ctype[number] = axis_type(header, axis)
-        wcs.wcs.crval[number] = read_number(header, f"CRVAL{axis}", where)
+        wcs.wcs.ctype[number] = axis_type(header, axis).removesuffix(_SIP)
         wcs.wcs.crpix[number] = read_number(header, f"CRPIX{axis}", where)
+    wcs.wcs.crval = degrees * [read_number(header, f"CRVAL{axis}", where) for axis in axes]
     wcs.wcs.cunit = ["deg", "deg"]
-    wcs.wcs.cd = _read_cd(header, where, axes)
-    wcs.wcs.radesys = str(header.get("RADESYS", header.get("RADECSYS", "FK5"))).strip()
-    if wcs.wcs.radesys.startswith("FK"):
-        wcs.wcs.equinox = read_number(header, "EQUINOX", where, 2000.0)
+    wcs.wcs.cd = degrees[:, None] * _read_cd(header, where, axes)
+    for key in _POLES:
+        if key in header:
+            setattr(wcs.wcs, key.lower(), read_number(header, key, where))
+    wcs.wcs.set_pv(_read_pv(header, where, axes))
+    wcs.wcs.radesys, wcs.wcs.equinox = _read_frame(header, primary, where)
     try:
         wcs.wcs.set()
     except Exception as err:  # wcslib has an exception class for each way in which numbers fail
         msg = f"{where}: the celestial axes cannot be used ({str(err).splitlines()[-1]})"
         raise NotKmosError(msg) from err
+    if axis_type(header, axes[0]).endswith(_SIP):
+        text = f"{where}: the distortion of its field (SIP) is not applied; positions are off by as much"
+        warnings.warn(text, KmosWarning, stacklevel=2)
     return wcs
+
+
+def _degrees(header: fits.Header, axis: int, where: str) -> float:
+    """Return how many degrees the unit of a celestial axis is."""
+    text = str(header.get(f"CUNIT{axis}", "")).strip() or "deg"
+    unit = _parse_unit(text) or _parse_unit(text.lower().removesuffix("s"))
+    if unit is None or not unit.is_equivalent(u.deg):
+        msg = f"{where}: CUNIT{axis} is {text!r}; expected a unit of angle such as deg"
+        raise NotKmosError(msg)
+    return float(unit.to(u.deg))
+
+
+def _read_pv(header: fits.Header, where: str, axes: tuple[int, int]) -> list[tuple[int, int, float]]:
+    """Return the parameters of the projection: axis (1 or 2), number, value."""
+    keys = [key for key in header if key.startswith("PV")]
+    found = [(n, re.fullmatch(rf"PV{axis}_(\d+)", key)) for n, axis in enumerate(axes, start=1) for key in keys]
+    return [(number, int(match[1]), read_number(header, match[0], where)) for number, match in found if match]
+
+
+def _read_frame(header: fits.Header, primary: fits.Header, where: str) -> tuple[str, float]:
+    """Return RADESYS and equinox of the extension, else of the file; where it is not said, as FITS has it."""
+    told = next((one for one in (header, primary) if any(key in one for key in _FRAME)), header)
+    year = read_number(told, "EQUINOX", where, read_number(told, "EPOCH", where, math.nan))
+    name = next((str(told[key]).strip().upper() for key in _FRAME[:2] if key in told), "")
+    name = name or ("ICRS" if math.isnan(year) else "FK4" if year < 1984 else "FK5")
+    if not name.startswith("FK"):
+        return name, math.nan
+    year = year if math.isfinite(year) else 1950.0 if name.startswith("FK4") else 2000.0
+    if (name, year) != ("FK5", 2000.0):
+        text = (
+            f"{where}: positions are {name} of {year:g}, taken as they are; those of catalogues and apertures are ICRS"
+        )
+        warnings.warn(text, KmosWarning, stacklevel=2)
+    return name, year
 
 
 def _read_cd(header: fits.Header, where: str, axes: tuple[int, int]) -> np.ndarray:
@@ -150,6 +196,9 @@ def wcs_cards(wcs: WCS) -> list[tuple[str, object, str]]:
     ]
     if wcs.wcs.radesys:
         cards.append(("RADESYS", str(wcs.wcs.radesys), "Coordinate reference frame"))
+    if not (str(wcs.wcs.ctype[0]).endswith("TAN") and wcs.wcs.lonpole == 180):
+        cards += [(key, float(getattr(wcs.wcs, key.lower())), "[deg] Pole of the projection") for key in _POLES]
+    cards += [(f"PV{axis}_{number}", value, "Projection parameter") for axis, number, value in wcs.wcs.get_pv()]
     if math.isfinite(wcs.wcs.equinox):
         cards.append(("EQUINOX", float(wcs.wcs.equinox), "Equinox"))
     return cards

@@ -26,7 +26,7 @@ _STRUCTURE = {"SIMPLE", "XTENSION", "BITPIX", "EXTEND", "PCOUNT", "GCOUNT", "EXT
 _CHECKS = {"CHECKSUM", "DATASUM", "DATAMD5", "PIPEFILE"}
 _AXES = re.compile(
     r"^(NAXIS|CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)\d*$|^(CD|PC|PV|PS)\d+_\d+$|^(RADE[C]?SYS|EQUINOX|BUNIT)$"
-    r"|^(WCSAXES|REST(FRQ|FREQ|WAV)|VELREF)$"
+    r"|^(WCSAXES|REST(FRQ|FREQ|WAV)|VELREF|LONPOLE|LATPOLE|EPOCH)$|^[AB]P?_(ORDER|DMAX|\d+_\d+)$"
 )
 #: What ESO's science data products say of their layout and the meaning of an extension: ours is another.
 _LAYOUT = re.compile(r"^(HDU(CLASS|CLAS\d|DOC|VERS)|(SCI|ERR|QUAL)DATA|QUALMASK|EXTVER)$")

@@ -62,7 +62,7 @@ def _usable(group: Group) -> tuple[Group, list[Unused]]:
 def _cube(file: Product, group: Group) -> Cube:
     """Return the lazy cube of a group."""
     data = group.data
-    geometry = read_geometry(data.header, data.shape, data.where)
+    geometry = read_geometry(data.header, file.primary, data.shape, data.where)
     quality = _quality(group, geometry.view)
     noise = None if group.noise is None else group.noise.array(geometry.view, group.holds, quality).as_dask()
     exptime = data.header.get(instrument.KEY_EXPTIME, file.primary.get(instrument.KEY_EXPTIME))

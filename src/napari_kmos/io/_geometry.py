@@ -29,13 +29,15 @@ class Geometry:
     wcs: WCS
 
 
-def read_geometry(header: fits.Header, shape: tuple[int, ...], where: str) -> Geometry:
+def read_geometry(header: fits.Header, primary: fits.Header, shape: tuple[int, ...], where: str) -> Geometry:
     """Read the axes of a cube.
 
     Parameters
     ----------
     header : Header
         Of the extension.
+    primary : Header
+        Of the file.
     shape : tuple of int
         Stored shape, slowest axis first: the last FITS axis.
     where : str
@@ -49,7 +51,7 @@ def read_geometry(header: fits.Header, shape: tuple[int, ...], where: str) -> Ge
     n_axes = len(shape)
     sky = celestial_axes(header, n_axes, where)
     spectral = _spectral_axis(header, shape, sky, where)
-    wcs = read_wcs(header, where, sky)
+    wcs = read_wcs(header, primary, where, sky)
     wavelength, medium, is_reversed = read_wavelength(header, spectral, shape[n_axes - spectral], where)
     ra, dec = sky
     return Geometry(View((n_axes - spectral, n_axes - dec, n_axes - ra), is_reversed), wavelength, medium, wcs)

@@ -28,9 +28,15 @@ _LENGTHS = ("", "LINEAR", "LAMBDA", "WAVELENGTH")
 #: Spellings of units that are met on spectral axes; A is the ampere elsewhere.
 _SPELLINGS = {
     "a": "Angstrom",
+    "angstrom": "Angstrom",
     "angstroms": "Angstrom",
     "angstroem": "Angstrom",
+    "micron": "um",
     "microns": "um",
+    "micrometer": "um",
+    "nanometer": "nm",
+    "nm": "nm",
+    "um": "um",
     "hz": "Hz",
     "ev": "eV",
 }

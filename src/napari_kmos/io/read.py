@@ -133,7 +133,7 @@ def _image(file: Product, group: Group) -> Image:
     return Image(
         data=array[:],
         noise=None if errors is None else errors[:],
-        wcs=_axes.read_wcs(data.header, data.where, _axes.celestial_axes(data.header, 2, data.where)),
+        wcs=_axes.read_wcs(data.header, file.primary, data.where, _axes.celestial_axes(data.header, 2, data.where)),
         unit=_axes.read_unit(data.header, file.primary, data.where),
         name=target_of(group, file.primary),
         ifu=ifu_of(group),
