@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from napari_kmos.cube import Image
 from napari_kmos.errors import GeometryError, WriteError
 from napari_kmos.io import read_cube, read_exposure, read_images, safe_name, write_cube, write_exposure, write_image
 from napari_kmos.io._checksum import encode, ones_complement_sum
-from napari_kmos.io.atomic import atomic_path, output_dir
+from napari_kmos.io.atomic import atomic_path, check_free, output_dir
 from napari_kmos.progress import Cancelled
 from napari_kmos.provenance import Step
 
@@ -207,6 +208,14 @@ def test_uneven_wavelengths_cannot_be_written(tmp_path: Path, make_cube) -> None
     with pytest.raises(GeometryError, match="not evenly spaced"):
         write_cube(dataclasses.replace(cube, wavelength=wave), tmp_path / "c.fits")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
+    """A device or a pipe would be gone, for every other program too."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(WriteError, match="pipe: is no plain file; expected the name of a file to write"):
+        check_free(pipe, overwrite=True)
 
 
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:

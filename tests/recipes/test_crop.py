@@ -83,6 +83,13 @@ def test_neither_the_input_nor_an_earlier_product_is_replaced(file: Path, tmp_pa
     crop(file, tmp_path / "cut.fits", wave_um=(2.1, 2.3), overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["cut.json", "cut.fits.gz", "cut.fits.FZ"])
+def test_a_name_of_another_kind_of_file_is_refused(file: Path, tmp_path: Path, name: str):
+    """The record would replace the cube, or a plain file pretend to be compressed."""
+    with pytest.raises(WriteError, match=r"plain FITS.*ends in \.fits"):
+        crop(file, tmp_path / name, wave_um=(2.1, 2.3))
+
+
 def test_cancelled_it_leaves_nothing(file: Path, tmp_path: Path):
     def stop(done: int, total: int, text: str) -> None:
         raise Cancelled

@@ -67,7 +67,7 @@ def output_dir(path: Path | str) -> Path:
 
 
 def check_free(path: Path | str, overwrite: bool) -> Path:
-    """Return ``path`` if it may be written: it does not exist, or is a file and ``overwrite`` is set.
+    """Return ``path`` if it may be written: it does not exist, or is a plain file and ``overwrite`` is set.
 
     Raises
     ------
@@ -77,6 +77,9 @@ def check_free(path: Path | str, overwrite: bool) -> Path:
     target = Path(path)
     if target.is_dir():
         msg = f"{target}: is a folder; expected the name of a file to write"
+        raise WriteError(msg)
+    if target.exists() and not target.is_file():
+        msg = f"{target}: is no plain file; expected the name of a file to write"
         raise WriteError(msg)
     if target.exists() and not overwrite:
         msg = f"{target}: exists already; choose another name or allow overwriting (--overwrite)"

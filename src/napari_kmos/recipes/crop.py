@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
 
+#: That of the record, and those that would promise a compressed file.
+_OTHER_ENDINGS = {".json", ".gz", ".bz2", ".fz"}
 _EXPECTED = "expected RA,DEC,WIDTH,HEIGHT: degrees, or hours and degrees with colons; the sides in arcsec"
 
 
@@ -67,7 +69,7 @@ def crop(
     GeometryError
         If window or box lie outside the cube.
     WriteError
-        If the product exists and may not be replaced, or is the input.
+        If the product exists and may not be replaced, is the input, or has the name of another kind of file.
     """
     exposure = read_exposure(file)
     cube = exposure.cube(ifu)
@@ -117,6 +119,9 @@ def parse_box(text: str) -> SkyBox:
 
 def _checked(out: Path, file: Path, overwrite: bool) -> Path:
     """Return the output if it and its record may be written; the input is never replaced."""
+    if out.suffix.lower() in _OTHER_ENDINGS:
+        msg = f"{out}: a cube is written as plain FITS; choose a name that ends in .fits (-o)"
+        raise WriteError(msg)
     if out.exists() and out.samefile(file):
         msg = f"{out}: is the input; choose another name (-o)"
         raise WriteError(msg)
