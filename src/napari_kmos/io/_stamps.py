@@ -27,7 +27,8 @@ def read_stamp(path: Path) -> dict[str, Any] | None:
         stamp = json.loads(_stamp_of(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return stamp if isinstance(stamp, dict) and stamp.keys() >= _KEYS else None
+    is_whole = isinstance(stamp, dict) and stamp.keys() >= _KEYS and isinstance(stamp["source"], str)
+    return stamp if is_whole else None
 
 
 def write_stamp(path: Path, made: Path, identity: Identity) -> None:

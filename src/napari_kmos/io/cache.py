@@ -132,12 +132,12 @@ def discard(path: Path, why: str) -> None:
 
 
 def check_bound(n_bytes: int) -> None:
-    """Make sure that so much may be kept.
+    """Make sure that so much may be kept, if need be in place of everything else.
 
     Raises
     ------
     WriteError
-        If the cache is bounded to less.
+        If the cache is bounded to less, or the disk has no room for it.
     """
     if n_bytes > cache_limit():
         msg = (
@@ -145,6 +145,9 @@ def check_bound(n_bytes: int) -> None:
             f"set {_LIMIT} higher"
         )
         raise WriteError(msg)
+    folder = cache_folder()
+    if n_bytes > _spare(folder) + _used(folder):
+        raise _no_room(folder, n_bytes)
 
 
 @functools.cache
@@ -163,18 +166,29 @@ def _make_room(n_bytes: int) -> None:
     folder = cache_folder()
     remove_leftovers(folder)
     kept = _stamps.current_files(folder)
-    used = sum(_stamps.size_of(path) for path in folder.rglob("*"))
-    while True:
-        disk = shutil.disk_usage(folder)
-        if used + n_bytes <= cache_limit() and disk.free - n_bytes >= _LEFT_FREE * disk.total:
-            return
+    used = _used(folder)
+    while used + n_bytes > cache_limit() or n_bytes > _spare(folder):
         if not kept:
-            break
+            raise _no_room(folder, n_bytes)
         path = kept.pop(0)
         used -= _stamps.size_of(path)
         _stamps.remove(path)
-    msg = f"{folder}: {_gib(n_bytes)} do not fit on the disk, {_gib(disk.free)} are free; make room, or set {_FOLDER}"
-    raise WriteError(msg)
+
+
+def _used(folder: Path) -> int:
+    """Return how many bytes are kept."""
+    return sum(_stamps.size_of(path) for path in folder.rglob("*"))
+
+
+def _spare(folder: Path) -> int:
+    """Return how many bytes of the disk may be taken."""
+    disk = shutil.disk_usage(folder)
+    return int(disk.free - _LEFT_FREE * disk.total)
+
+
+def _no_room(folder: Path, n_bytes: int) -> WriteError:
+    free = _gib(shutil.disk_usage(folder).free)
+    return WriteError(f"{folder}: {_gib(n_bytes)} do not fit on the disk, {free} are free; make room, or set {_FOLDER}")
 
 
 def _settle(path: Path) -> None:
