@@ -69,9 +69,9 @@ def viewer(index: Index, exposure_file: Callable[..., Path]) -> ViewerModel:
 def indexer(viewer: ViewerModel, index: Index, qtbot: QtBot) -> Iterator[Indexer]:
     indexer = indexer_of(viewer)
     assert indexer is indexer_of(viewer)
-    indexer.open()
+    indexer.join()
     yield indexer
-    indexer.close()
+    indexer.leave()
     qtbot.waitUntil(lambda: not indexer.is_running, timeout=WAIT_MS)
 
 
@@ -147,16 +147,16 @@ def test_a_cube_that_is_removed_is_not_worked_for_and_begun_anew_when_it_comes_b
 def test_the_last_dock_that_closes_ends_it_until_there_is_another(
     viewer: ViewerModel, indexer: Indexer, index: Index, qtbot: QtBot
 ):
-    indexer.open()
+    indexer.join()
     indexer.look()
     qtbot.waitUntil(lambda: len(index.begun) == 1, timeout=WAIT_MS)
-    indexer.close()
+    indexer.leave()
     assert not index.cancelled
-    indexer.close()
+    indexer.leave()
     qtbot.waitUntil(lambda: not indexer.is_running, timeout=WAIT_MS)
     indexer.look()
     assert len(index.begun) == len(index.cancelled) == 1
-    indexer.open()
+    indexer.join()
     indexer.look()
     qtbot.waitUntil(lambda: len(index.begun) == 2, timeout=WAIT_MS)
     assert index.begun[0] == index.begun[1]

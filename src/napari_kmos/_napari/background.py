@@ -66,11 +66,11 @@ class Indexer(QObject):
         """True while an index is made."""
         return self._task is not None
 
-    def open(self) -> None:
+    def join(self) -> None:
         """Begin to work for a dock."""
         self._n_docks += 1
 
-    def close(self) -> None:
+    def leave(self) -> None:
         """Work for a dock no longer: with the last one gone give up, to begin anew when there is another."""
         self._n_docks -= 1
         if not self._n_docks:

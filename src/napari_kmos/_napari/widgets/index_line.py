@@ -38,8 +38,8 @@ class IndexLine(QWidget):
         row.addWidget(self.bar, stretch=1)
         row.addWidget(self.stop)
         self.indexer.changed.connect(self._show_progress)
-        self.indexer.open()
-        self.destroyed.connect(self.indexer.close)
+        self.indexer.join()
+        self.destroyed.connect(self.indexer.leave)
         self.hide()
 
     def look(self) -> None:
