@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from pytestqt.qtbot import QtBot
 
+from napari_kmos._napari import workers
 from napari_kmos._napari.workers import Latest, Task
 from napari_kmos.progress import Cancelled, Progress
 
@@ -123,3 +124,19 @@ def test_a_task_that_is_cancelled_ends_at_its_next_report(qtbot: QtBot):
     task.cancel()
     qtbot.waitUntil(lambda: ended == [True], timeout=WAIT_MS)
     assert [type(problem) for problem in failed] == [Cancelled]
+
+
+def test_a_task_that_nobody_holds_returns_in_the_thread_of_the_window(qtbot: QtBot):
+    let, answers = threading.Event(), []
+
+    def step(*, progress: Progress) -> bool:
+        return let.wait(10)
+
+    task = Task(step)
+    task.succeeded.connect(lambda value: answers.append((value, threading.current_thread())))
+    task.start()
+    del task
+    let.set()
+    qtbot.waitUntil(lambda: bool(answers), timeout=WAIT_MS)
+    assert answers == [(True, threading.main_thread())]
+    qtbot.waitUntil(lambda: not workers._at_work, timeout=WAIT_MS)

@@ -77,8 +77,6 @@ def show_names_soon(viewer: ViewerModel) -> None:
     """
     task = Task(_prepare)
     task.succeeded.connect(lambda _: show_names(viewer) if cube_layers(viewer) else None)  # it may be closed by now
-    task.ended.connect(lambda: _TASKS.discard(task))
-    _TASKS.add(task)
     task.start()
 
 
@@ -93,9 +91,6 @@ def _redraw(viewer: ViewerModel) -> bool:
 def _follower_of(viewer: ViewerModel) -> Follower:
     """Return what has the drawing follow the cubes of a viewer."""
     return Follower(viewer, _redraw)
-
-
-_TASKS: set[Task] = set()
 
 
 def _prepare(*, progress: Progress = silent) -> None:

@@ -19,6 +19,9 @@ from napari_kmos.progress import Cancelled, Progress
 #: An answer that takes longer is not waited for once there is a newer question.
 _QUICK_S = 0.2
 
+#: What has not returned yet: kept, since who asked may be gone by then, and Qt's objects must not end in a thread.
+_at_work: set[QObject] = set()
+
 
 class Task(QObject):
     """A function with a ``progress`` parameter, run in a thread; signals arrive in the thread of the window.
@@ -45,6 +48,7 @@ class Task(QObject):
 
     def start(self) -> None:
         """Begin; call it in the thread of the window."""
+        _at_work.add(self)
         warnings_shown.begin()
         _in_thread(self._call, self._returned)
 
@@ -61,6 +65,7 @@ class Task(QObject):
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Tell how it ended; in the thread of the window."""
         warnings_shown.end()
+        _at_work.discard(self)
         value, problem = answer
         if problem is None:
             self.succeeded.emit(value)
@@ -96,6 +101,7 @@ class Latest(QObject):
             return
         self._running = True
         self._began = time.monotonic()
+        _at_work.add(self)
         warnings_shown.begin()
         _in_thread(lambda: call(self._report), self._returned, without_warnings=True)
 
@@ -107,6 +113,7 @@ class Latest(QObject):
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Hand the answer on and begin what waits."""
         warnings_shown.end()
+        _at_work.discard(self)
         self._running = False
         value, problem = answer
         if self._waiting is not None:
