@@ -124,6 +124,7 @@ def test_the_dock_reads_a_table_and_offers_its_columns(make_napari_viewer, expos
     dock.read(tmp_path / "stars.ecsv")
     qtbot.waitUntil(lambda: catalogue_layer(viewer) is not None, timeout=5000)
     assert (dock.ra.currentText(), dock.magnitude.currentText()) == ("ra", "Kmag")
+    assert dock.magnitude.itemText(1) == "Kmag"  # the likely ones first
     assert dock.message.text() == "stars: 3 of 5 sources drawn"
     assert (dock.brightest.value(), dock.faintest.value()) == (5.0, 16.0)
     dock.faintest.setValue(14.0)

@@ -88,11 +88,11 @@ class CatalogueDock(Dock):
             self.label.setCurrentText(view.label)
 
     def _offer(self, catalogue: Catalogue | None) -> None:
-        """Offer the columns of the table, those of a catalogue chosen, and the range of its magnitudes."""
-        names = list(self._table.colnames)
-        for box in (self.ra, self.dec, self.magnitude):
+        """Offer the columns of the table, magnitudes as such first; and choose those of a catalogue, and its range."""
+        magnitudes = () if catalogue is None else catalogue.magnitudes
+        for box, first in ((self.ra, ()), (self.dec, ()), (self.magnitude, magnitudes)):
             box.clear()
-            box.addItems([_NONE, *names])
+            box.addItems([_NONE, *dict.fromkeys((*first, *self._table.colnames))])
         if catalogue is None:
             return
         self.ra.setCurrentText(catalogue.ra_name)
