@@ -149,6 +149,7 @@ def test_sexagesimal_numbers_come_back(degrees: float) -> None:
         ({"BUNIT": "erg.s**(-1).cm**(-2).angstrom**(-1)"}, u.erg / u.s / u.cm**2 / u.AA),
         ({"BUNIT": "erg s-1 cm-2 A-1"}, u.erg / u.s / u.cm**2 / u.AA),
         ({"BUNIT": "1e-20 erg/s/cm**2/A"}, u.Unit(1e-20 * u.erg / u.s / u.cm**2 / u.AA)),
+        ({"BUNIT": "1E-17 erg/s/cm^2/Ang/spaxel"}, u.Unit(1e-17 * u.erg / u.s / u.cm**2 / u.AA)),
         ({"HIERARCH ESO QC CUBE_UNIT": "ADU/sec"}, u.adu / u.s),
         ({}, None),
     ],

@@ -26,7 +26,12 @@ _FRAME = ("RADESYS", "RADECSYS", "EQUINOX", "EPOCH")
 _SIP = "-SIP"
 _CTYPES = {"vacuum": "WAVE", "air": "AWAV"}
 #: Spellings of the pipeline and of users; per A is per Angstrom, though FITS would read ampere.
-_SPELLINGS = ((r"\bADU", "adu"), (r"\bsec\b", "s"), (r"\bangstroms?\b|\bANGSTROM\b", "Angstrom"))
+_SPELLINGS = (
+    (r"\bADU", "adu"),
+    (r"\bsec\b", "s"),
+    (r"\b(angstroms?|ANGSTROM|[Aa]ng)\b", "Angstrom"),
+    (r"\s*/\s*spaxel$", ""),  # what every unit of a cube is meant for
+)
 _PER_ANGSTROM = re.compile(r"\bA(?=\s*(?:\*\*|\^)?\s*\(?-1)|(?<=/)A\b")
 
 
