@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import dask.array as da
@@ -74,3 +76,24 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
 
     with pytest.raises(OSError, match="cannot read row 3"):
         lazy.scan_rows((2, 10, 3), use)
+
+
+_AT_THE_END = """
+import threading, time
+from napari_kmos import lazy
+lazy.BLOCK_BYTES = 1
+begun, under_way = [], threading.Event()
+def use(rows):
+    begun.append(rows)
+    if len(begun) > 10:
+        under_way.set()
+    time.sleep(0.05)
+threading.Thread(target=lazy.scan_rows, args=((2, 1000, 3), use), daemon=True).start()
+under_way.wait()
+"""
+
+
+def test_a_scan_in_another_thread_does_not_keep_python_from_ending():
+    """A thousand blocks would take 25 s; those handed over take 0.1 s, and Python itself starts in some seconds."""
+    ended = subprocess.run([sys.executable, "-c", _AT_THE_END], check=False, timeout=20, capture_output=True)
+    assert ended.returncode == 0

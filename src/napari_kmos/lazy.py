@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.array as da
@@ -91,9 +93,14 @@ def scan_rows(
     if len(blocks) == 1:  # a thread costs more than a small cube
         use(blocks[0])
         return
+    waiting = iter(blocks)
     with ThreadPoolExecutor(_THREADS) as pool:
+        # Few are handed over at a time: Python ends only when all that was handed over is done.
+        ahead = deque(pool.submit(use, rows) for rows in islice(waiting, 2 * _THREADS))
         try:
-            for done, _ in enumerate(pool.map(use, blocks)):
+            for done in range(len(blocks)):
+                ahead.popleft().result()
+                ahead.extend(pool.submit(use, rows) for rows in islice(waiting, 1))
                 progress(done + 1, len(blocks), text)
         finally:
             pool.shutdown(cancel_futures=True)
