@@ -125,6 +125,12 @@ def test_a_table_without_positions_says_what_it_has_and_what_is_expected(tmp_pat
         read_catalogue(tmp_path / "t.csv", ra="lon")
 
 
+def test_of_columns_with_endless_names_some_letters_are_told(tmp_path: Path):
+    (tmp_path / "junk.fits").write_bytes(b"hello" * 1000)
+    with pytest.raises(KmosError, match=r"found (hello){60}\.\.\.; expected"):
+        read_catalogue(tmp_path / "junk.fits")
+
+
 def test_what_is_no_table_is_told(tmp_path: Path):
     fits.PrimaryHDU(np.zeros((3, 4))).writeto(tmp_path / "image.fits")
     (tmp_path / "noise.bin").write_bytes(np.random.default_rng(1).bytes(5000))

@@ -24,6 +24,7 @@ _SUFFIX = r"((?:j?2000|j2015|j2016|icrs|fk5|epoch2000|epoch|mean|sky|world|win|h
 #: Names without case and punctuation: RA, _RAJ2000, ra_deg, ALPHAWIN_J2000, ...
 _RA = re.compile(rf"(?:ra|alpha|alphawin|rightascension){_SUFFIX}")
 _DEC = re.compile(rf"(?:dec|de|decl|delta|deltawin|declination){_SUFFIX}")
+_MOST_LETTERS = 300
 _EXPECTED = "right ascension and declination (ra and dec, RAJ2000 and DEJ2000, RA_ICRS and DE_ICRS, ...)"
 #: In the order in which one is chosen: what is seen in the near infrared first.
 _BANDS = ("k", "h", "j", "y", "z", "i", "r", "g", "u")
@@ -196,7 +197,9 @@ def _column(table: Table, name: str, wanted: str) -> str:
 
 
 def _listed(table: Table) -> str:
-    return ", ".join(table.colnames) or "no columns"
+    """Names of the columns; of what is no table really they may be as long as the file."""
+    names = ", ".join(table.colnames) or "no columns"
+    return names if len(names) <= _MOST_LETTERS else f"{names[:_MOST_LETTERS]}..."
 
 
 def _plain(name: str) -> str:
