@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import factories
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
-from napari_kmos._napari.commands import switch_layout
+from napari_kmos._napari.commands import set_north_up, switch_layout
 from napari_kmos._napari.labels import are_shown, hide_names, show_names
 from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
@@ -58,3 +59,18 @@ def test_outlines_follow_the_layout_and_what_is_moved_hidden_or_removed(
     qtbot.waitUntil(lambda: are_at(layers[:2]), timeout=2000)
     viewer.layers.remove(layers[0])
     qtbot.waitUntil(lambda: are_at(layers[1:2]), timeout=2000)
+
+
+def test_outlines_that_have_not_followed_yet_do_not_decide_what_is_in_view(
+    viewer: ViewerModel, exposure_file: Callable[..., Path]
+):
+    elsewhere = {ifu: factories.make_wcs(ra=factories.RA + 0.02 * ifu) for ifu in (3, 5, 22)}
+    add_file(viewer, exposure_file(ifus=(3, 5, 22), elsewhere=elsewhere))
+    set_north_up(viewer)
+    of_sheet = viewer.scene.camera.zoom
+    show_names(viewer)
+    switch_layout(viewer)
+    assert viewer.scene.camera.zoom < of_sheet / 2  # the sky is many times as wide
+    show_names(viewer)
+    switch_layout(viewer)
+    assert viewer.scene.camera.zoom == pytest.approx(of_sheet)

@@ -16,6 +16,7 @@ from qtpy.QtTest import QTest
 from napari_kmos._napari.commands import set_north_up, show_wavelength, thickness
 from napari_kmos._napari.layers import add_layers, kmos_of, layer_data
 from napari_kmos._napari.line_maps import MAP
+from napari_kmos._napari.points import ensure_points_layer
 from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
@@ -101,8 +102,11 @@ def drag_on_plot(dock: MapsDock, qtbot: QtBot, start_um: float, end_um: float) -
 def test_maps_come_as_layers_drawn_over_their_cube(viewer: Viewer, dock: MapsDock, qtbot: QtBot, file: Path):
     (layer,) = viewer.layers
     move_to(layer, 0.7, -0.3)
+    stars = ensure_points_layer(viewer, "star")
+    viewer.layers.selection.active = layer
     maps = make(dock, qtbot)
     assert list(maps) == NAMES
+    assert viewer.layers[-1] is stars  # still to be seen
     assert [name for name, one in maps.items() if one.visible] == ["LINE"]
     assert viewer.layers.selection.active is layer
     session = session_of(viewer)

@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.layers import add_layers, kmos_of
 from napari_kmos._napari.planes import Planes
+from napari_kmos._napari.points import ensure_points_layer
 from napari_kmos._napari.positions import layout_of, offset_of, show_layout
 from napari_kmos._napari.reader import add_file, napari_get_reader, read
 from napari_kmos.errors import NotKmosError
@@ -76,6 +77,25 @@ def test_a_further_file_is_drawn_over_the_first(viewer: ViewerModel, pair_of_fil
     moved = np.array(second.data_to_world((0, 6, 7))) - np.array(first.data_to_world((0, 6, 7)))
     # The header of the second says 0.4 arcsec further east (left) and 0.2 further south (down).
     np.testing.assert_allclose(moved, (0, 0.2, -0.4), atol=1e-5)
+
+
+def test_a_further_file_is_drawn_below_apertures_and_becomes_the_active_layer(
+    viewer: ViewerModel, pair_of_files: tuple[Path, Path]
+):
+    first, second = pair_of_files
+    layers = add_file(viewer, first)
+    stars = ensure_points_layer(viewer, "star")
+    layers += add_file(viewer, second)
+    assert list(viewer.layers) == [*layers, stars]
+    assert viewer.layers.selection.active is layers[-1]
+
+
+def test_mosaics_are_told_from_each_other_by_their_files(viewer: ViewerModel, tmp_path: Path):
+    names = []
+    for name in ("one", "two"):
+        path = fits_files.write_combined(tmp_path / f"{name}.fits", fits_files.values(shape=(4, 70, 80)), name="mosaic")
+        names += [layer.name for layer in add_file(viewer, path)]
+    assert names == ["mosaic", "mosaic two"]
 
 
 def test_files_of_far_targets_are_put_on_a_contact_sheet_unless_they_were_scattered_before(

@@ -31,7 +31,7 @@ def set_north_up(viewer: ViewerModel) -> None:
     viewer.scene.camera.orientation2d = ("down", "right")  # our layers count southwards and westwards
     viewer.dims.ndisplay = 2
     viewer.canvas.overlays.scale_bar.visible = True
-    viewer.reset_view()
+    look_at_all(viewer)
 
 
 def switch_layout(viewer: ViewerModel) -> None:
@@ -39,7 +39,12 @@ def switch_layout(viewer: ViewerModel) -> None:
     apertures = read_points(viewer)
     show_layout(viewer, other_layout(layout_of(viewer)))
     show_points(viewer, apertures)
-    viewer.reset_view()
+    look_at_all(viewer)
+
+
+def look_at_all(viewer: ViewerModel) -> None:
+    """Bring all cubes and images into view; what is drawn over them may still lie where they were."""
+    viewer.reset_view(layers=kmos_layers(viewer) or None)
 
 
 def sheet_if_scattered(viewer: ViewerModel, added: Sequence[Layer]) -> None:

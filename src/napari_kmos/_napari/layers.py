@@ -136,21 +136,28 @@ def add_layers(viewer: ViewerModel, data: Iterable[LayerData]) -> list[Layer]:
     made = [Layer.create(*one) for one in data]
     with activated_once(viewer):
         for layer in made:
-            viewer.add_layer(layer)
+            add_image(viewer, layer)
     return made
+
+
+def add_image(viewer: ViewerModel, layer: Layer) -> None:
+    """Add a layer of ours over those there are, but below what is drawn over them: apertures, outlines, sources."""
+    ours = [viewer.layers.index(one) for one in kmos_layers(viewer)]
+    viewer.layers.insert(ours[-1] + 1 if ours else len(viewer.layers), layer)
 
 
 @contextmanager
 def activated_once(viewer: ViewerModel) -> Iterator[None]:
     """Make only the last of many layers added the active one: napari's controls are built anew for each that is."""
     selection = viewer.layers.selection
-    before, n_before = set(selection), len(viewer.layers)
+    before, known = set(selection), set(viewer.layers)
     with selection.events.blocker_all():
         yield
         selection.clear()
         selection.update(before)
-    if len(viewer.layers) > n_before:
-        selection.active = viewer.layers[-1]
+    added = [layer for layer in viewer.layers if layer not in known]
+    if added:
+        selection.active = added[-1]
 
 
 def one_layer(shown: KmosLayer, taken: Sequence[KmosLayer] = (), *, data: Any = None) -> LayerData:

@@ -12,7 +12,15 @@ from napari.components import ViewerModel
 from napari.layers import Layer, Shapes
 
 from napari_kmos._napari.frames import frame_at
-from napari_kmos._napari.layers import KEY, active_layer, contrast_limits, kmos_layers, kmos_of, one_layer
+from napari_kmos._napari.layers import (
+    KEY,
+    active_layer,
+    add_image,
+    contrast_limits,
+    kmos_layers,
+    kmos_of,
+    one_layer,
+)
 from napari_kmos._napari.points import frames_of
 from napari_kmos._napari.positions import move_to, offset_of, warn_of_moved
 from napari_kmos._napari.shown import KmosLayer
@@ -122,7 +130,8 @@ def add_derived(viewer: ViewerModel, source: Layer, shown: KmosLayer, image: Ima
     layer = Layer.create(*one_layer(dataclasses.replace(shown, product=image)))
     layer.name = name
     move_to(layer, *offset_of(source))
-    return viewer.add_layer(layer)
+    add_image(viewer, layer)
+    return layer
 
 
 def box_on_screen(viewer: ViewerModel, target: Target) -> SkyBox:

@@ -97,7 +97,8 @@ def _products(path: Path) -> tuple[Sequence[Cube | Image], str]:
 def tag_of(exposure: Exposure) -> str:
     """Return what tells an exposure from another of the same target: what was done to it, or when it began."""
     if exposure.kind != "exposure":
-        return exposure.kind
+        is_named_so = any(cube.name == exposure.kind for cube in exposure.cubes)
+        return exposure.path.stem if is_named_so and exposure.path else exposure.kind
     done = "" if exposure.category in _UNTOUCHED else exposure.category.lower().replace("_", " ")
     time = "" if exposure.date is None else str(exposure.date.isot)[5:16].replace("T", " ")
     return " ".join(part for part in (done, time) if part) or (exposure.path.stem if exposure.path else "")
