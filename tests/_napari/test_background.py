@@ -144,6 +144,19 @@ def test_a_cube_that_is_removed_is_not_worked_for_and_begun_anew_when_it_comes_b
     qtbot.waitUntil(lambda: len(index.begun) == 2, timeout=WAIT_MS)
 
 
+def test_a_cube_whose_index_was_cancelled_is_begun_anew_when_it_is_opened_again(
+    viewer: ViewerModel, indexer: Indexer, index: Index, qtbot: QtBot
+):
+    viewer.layers[0].visible = False
+    indexer.look()
+    qtbot.waitUntil(lambda: len(index.begun) == 1, timeout=WAIT_MS)
+    indexer.cancel()
+    qtbot.waitUntil(lambda: not indexer.is_running, timeout=WAIT_MS)
+    viewer.add_layer(viewer.layers.pop(1))
+    indexer.look()
+    qtbot.waitUntil(lambda: len(index.begun) == 2, timeout=WAIT_MS)
+
+
 def test_the_last_dock_that_closes_ends_it_until_there_is_another(
     viewer: ViewerModel, indexer: Indexer, index: Index, qtbot: QtBot
 ):

@@ -57,7 +57,7 @@ def test_sources_in_the_fields_are_drawn_where_their_spaxels_are(viewer: ViewerM
     for (y, x), place in zip(PIXELS[:2], points.data, strict=False):
         np.testing.assert_allclose(place, layers[0].data_to_world((0, y, x))[1:], atol=1e-5)
     np.testing.assert_allclose(points.data[2], layers[1].data_to_world((0, 8, 8))[1:], atol=1e-5)
-    assert points.size[0] > points.size[1] == points.size[2]
+    assert points.size[0] == 2 * points.size[1] == 2 * points.size[2]
     assert viewer.layers[-1] is points
     assert viewer.layers.selection.active is layers[0]
     assert read_points(viewer) == ()  # none of them is an aperture

@@ -315,3 +315,9 @@ def test_without_a_plot_windows_are_typed_and_maps_are_made(
     dock.cut(tmp_path / "whole.fits")
     qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
     assert read_cube(tmp_path / "whole.fits").shape == SHAPE
+
+
+def test_the_names_of_the_axes_are_not_cut(dock: MapsDock):
+    scene = dock.plot.plot.sceneRect()
+    for side in ("left", "bottom"):
+        assert scene.contains(dock.plot.plot.getAxis(side).label.sceneBoundingRect())

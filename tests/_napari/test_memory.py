@@ -79,7 +79,7 @@ try:
     cube.flux.compute()
 except MemoryError:
     print("limit")
-indexer_of(viewer).close()
+indexer_of(viewer).cancel()
 wait(lambda: not indexer_of(viewer).is_running)
 viewer.close()
 """

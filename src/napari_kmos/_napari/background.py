@@ -110,8 +110,9 @@ class Indexer(QObject):
         }
 
     def _on_removed(self) -> None:
-        if self._key is not None and self._key not in self._large(visible=False):
-            self._tried.discard(self._key)
+        left = self._large(visible=False)
+        self._tried.intersection_update(left)  # opened again, it is begun again
+        if self._key is not None and self._key not in left:
             self.cancel()
 
     def _on_progressed(self, done: int, total: int, text: str) -> None:

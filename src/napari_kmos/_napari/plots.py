@@ -22,6 +22,8 @@ COLOURS = ("#35e0e8", "#ffb454", "#c3e88d", "#ff79c6", "#82aaff", "#f5f5f5")
 _UNUSUAL = 2.5
 _HEADROOM = 0.08
 _SIZE = (300, 180)
+#: About the axes: pyqtgraph draws the names of axes a little outside of what it keeps free for them.
+_MARGIN = 5
 _DARK, _TEXT = "#14181d", "#d6d9de"
 _LEGEND = (20, 24, 29, 210)
 
@@ -67,6 +69,7 @@ class SpectrumPlot(QWidget):
             return
         self.plot = pg.PlotWidget(background=_DARK)
         self.plot.setMinimumHeight(_SIZE[1])
+        self.plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
         self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=_TEXT, brush=_LEGEND)
         for side in ("left", "bottom"):
             axis = self.plot.getAxis(side)
