@@ -24,6 +24,7 @@ from napari_kmos.spatial.wcs import make_wcs
 
 N_STARS, FWHM_PIX = 1500, 3.0
 SIGMA, POOL = 5.0, 4_000_003
+SKY_LEFT = 10.0
 EDGE_PLANES = 20
 ROTATION_DEG = 30.0
 CENTRE = (266.41683, -29.00781)
@@ -39,7 +40,8 @@ def write_mosaic(
     n_planes, n_y, n_x = shape
     scene, footprint, gas = _scene(rng, n_y, n_x), _footprint(n_y, n_x), _gas(n_y, n_x)
     pool = rng.standard_normal(POOL, dtype=np.float32)
-    spectrum = 1 + 0.2 * np.sin(np.linspace(0, 6, n_planes)) + 0.5 * (rng.random(n_planes) > 0.98)
+    spectrum = 1 + 0.2 * np.sin(np.linspace(0, 6, n_planes))
+    sky = SKY_LEFT * (rng.random(n_planes) > 0.98)  # what is left of lines of the sky, in every spaxel
     starts = rng.integers(0, POOL - n_y * n_x, n_planes)
     sigma = SIGMA * np.sqrt(1 + scene / 100)
     with atomic_path(path, overwrite=True) as temporary, temporary.open("wb") as stream:
@@ -52,7 +54,7 @@ def write_mosaic(
                 image = sigma + 0 * noise
                 if kind == "DATA":
                     line = _line(gas, FIRST_UM + plane * RANGE_UM / n_planes)
-                    image = scene * spectrum[plane] + line + sigma * noise
+                    image = scene * spectrum[plane] + sky[plane] + line + sigma * noise
                 values = (image * footprint * (not edge)).astype(">f4")
                 _write_rows(stream, values, slice(None) if plane % sparse == 0 else slice(n_y // 2, n_y // 2 + strip))
             stream.write(b"\0" * (-4 * n_planes * n_y * n_x % 2880))
