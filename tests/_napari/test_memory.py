@@ -75,12 +75,12 @@ maps.session.line_um, maps.session.continuum_um = (2.1, 2.2), ((2.05, 2.09), (2.
 maps.make()
 wait(lambda: any(MAP in layer.metadata for layer in viewer.layers))
 print("line map")
+indexer_of(viewer).cancel()
+wait(lambda: not indexer_of(viewer).is_running)
 try:
     cube.flux.compute()
 except MemoryError:
     print("limit")
-indexer_of(viewer).cancel()
-wait(lambda: not indexer_of(viewer).is_running)
 viewer.close()
 """
 

@@ -140,3 +140,19 @@ def test_a_task_that_nobody_holds_returns_in_the_thread_of_the_window(qtbot: QtB
     qtbot.waitUntil(lambda: bool(answers), timeout=WAIT_MS)
     assert answers == [(True, threading.main_thread())]
     qtbot.waitUntil(lambda: not workers._at_work, timeout=WAIT_MS)
+
+
+def test_once_python_ends_nothing_is_told_and_work_stops(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch):
+    """Signals of objects that Qt has deleted by then would end the process with a fault of memory."""
+    monkeypatch.setattr(workers, "_is_over", threading.Event())
+    slow, told = Slow(), []
+    task = Task(lambda *, progress: slow.reading(1)(progress))
+    task.ended.connect(lambda: told.append("ended"))
+    task.start()
+    qtbot.waitUntil(lambda: slow.began == [1], timeout=WAIT_MS)
+    workers._end()
+    qtbot.waitUntil(lambda: slow.given_up == [1], timeout=WAIT_MS)
+    qtbot.wait(50)
+    assert told == []
+    workers._at_work.discard(task)
+    workers.warnings_shown.end()

@@ -6,6 +6,7 @@ leave each other's behind.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,9 @@ _QUICK_S = 0.2
 
 #: What has not returned yet: kept, since who asked may be gone by then, and Qt's objects must not end in a thread.
 _at_work: set[QObject] = set()
+#: Python ends, and Qt's objects with it, though threads may still work.
+_is_over = threading.Event()
+_telling = threading.Lock()
 
 
 class Task(QObject):
@@ -58,9 +62,9 @@ class Task(QObject):
 
     def _report(self, done: int, total: int, text: str) -> None:
         """Pass progress on; in the thread."""
-        if self._stop.is_set():
+        if self._stop.is_set() or _is_over.is_set():
             raise Cancelled
-        self.progressed.emit(done, total, text)
+        _tell(self.progressed, done, total, text)
 
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Tell how it ended; in the thread of the window."""
@@ -134,6 +138,20 @@ def _in_thread(call: Callable[[], Any], returned: Any, *, without_warnings: bool
             answer = call(), None
         except (Exception, Cancelled) as err:  # noqa: BLE001 - told to the user by whoever asked
             answer = None, err
-        returned.emit(answer)
+        _tell(returned, answer)
 
     threading.Thread(target=run, daemon=True).start()
+
+
+def _tell(signal: Any, *what: Any) -> None:
+    """Emit a signal from a thread, as long as there is somebody to hear it."""
+    with _telling:
+        if not _is_over.is_set():
+            signal.emit(*what)
+
+
+@atexit.register
+def _end() -> None:
+    """From now on no thread tells anything: a signal of an object that Qt has deleted ends in a fault of memory."""
+    with _telling:
+        _is_over.set()
