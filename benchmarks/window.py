@@ -16,6 +16,7 @@ import napari
 import numpy as np
 from astropy.io import fits
 from measuring import anon_mb, serve
+from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 from vispy.gloo.gl import glFinish
 
@@ -90,7 +91,7 @@ class Window:
         self.rest()
 
     def drag(self, number: int) -> float:
-        """Drag the aperture to a place; seconds from napari's move to the data of the plot, before it is drawn."""
+        """Drag the aperture to a place; seconds from napari's move to the data of the plot, nothing drawn counted."""
         plot, layer = self._spectra().plot, self._points()
         self._wait(lambda: not plot.latest._running)
         layer._drag_start = None
@@ -103,9 +104,12 @@ class Window:
             draw(*args, **arguments)
 
         plot.show_curves = show_curves
+        # Nothing is drawn meanwhile: OpenGL in software takes all cores for longer than the spectrum does.
+        self.viewer.window._qt_window.setUpdatesEnabled(False)
         start = time.perf_counter()
         layer._move([0], np.asarray(self.targets[number]))
         self._wait(lambda: bool(arrived))
+        self.viewer.window._qt_window.setUpdatesEnabled(True)
         plot.show_curves = draw
         self.rest()
         return arrived[0] - start
@@ -161,8 +165,10 @@ class Window:
 
     def _wait(self, is_done: Callable[[], bool]) -> None:
         until = time.perf_counter() + _PATIENCE_S
+        QTimer.singleShot(int(1000 * _PATIENCE_S) + 1, lambda: None)  # wakes the loop if nothing else does
         while not is_done():
-            QApplication.processEvents()
+            # Asleep between events, as the window of a person is: a loop that spins would keep threads from working.
+            QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
             if time.perf_counter() > until:
                 msg = f"nothing came within {_PATIENCE_S} s"
                 raise TimeoutError(msg)
