@@ -9,8 +9,6 @@ import numpy as np
 from scipy import linalg, ndimage
 from scipy.interpolate import BSpline
 
-from napari_kmos.sky._resample import WaveResampler
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
@@ -26,6 +24,10 @@ _GRID_PIX = 0.25
 _ABOUT = 7
 #: A Gauss-Newton step changes the logarithm of a factor by no more than this, and shifts by no more planes.
 _LARGEST_STEP = 0.5
+#: A step that changes the spectrum by less than this many sigma, rms, is the last.
+_CONVERGED = 0.02
+#: Keeps splines without data, at the ends, from having no solution; over the largest of their weights.
+_RIDGE = 1e-10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,13 +42,11 @@ class LevelFit:
         The object's lines lie ``shift + stretch u`` planes further, u from -1 to 1; logarithm of their FWHM over the
         comb's.
     continuum : ndarray, shape (n_planes,)
-        What lies below the lines.
+        What lies beside the lines, above the continuum of the sky.
     covariance : ndarray, shape (n_groups + 3, n_groups + 3)
         Of factors, shift, stretch and width.
     slopes : ndarray, shape (n_planes, n_groups + 3)
         Change of the lines with each of these.
-    chi2 : float
-        Mean square of the residual over its expected error, robust.
     """
 
     factors: Floats
@@ -56,7 +56,11 @@ class LevelFit:
     continuum: Floats
     covariance: Floats
     slopes: Floats
-    chi2: float
+
+    @property
+    def state(self) -> Floats:
+        """All that was fitted to the lines as one vector."""
+        return np.concatenate([self.factors, [self.shift, self.stretch, self.width]])
 
     def shifts(self) -> Floats:
         """Return the shift of every plane."""
@@ -64,7 +68,7 @@ class LevelFit:
 
     def variance(self) -> Floats:
         """Return the variance of the lines at every plane."""
-        return np.asarray(np.einsum("lg,gh,lh->l", self.slopes, self.covariance, self.slopes, optimize=True))
+        return np.asarray(np.sum((self.slopes @ self.covariance) * self.slopes, axis=1))
 
 
 class LevelModel:
@@ -83,7 +87,8 @@ class LevelModel:
     def __init__(self, comb: Comb, shares: sparse.csr_array, level: float) -> None:
         self.comb, self.level = comb, level
         self.parts = shares.multiply(comb.light[:, None]).tocsr()
-        self._usual = comb.spread.matrix(0.0, comb.fwhm) @ comb.light
+        usual = comb.spread.matrix(0.0, comb.fwhm) @ comb.light
+        self._curves = [ndimage.spline_filter1d(curve, mode="nearest") for curve in (comb.rest, usual)]
 
     def light(self, factors: Floats) -> Floats:
         """Return the cells with the factors in them."""
@@ -102,12 +107,12 @@ class LevelModel:
 
     def rest(self, lines: Floats, shifts: Floats) -> Floats:
         """Return what the cells do not tell, moved, with the factor of the lines about it."""
-        resampler = WaveResampler(np.arange(shifts.size) - shifts)
-        moved = resampler.flux(np.stack([self.comb.rest, self._usual], axis=1))
-        moved = np.where(np.isfinite(moved), moved, 0.0)
-        both, usual = lines * moved[:, 1], moved[:, 1] ** 2
-        about = ndimage.uniform_filter1d(np.stack([both, usual]), _ABOUT, axis=1) + self.level**2
-        return np.asarray(moved[:, 0] * about[0] / about[1])
+        where = (np.arange(shifts.size) - shifts)[None]
+        rest, usual = (
+            ndimage.map_coordinates(curve, where, prefilter=False, mode="nearest") for curve in self._curves
+        )
+        about = ndimage.uniform_filter1d(np.stack([lines * usual, usual**2]), _ABOUT, axis=1) + self.level**2
+        return np.asarray(rest * about[0] / about[1])
 
 
 def spline_columns(n_planes: int, n_knots: int) -> Floats:
@@ -117,102 +122,123 @@ def spline_columns(n_planes: int, n_knots: int) -> Floats:
     return np.asarray(BSpline.design_matrix(np.arange(n_planes, dtype=float), knots, _DEGREE).toarray())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanTarget:
+    """What is fitted.
+
+    Parameters
+    ----------
+    spectrum, sigma : ndarray, shape (n_planes,)
+        Mean spectrum and its expected error; planes without data have an infinite error.
+    prior : ndarray, shape (n_groups, n_groups)
+        Covariance of the factors that is expected.
+    starlight : ndarray, shape (n_planes,), optional
+        Spectrum of the stars, of which there may be some in the spectrum.
+    """
+
+    spectrum: Floats
+    sigma: Floats
+    prior: Floats
+    starlight: Floats | None = None
+
+
 def fit_levels(
-    model: LevelModel, spectrum: Floats, sigma: Floats, prior: Floats, p: SkyParameters, *, start: LevelFit | None = None
+    model: LevelModel, target: MeanTarget, p: SkyParameters, *, start: LevelFit | None = None
 ) -> LevelFit:
-    """Fit the lines and a smooth continuum to a spectrum: robust Gauss-Newton with priors.
+    """Fit the lines, a smooth continuum and starlight to a spectrum: robust Gauss-Newton with priors.
 
     Parameters
     ----------
     model : LevelModel
         Lines of the sky.
-    spectrum, sigma : ndarray, shape (n_planes,)
-        Mean spectrum and its expected error; planes without data have an infinite error.
-    prior : ndarray, shape (n_groups, n_groups)
-        Covariance of the factors that is expected.
+    target : MeanTarget
+        What is fitted.
     p : SkyParameters
         Priors of the rest, knots, rounds, rejection.
     start : LevelFit, optional
-        Where to begin.
+        Where to begin; by default with factors 1 and the shift that fits best.
     """
-    n_groups, n_planes = prior.shape[0], spectrum.size
-    n_lines = n_groups + 3
-    u = np.linspace(-1, 1, n_planes)
-    splines = spline_columns(n_planes, p.fit_knots)
-    precision = np.zeros((n_lines, n_lines))
-    precision[:n_groups, :n_groups] = np.linalg.inv(prior)
-    precision[np.arange(n_groups, n_lines), np.arange(n_groups, n_lines)] = (
-        np.array([p.prior_shift, p.prior_stretch, p.prior_width]) ** -2.0
-    )
+    sigma = target.sigma
+    values = np.where(np.isfinite(sigma), target.spectrum, 0.0)
+    beside = _beside(target, p)
+    precision = _precision(target.prior, p)
+    n_lines = len(precision)
     if start is None:
         state = np.zeros(n_lines)
-        state[n_groups] = _first_shift(model, spectrum, sigma, splines, p)
-        rounds = p.fit_rounds
+        state[-3] = _first_shift(model, values, sigma, beside, p)
+        continuum, limit = np.zeros(values.size), np.inf
     else:
-        state = np.concatenate([start.factors, [start.shift, start.stretch, start.width]])
-        rounds = 2
-    normal = np.zeros((n_lines + splines.shape[1],) * 2)
-    columns = np.zeros((n_planes, n_lines + splines.shape[1]))
-    columns[:, n_lines:] = splines
-    values = np.where(np.isfinite(sigma), spectrum, 0.0)
-    continuum = np.zeros(n_planes)
-    weight = np.zeros(n_planes)
-    for k in range(rounds + 1):
-        shifts = state[n_groups] + state[n_groups + 1] * u
-        by_group = model.groups(state[:n_groups], shifts, state[-1])
-        slopes = model.derivatives(state[:n_groups], shifts, state[-1], order=1)
-        lines = slopes[0] + model.rest(slopes[0], shifts)
-        columns[:, :n_groups] = by_group
-        columns[:, n_groups], columns[:, n_groups + 1], columns[:, n_groups + 2] = slopes[1], slopes[1] * u, slopes[2]
-        error = np.sqrt(sigma**2 + (p.model_error * lines) ** 2)
-        left = values - lines
-        if k == 0 and start is None:
-            weight = 1 / error**2
-        else:
-            if k == 0:
-                assert start is not None
-                continuum = start.continuum
-            weight = _huber((left - continuum) / error, p.huber) / error**2
-        weighted = columns * weight[:, None]
-        normal = columns.T @ weighted
+        state, continuum, limit = start.state, start.continuum, p.huber
+    lines, slopes = _linearised(model, state)
+    weight = _weights(values - lines - continuum, lines, sigma, p.model_error, limit)
+    for _ in range(p.fit_rounds):
+        root = np.sqrt(weight)[:, None]
+        columns = np.hstack([slopes, beside]) * root
+        normal = columns.T @ columns
         normal[:n_lines, :n_lines] += precision
-        normal[np.arange(n_lines, normal.shape[0]), np.arange(n_lines, normal.shape[0])] *= 1 + 1e-9
-        gradient = weighted.T @ left
+        normal[np.diag_indices(len(normal))] += _RIDGE * np.max(np.diag(normal)[n_lines:])
+        gradient = columns.T @ ((values - lines) * root[:, 0])
         gradient[:n_lines] -= precision @ state
-        factor = linalg.cho_factor(normal)
-        if k == rounds:
+        factor = linalg.cho_factor(normal, overwrite_a=True, check_finite=False)
+        step = linalg.cho_solve(factor, gradient, check_finite=False)
+        change = np.clip(step[:n_lines], -_LARGEST_STEP, _LARGEST_STEP)
+        before, continuum = continuum, beside @ step[n_lines:]
+        moved = (slopes @ change + continuum - before) * root[:, 0]
+        state = state + change
+        lines, slopes = _linearised(model, state)
+        weight = _weights(values - lines - continuum, lines, sigma, p.model_error, p.huber)
+        if float(np.sqrt(np.mean(moved**2))) < _CONVERGED:
             break
-        step = linalg.cho_solve(factor, gradient)
-        state = state + np.clip(step[:n_lines], -_LARGEST_STEP, _LARGEST_STEP)
-        continuum = splines @ step[n_lines:]
-    continuum = splines @ linalg.cho_solve(factor, gradient)[n_lines:]
-    known = np.isfinite(sigma)
-    z = ((left - continuum) / error)[known]
     return LevelFit(
-        factors=state[:n_groups],
-        shift=float(state[n_groups]),
-        stretch=float(state[n_groups + 1]),
-        width=float(state[n_groups + 2]),
+        factors=state[:-3],
+        shift=float(state[-3]),
+        stretch=float(state[-2]),
+        width=float(state[-1]),
         continuum=continuum,
-        covariance=linalg.cho_solve(factor, np.eye(normal.shape[0])[:, :n_lines])[:n_lines],
-        slopes=columns[:, :n_lines].copy(),
-        chi2=float((1.4826 * np.median(np.abs(z))) ** 2),
+        covariance=linalg.cho_solve(factor, np.eye(len(normal), n_lines), check_finite=False)[:n_lines],
+        slopes=slopes,
     )
 
 
-def _first_shift(model: LevelModel, spectrum: Floats, sigma: Floats, splines: Floats, p: SkyParameters) -> float:
+def _beside(target: MeanTarget, p: SkyParameters) -> Floats:
+    """Return what is fitted beside the lines, as columns: splines and starlight."""
+    splines = spline_columns(target.sigma.size, p.fit_knots)
+    if target.starlight is None:
+        return splines
+    known = np.where(np.isfinite(target.sigma) & np.isfinite(target.starlight), target.starlight, 0.0)
+    return np.column_stack([splines, known / max(float(np.abs(known).max()), 1e-300)])
+
+
+def _weights(left: Floats, lines: Floats, sigma: Floats, model_error: float, limit: float) -> Floats:
+    """Inverse variances of the spectrum, with the error of the model, by Huber's estimator."""
+    error = np.hypot(sigma, model_error * lines)
+    return np.asarray(np.minimum(1.0, limit / np.maximum(np.abs(left) / error, 1e-12)) / error**2)
+
+
+def _precision(prior: Floats, p: SkyParameters) -> Floats:
+    """Inverse of what is expected of the factors, the shift, the stretch and the width."""
+    others = np.array([p.prior_shift, p.prior_stretch, p.prior_width]) ** -2.0
+    return np.asarray(linalg.block_diag(np.linalg.inv(prior), np.diag(others)))
+
+
+def _linearised(model: LevelModel, state: Floats) -> tuple[Floats, Floats]:
+    """Return the lines at a state, and their slopes by factors, shift, stretch and width."""
+    u = np.linspace(-1, 1, model.comb.rest.size)
+    shifts = state[-3] + state[-2] * u
+    lines, by_shift, by_width = model.derivatives(state[:-3], shifts, state[-1], order=1)
+    slopes = np.column_stack([model.groups(state[:-3], shifts, state[-1]), by_shift, by_shift * u, by_width])
+    return lines + model.rest(lines, shifts), slopes
+
+
+def _first_shift(model: LevelModel, spectrum: Floats, sigma: Floats, beside: Floats, p: SkyParameters) -> float:
     """Return the shift on a grid that leaves least, with one factor for all lines and a smooth continuum."""
     steps = np.arange(-p.max_shift, p.max_shift + 0.5 * _GRID_PIX, _GRID_PIX)
     zero = np.zeros(model.parts.shape[1])
     lines = np.stack([model.derivatives(zero, step, 0.0, order=1)[0] for step in steps], axis=1)
     error = np.sqrt(sigma**2 + (0.1 * lines[:, [steps.size // 2]].ravel()) ** 2)
-    both = np.column_stack([np.where(np.isfinite(sigma), spectrum, 0.0), lines]) / error[:, None]
-    q, _ = np.linalg.qr(splines / error[:, None])
+    both = np.column_stack([spectrum, lines]) / error[:, None]
+    q, _ = np.linalg.qr(beside / error[:, None])
     both -= q @ (q.T @ both)
     gain = (both[:, 1:].T @ both[:, 0]) ** 2 / np.maximum(np.sum(both[:, 1:] ** 2, axis=0), 1e-300)
     return float(steps[int(np.argmax(gain))])
 
-
-def _huber(z: Floats, limit: float) -> Floats:
-    """Weights of Huber's estimator."""
-    return np.asarray(np.minimum(1.0, limit / np.maximum(np.abs(z), 1e-12)))

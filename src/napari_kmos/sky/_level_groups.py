@@ -57,26 +57,26 @@ class LevelGroups:
         return np.asarray(ndimage.gaussian_filter1d(cells, sigma_pix * spread.n_sub, mode="constant"))
 
     def shares(self, spread: LineSpread, p: SkyParameters, *, shift: float = 0.0) -> sparse.csr_array:
-        """Return the share of each group in each cell, shape (n_cells, n_groups); the sum over groups is 1."""
-        reach = int(np.ceil(4 * p.label_sigma * spread.n_sub))
-        offset = np.arange(-reach, reach + 1)
-        kernel = np.exp(-0.5 * (offset / (p.label_sigma * spread.n_sub)) ** 2)
+        """Return the share of each group in each cell, shape (n_cells, n_groups); their sum is 1."""
+        offset, kernel = _label_kernel(spread.n_sub, p)
         cells = self._cell(spread, shift)[:, None] + offset
-        light = self.strength[:, None] * (kernel / kernel.sum())
+        light = self.strength[:, None] * kernel
         inside = (cells >= 0) & (cells < spread.n_cells)
         groups = np.broadcast_to(self.group[:, None], cells.shape)
-        known = sparse.coo_array(
-            (light[inside], (cells[inside], groups[inside])), shape=(spread.n_cells, self.v.size)
-        ).tocsr()
-        floor = p.label_floor * float(known.sum(axis=1).max())
-        known.data /= np.repeat(known.sum(axis=1) + floor, np.diff(known.indptr))
+        shape = (spread.n_cells, self.v.size)
+        known = sparse.coo_array((light[inside], (cells[inside], groups[inside])), shape=shape).tocsr()
+        total = known.sum(axis=1)
+        known = known.multiply(1 / (total + p.label_floor * float(total.max()))[:, None]).tocsr()
         known.data[known.data < _LEAST_SHARE] = 0.0
         known.eliminate_zeros()
-        others = np.maximum(1 - known.sum(axis=1), 0.0)
+        return (known + self._others(spread, np.maximum(1 - known.sum(axis=1), 0.0))).tocsr()
+
+    def _others(self, spread: LineSpread, share: Floats) -> sparse.csr_array:
+        """Return what belongs to no known line, by band."""
         plane = np.clip(np.rint(spread.position).astype(int), 0, self.band.size - 1)
         group = int(np.count_nonzero(self.v >= 0)) + self.band[plane]
-        rest = sparse.coo_array((others, (np.arange(spread.n_cells), group)), shape=known.shape)
-        return (known + rest.tocsr()).tocsr()
+        places = (np.arange(spread.n_cells), group)
+        return sparse.coo_array((share, places), shape=(spread.n_cells, self.v.size)).tocsr()
 
     def prior(self, p: SkyParameters) -> Floats:
         """Return the covariance of the logarithms of the factors that is expected, shape (n_groups, n_groups)."""
@@ -92,6 +92,14 @@ class LevelGroups:
         """Return the cell each line falls into, the outermost for lines beyond the ends."""
         cell = np.rint((self.position_pix + shift + spread.reach + 0.5) * spread.n_sub - 0.5).astype(int)
         return np.asarray(np.clip(cell, 0, spread.n_cells - 1))
+
+
+def _label_kernel(n_sub: int, p: SkyParameters) -> tuple[NDArray[np.int_], Floats]:
+    """Return distances in cells, and how likely light at each is that of a line: a core and a broad wing."""
+    reach = int(np.ceil(4 * max(p.label_sigma, p.label_wing_sigma) * n_sub))
+    offset = np.arange(-reach, reach + 1)
+    core, wing = (np.exp(-0.5 * (offset / (sigma * n_sub)) ** 2) for sigma in (p.label_sigma, p.label_wing_sigma))
+    return offset, (1 - p.label_wing) * core / core.sum() + p.label_wing * wing / wing.sum()
 
 
 def find_groups(wavelength_um: Floats, reach: int, faintest: float) -> LevelGroups:

@@ -129,7 +129,7 @@ def _background(
     if p.background == "none":
         return np.zeros(seen.sky.size), None
     if p.background == "local":
-        return lines.fit.continuum, None
+        return lines.fit.continuum + lines.continuum, None
     thermal = None
     if p.tbsub:
         left = target.flux - modelled
@@ -179,7 +179,7 @@ def _bands(
     none = np.zeros(lines.model.parts.shape[1])
     usual = lines.model.groups(none, lines.fit.shifts(), lines.fit.width)
     expected = np.sqrt(lines.error**2 + lines.fit.variance())
-    left = seen.target - lines.derivatives()[0] - lines.fit.continuum
+    left = seen.target - lines.derivatives()[0] - lines.fit.continuum - lines.continuum
     bands = []
     for band, (_, planes, piece) in zip(band_fits(seen, model, fits, scale), pieces, strict=True):
         light = usual[planes].sum(axis=0)
@@ -191,7 +191,7 @@ def _bands(
                 band,
                 factor=float(share.sum()),
                 error=float(np.sqrt(max(share @ covariance @ share, 0.0))),
-                residual_over_noise=float(np.sqrt(np.mean(z**2))) if z.size else float("nan"),
+                residual_over_noise=float(1.4826 * np.median(np.abs(z))) if z.size else float("nan"),
             )
         )
     return tuple(bands)

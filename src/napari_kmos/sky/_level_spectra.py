@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from napari_kmos.errors import SkyError
 from napari_kmos.spectral.nan import divide, nan_median, robust_sigma
@@ -83,6 +84,15 @@ def dark_spaxels(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:
     mask = np.zeros(order.size, dtype=bool)
     mask[chosen] = True
     return mask
+
+
+def low_continuum(spectrum: Floats, p: SkyParameters) -> Floats:
+    """Return what lies below the lines of a spectrum without gaps: a running low percentile, smoothed.
+
+    Where lines stand close it must not take their wings, which change with the lines.
+    """
+    low = ndimage.percentile_filter(spectrum, p.continuum_percentile, size=p.continuum_width, mode="nearest")
+    return np.asarray(ndimage.uniform_filter1d(low, p.continuum_width, mode="nearest"))
 
 
 def robust_mean(flux: Floats, noise: Floats, clip: float) -> tuple[Floats, Floats]:

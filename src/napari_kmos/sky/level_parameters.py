@@ -24,6 +24,9 @@ class LevelParameters:
         A dark spaxel brighter than the others by this many sigma of their scatter shows a star and is left out.
     voxel_clip : float
         Voxels off by this many sigma are left out of means and of the fits of spaxels.
+    continuum_percentile : float
+    continuum_width : int
+        The continuum of the sky is this percentile of so many planes, smoothed over as many.
     comb_cells : int
         Cells of a plane in the comb.
     comb_reach : int
@@ -46,6 +49,8 @@ class LevelParameters:
         Known lines fainter than this times the brightest are not looked at.
     label_sigma : float
         Sigma in planes about a known line in which light is taken to be its.
+    label_wing, label_wing_sigma : float
+        Share of a line's light in broad wings, and their sigma in planes, for the same purpose.
     label_floor : float
         Light below this times the brightest known line belongs to no known line.
     prior_band, prior_rotation, prior_f2, prior_level, prior_other : float
@@ -78,6 +83,8 @@ class LevelParameters:
     dark_share: float = 0.4
     star_sigma: float = 4.0
     voxel_clip: float = 5.0
+    continuum_percentile: float = 10.0
+    continuum_width: int = 101
     comb_cells: int = 3
     comb_reach: int = 7
     comb_rounds: int = 300
@@ -89,6 +96,8 @@ class LevelParameters:
     list_shift: float = 3.0
     faintest: float = 1e-5
     label_sigma: float = 0.6
+    label_wing: float = 0.03
+    label_wing_sigma: float = 3.0
     label_floor: float = 1e-4
     prior_band: float = 0.5
     prior_rotation: float = 0.2

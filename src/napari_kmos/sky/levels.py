@@ -11,18 +11,19 @@ import numpy as np
 
 from napari_kmos.errors import KmosWarning, SkyError
 from napari_kmos.sky._comb import FWHM_PER_SIGMA, make_comb
-from napari_kmos.sky._level_fit import LevelModel, fit_levels
+from napari_kmos.sky._level_fit import LevelModel, MeanTarget, fit_levels
 from napari_kmos.sky._level_groups import find_groups
 from napari_kmos.sky._level_result import Lines, build_levels_result
-from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels
+from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels, spaxel_lines
 from napari_kmos.sky._level_spectra import (
     SpaxelSpectra,
     dark_spaxels,
     gather_spectra,
+    low_continuum,
     robust_mean,
     spaxels_with_data,
 )
-from napari_kmos.sky._lines import mean_spectra, smooth_continuum
+from napari_kmos.sky._lines import mean_spectra
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.davies import subtract_davies
 from napari_kmos.spectral.nan import nan_median
@@ -65,8 +66,10 @@ def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     seen, errors = _means(cube, target, dark_sky, dark, p)
     if np.count_nonzero(seen.lines) < p.min_pixels:
         return _fall_back(cube, sky, p, f"the sky has {np.count_nonzero(seen.lines)} line pixels")
-    lines = _fit(seen, errors, cube, p)
-    terms = _spaxel_terms(lines, target, dark_sky, dark, p)
+    lines, fitted = _fit(seen, errors, cube, p)
+    expected = _sky_terms(lines, dark_sky, dark, p)
+    lines = _fit_with_starlight(lines, fitted, (target, dark, expected), p)
+    terms = _object_terms(lines, target, dark, expected, p)
     result = build_levels_result(cube, sky, (target, dark, terms), seen, lines, p)
     return _checked(result, lines.fit, cube, sky, p)
 
@@ -92,18 +95,38 @@ def _means(
     return mean_spectra(cube.wavelength_um, found, sky_found, p), (error, sky_error)
 
 
-def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyParameters) -> Lines:
+def _fit(
+    seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyParameters
+) -> tuple[Lines, MeanTarget]:
     """Make the comb of the sky and fit it to the object."""
     filled = [fill_gaps(spectrum[:, None])[:, 0] for spectrum in (seen.sky, *errors)]
-    continuum = smooth_continuum(seen.sky, p)
+    continuum = low_continuum(filled[0], p)
     groups = find_groups(_vacuum_um(cube), p.comb_reach, p.faintest)
     comb, list_shift = make_comb(filled[0] - continuum, filled[2], groups, p)
     shares = groups.shares(comb.spread, p, shift=list_shift)
     model = LevelModel(comb, shares, float(np.median(filled[2])))
     known = np.isfinite(seen.target) & np.isfinite(seen.sky)
     sigma = np.where(known, np.hypot(filled[1], filled[2]), np.inf)
-    fit = fit_levels(model, seen.target, sigma, groups.prior(p), p)
-    return Lines(groups, model, fit, continuum, filled[2], sigma)
+    fitted = MeanTarget(seen.target - continuum, sigma, groups.prior(p))
+    return Lines(groups, model, fit_levels(model, fitted, p), continuum, filled[2], sigma), fitted
+
+
+def _fit_with_starlight(
+    lines: Lines, fitted: MeanTarget, spaxels: tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms], p: SkyParameters
+) -> Lines:
+    """Fit again beside the spectrum of the stars, which is that of the spaxels that are not dark less that of the dark.
+
+    Features of the stars whose faint light is in the dark spaxels would be taken for lines of the sky.
+    """
+    target, dark, terms = spaxels
+    if dark.all():
+        return lines
+    sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
+    left = target.flux - spaxel_lines(lines.derivatives(), terms.values, sigma)
+    starlight = robust_mean(left[:, ~dark], target.noise[:, ~dark], p.voxel_clip)[0]
+    starlight -= robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
+    fit = fit_levels(lines.model, dataclasses.replace(fitted, starlight=starlight), p, start=lines.fit)
+    return dataclasses.replace(lines, fit=fit)
 
 
 def _vacuum_um(cube: Cube) -> Floats:
@@ -114,26 +137,29 @@ def _vacuum_um(cube: Cube) -> Floats:
     return np.asarray(wavelength.to_value("um"), dtype=float)
 
 
-def _spaxel_terms(
-    lines: Lines, target: SpaxelSpectra, sky: SpaxelSpectra, dark: NDArray[np.bool_], p: SkyParameters
-) -> SpaxelTerms:
-    """Return gain, shift and width of each spaxel of the object relative to the mean of its dark ones."""
-    n = target.flux.shape[1]
+def _sky_terms(lines: Lines, sky: SpaxelSpectra, dark: NDArray[np.bool_], p: SkyParameters) -> SpaxelTerms:
+    """Return gain, shift and width of each spaxel of the sky cube relative to the mean of those dark in the object.
+
+    Their covariance is what those of the object may differ from them.
+    """
+    n = sky.flux.shape[1]
     expected = np.diag(np.square([p.spaxel_gain, p.spaxel_shift, p.spaxel_width]))
     free = SpaxelTerms(np.zeros((3, n)), np.broadcast_to(_FREE**2 * expected, (n, 3, 3)))
     sigma = lines.model.comb.fwhm / FWHM_PER_SIGMA
-    in_sky = fit_spaxels(sky.flux, sky.noise, lines.sky_derivatives(), sigma, free, p)
-    start = in_sky.values - in_sky.values[:, dark].mean(axis=1, keepdims=True)
+    found = fit_spaxels(sky.flux, sky.noise, lines.sky_derivatives(), sigma, free, p).values
+    relative = found - found[:, dark].mean(axis=1, keepdims=True)
+    return SpaxelTerms(relative, np.broadcast_to(expected, (n, 3, 3)))
+
+
+def _object_terms(
+    lines: Lines, target: SpaxelSpectra, dark: NDArray[np.bool_], expected: SpaxelTerms, p: SkyParameters
+) -> SpaxelTerms:
+    """Correct the terms of the spaxels by the object's own lines, which count for less where there is starlight."""
+    sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
     white = nan_median(target.flux)
     starlight = np.maximum(white - np.median(white[dark]), 0.0)
-    return fit_spaxels(
-        target.flux,
-        np.hypot(target.noise, p.star_features * starlight),
-        lines.derivatives(),
-        sigma * float(np.exp(lines.fit.width)),
-        SpaxelTerms(start, np.broadcast_to(expected, (n, 3, 3))),
-        p,
-    )
+    noise = np.hypot(target.noise, p.star_features * starlight)
+    return fit_spaxels(target.flux, noise, lines.derivatives(), sigma, expected, p)
 
 
 def _checked(result: SkyResult, fit: LevelFit, cube: Cube, sky: Cube, p: SkyParameters) -> SkyResult:

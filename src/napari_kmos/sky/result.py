@@ -35,8 +35,8 @@ class BandFit:
     error : float
         Of the factor, 1 sigma; NaN if the method does not tell.
     residual_over_noise : float
-        Root mean square of what the model leaves in the mean spectrum on line pixels over its expected error; NaN if
-        the method does not tell.
+        What lines and a smooth continuum leave in the mean spectrum on line pixels over its expected error, 1.4826
+        times the median of the absolute; NaN if the method does not tell.
     """
 
     name: str
