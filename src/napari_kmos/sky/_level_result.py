@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_kmos.sky.result import BandFit
 
     Floats = NDArray[np.float64]
-    Spaxels = tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms]
+    Spaxels = tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms, SpaxelTerms]
 
 #: Planes over which the factor of the lines is taken for the plot.
 _ABOUT = 7
@@ -87,12 +87,12 @@ def build_levels_result(
     cube: Cube, sky: Cube, spaxels: Spaxels, seen: MeanSpectra, lines: Lines, p: SkyParameters
 ) -> SkyResult:
     """Subtract the model and put together the result."""
-    target, dark, terms = spaxels
+    target, dark, in_sky, terms = spaxels
     derivatives, scale = lines.derivatives(), lines.scale()
     sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
     modelled = spaxel_lines(derivatives, terms.values, sigma)
-    background, thermal = _background(target, dark, modelled, seen, lines, p)
-    modelled += background[:, None] * (1 + terms.values[0])
+    background, thermal = _background(target.flux - modelled, dark, 1 + in_sky.values[0], seen, lines, p)
+    modelled += background
     modelled[~_covered(seen, lines.fit)] = np.nan
     variance = _mean_variance(lines, scale)[:, None] + _spaxel_variance(derivatives, terms)
     model_spectrum = nan_mean(modelled[:, dark].T)
@@ -118,27 +118,27 @@ def build_levels_result(
 
 
 def _background(
-    target: SpaxelSpectra,
-    dark: NDArray[np.bool_],
-    modelled: Floats,
-    seen: MeanSpectra,
-    lines: Lines,
-    p: SkyParameters,
+    left: Floats, dark: NDArray[np.bool_], gain: Floats, seen: MeanSpectra, lines: Lines, p: SkyParameters
 ) -> tuple[Floats, ThermalFit | None]:
-    """Return what is subtracted below the lines, shape (n_planes,), and the thermal fit behind it."""
+    """Return what is subtracted below the lines, shape (n_planes, n_spaxels), and the thermal fit behind it.
+
+    The gain of the spaxels is that of the sky cube, not that of the object's lines.
+    """
+    gain_of_dark = float(np.mean(gain[dark]))
     if p.background == "none":
-        return np.zeros(seen.sky.size), None
+        return np.zeros((seen.sky.size, 1)), None
     if p.background == "local":
-        return lines.fit.continuum + lines.continuum, None
-    thermal = None
-    if p.tbsub:
-        left = target.flux - modelled
-        starlight = nan_mean(left[:, ~dark].T) - nan_mean(left[:, dark].T) if not dark.all() else np.zeros(len(left))
-        thermal = fit_thermal(seen, starlight, p)
-    if thermal is None:
-        return lines.continuum, None
-    change = thermal.object_level - thermal.sky_level
-    return lines.continuum + change * thermal_shape(seen.wavelength_um, thermal.temperature_k), thermal
+        return (lines.fit.continuum + lines.continuum)[:, None] * (gain / gain_of_dark), None
+    below, thermal = lines.continuum, None
+    if p.tbsub and not dark.all():
+        above = left - lines.continuum[:, None] * gain
+        starlight = nan_mean(above[:, ~dark].T) - nan_mean(above[:, dark].T)
+        same_gain = dataclasses.replace(seen, sky=seen.sky * gain_of_dark)
+        thermal = fit_thermal(same_gain, starlight, p)
+    if thermal is not None:
+        change = (thermal.object_level - thermal.sky_level) / gain_of_dark
+        below = below + change * thermal_shape(seen.wavelength_um, thermal.temperature_k)
+    return below[:, None] * gain, thermal
 
 
 def _covered(seen: MeanSpectra, fit: LevelFit) -> NDArray[np.bool_]:

@@ -32,6 +32,10 @@ class SpaxelTerms:
     values: Floats
     covariance: Floats
 
+    def relative_to(self, chosen: NDArray[np.bool_]) -> SpaxelTerms:
+        """Return the same with the mean of some spaxels as zero."""
+        return SpaxelTerms(self.values - self.values[:, chosen].mean(axis=1, keepdims=True), self.covariance)
+
 
 def spaxel_lines(derivatives: Floats, values: Floats, sigma_pix: float) -> Floats:
     """Return the lines of each spaxel, shape (n_planes, n_spaxels): a series in shift and width to second order.

@@ -25,8 +25,9 @@ class LevelParameters:
     voxel_clip : float
         Voxels off by this many sigma are left out of means and of the fits of spaxels.
     continuum_percentile : float
+        The continuum of the sky is this running percentile: low, so that it takes no wings of lines.
     continuum_width : int
-        The continuum of the sky is this percentile of so many planes, smoothed over as many.
+        Planes over which it is taken, and then smoothed.
     comb_cells : int
         Cells of a plane in the comb.
     comb_reach : int

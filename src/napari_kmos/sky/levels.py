@@ -67,10 +67,11 @@ def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     if np.count_nonzero(seen.lines) < p.min_pixels:
         return _fall_back(cube, sky, p, f"the sky has {np.count_nonzero(seen.lines)} line pixels")
     lines, fitted = _fit(seen, errors, cube, p)
-    expected = _sky_terms(lines, dark_sky, dark, p)
+    in_sky = _sky_terms(lines, dark_sky, p)
+    expected = in_sky.relative_to(dark)
     lines = _fit_with_starlight(lines, fitted, (target, dark, expected), p)
     terms = _object_terms(lines, target, dark, expected, p)
-    result = build_levels_result(cube, sky, (target, dark, terms), seen, lines, p)
+    result = build_levels_result(cube, sky, (target, dark, in_sky, terms), seen, lines, p)
     return _checked(result, lines.fit, cube, sky, p)
 
 
@@ -137,18 +138,14 @@ def _vacuum_um(cube: Cube) -> Floats:
     return np.asarray(wavelength.to_value("um"), dtype=float)
 
 
-def _sky_terms(lines: Lines, sky: SpaxelSpectra, dark: NDArray[np.bool_], p: SkyParameters) -> SpaxelTerms:
-    """Return gain, shift and width of each spaxel of the sky cube relative to the mean of those dark in the object.
-
-    Their covariance is what those of the object may differ from them.
-    """
+def _sky_terms(lines: Lines, sky: SpaxelSpectra, p: SkyParameters) -> SpaxelTerms:
+    """Return gain, shift and width of each spaxel of the sky cube, and how much those of the object may differ."""
     n = sky.flux.shape[1]
     expected = np.diag(np.square([p.spaxel_gain, p.spaxel_shift, p.spaxel_width]))
     free = SpaxelTerms(np.zeros((3, n)), np.broadcast_to(_FREE**2 * expected, (n, 3, 3)))
     sigma = lines.model.comb.fwhm / FWHM_PER_SIGMA
     found = fit_spaxels(sky.flux, sky.noise, lines.sky_derivatives(), sigma, free, p).values
-    relative = found - found[:, dark].mean(axis=1, keepdims=True)
-    return SpaxelTerms(relative, np.broadcast_to(expected, (n, 3, 3)))
+    return SpaxelTerms(found, np.broadcast_to(expected, (n, 3, 3)))
 
 
 def _object_terms(
