@@ -132,8 +132,8 @@ class MeanTarget:
         Mean spectrum and its expected error; planes without data have an infinite error.
     prior : ndarray, shape (n_groups, n_groups)
         Covariance of the factors that is expected.
-    starlight : ndarray, shape (n_planes,), optional
-        Spectrum of the stars, of which there may be some in the spectrum.
+    starlight : ndarray, shape (n_planes, n), optional
+        Spectra of stars, of which there may be some in the spectrum.
     """
 
     spectrum: Floats
@@ -205,8 +205,7 @@ def _beside(target: MeanTarget, p: SkyParameters) -> Floats:
     splines = spline_columns(target.sigma.size, p.fit_knots)
     if target.starlight is None:
         return splines
-    known = np.where(np.isfinite(target.sigma) & np.isfinite(target.starlight), target.starlight, 0.0)
-    return np.column_stack([splines, known / max(float(np.abs(known).max()), 1e-300)])
+    return np.column_stack([splines, target.starlight / max(float(np.abs(target.starlight).max()), 1e-300)])
 
 
 def _weights(left: Floats, lines: Floats, sigma: Floats, model_error: float, limit: float) -> Floats:

@@ -76,6 +76,8 @@ class LevelParameters:
     star_features : float
         Depth of stellar features: a spaxel's own lines count for less the more star light it has, those of the same
         spaxel in the sky cube count instead.
+    star_templates : int
+        Spectra of stars, taken from the brighter spaxels, that may be in the mean of the dark ones.
     doubt : float
         Where lines are left with more than this many times the expected error, `davies` is tried as well.
     """
@@ -118,6 +120,7 @@ class LevelParameters:
     spaxel_width: float = 0.03
     spaxel_rounds: int = 2
     star_features: float = 0.05
+    star_templates: int = 4
     doubt: float = 3.0
 
 
@@ -129,7 +132,7 @@ def check_levels(p: LevelParameters) -> None:
     SkyError
         Naming the first.
     """
-    for name in ("comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "fit_rounds", "spaxel_rounds"):
+    for name in ("comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "fit_rounds", "spaxel_rounds", "star_templates"):
         if getattr(p, name) < 1:
             msg = f"{name} is {getattr(p, name)}; expected 1 or more"
             raise SkyError(msg)

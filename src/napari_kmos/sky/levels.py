@@ -15,6 +15,7 @@ from napari_kmos.sky._level_fit import LevelModel, MeanTarget, fit_levels
 from napari_kmos.sky._level_groups import find_groups
 from napari_kmos.sky._level_result import Lines, build_levels_result
 from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels, spaxel_lines
+from napari_kmos.sky._level_stars import star_templates
 from napari_kmos.sky._level_spectra import (
     SpaxelSpectra,
     dark_spaxels,
@@ -115,7 +116,7 @@ def _fit(
 def _fit_with_starlight(
     lines: Lines, fitted: MeanTarget, spaxels: tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms], p: SkyParameters
 ) -> Lines:
-    """Fit again beside the spectrum of the stars, which is that of the spaxels that are not dark less that of the dark.
+    """Fit again beside the spectra of the stars, which are those of the spaxels that are not dark less that of the dark.
 
     Features of the stars whose faint light is in the dark spaxels would be taken for lines of the sky.
     """
@@ -123,9 +124,10 @@ def _fit_with_starlight(
     if dark.all():
         return lines
     sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
-    left = target.flux - spaxel_lines(lines.derivatives(), terms.values, sigma)
-    starlight = robust_mean(left[:, ~dark], target.noise[:, ~dark], p.voxel_clip)[0]
-    starlight -= robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
+    derivatives = lines.derivatives()
+    left = target.flux - spaxel_lines(derivatives, terms.values, sigma)
+    level = robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
+    starlight = star_templates(left[:, ~dark] - level[:, None], derivatives[:3], fitted.sigma, p)
     fit = fit_levels(lines.model, dataclasses.replace(fitted, starlight=starlight), p, start=lines.fit)
     return dataclasses.replace(lines, fit=fit)
 
