@@ -133,7 +133,7 @@ class MeanTarget:
     prior : ndarray, shape (n_groups, n_groups)
         Covariance of the factors that is expected.
     starlight : ndarray, shape (n_planes, n), optional
-        Spectra of stars, of which there may be some in the spectrum.
+        Spectra of stars, of which there may be some in the spectrum: once, rms.
     """
 
     spectrum: Floats
@@ -161,6 +161,7 @@ def fit_levels(
     sigma = target.sigma
     values = np.where(np.isfinite(sigma), target.spectrum, 0.0)
     beside = _beside(target, p)
+    ridge = np.where(np.arange(beside.shape[1]) < p.fit_knots + _DEGREE - 1, _RIDGE * np.max(sigma**-2.0), 1.0)
     precision = _precision(target.prior, p)
     n_lines = len(precision)
     if start is None:
@@ -176,7 +177,7 @@ def fit_levels(
         columns = np.hstack([slopes, beside]) * root
         normal = columns.T @ columns
         normal[:n_lines, :n_lines] += precision
-        normal[np.diag_indices(len(normal))] += _RIDGE * np.max(np.diag(normal)[n_lines:])
+        normal[n_lines + np.arange(ridge.size), n_lines + np.arange(ridge.size)] += ridge
         gradient = columns.T @ ((values - lines) * root[:, 0])
         gradient[:n_lines] -= precision @ state
         factor = linalg.cho_factor(normal, overwrite_a=True, check_finite=False)
@@ -205,7 +206,7 @@ def _beside(target: MeanTarget, p: SkyParameters) -> Floats:
     splines = spline_columns(target.sigma.size, p.fit_knots)
     if target.starlight is None:
         return splines
-    return np.column_stack([splines, target.starlight / max(float(np.abs(target.starlight).max()), 1e-300)])
+    return np.column_stack([splines, target.starlight])
 
 
 def _weights(left: Floats, lines: Floats, sigma: Floats, model_error: float, limit: float) -> Floats:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.sky._evidence import band_fits
-from napari_kmos.sky._level_spaxels import spaxel_lines
+from napari_kmos.sky._level_spaxels import MeanLines
 from napari_kmos.sky._lines import FactorFit, band_pieces
 from napari_kmos.sky._thermal import fit_thermal, thermal_shape
 from napari_kmos.sky.result import LevelFactor, LineShapes, SkyResult, ThermalFit
@@ -52,6 +52,8 @@ class Lines:
         Smooth continuum of the mean sky.
     sky_error, error : ndarray, shape (n_planes,)
         Of the mean sky, and of the difference of the means; infinite without data.
+    starlight : ndarray, shape (n_planes, n), optional
+        Spectra of stars that the spaxels may have.
     """
 
     groups: LevelGroups
@@ -60,19 +62,21 @@ class Lines:
     continuum: Floats
     sky_error: Floats
     error: Floats
+    starlight: Floats | None = None
 
-    def sky_derivatives(self) -> Floats:
-        """Return the lines of the mean sky and their derivatives, shape (5, n_planes)."""
+    def in_sky(self) -> MeanLines:
+        """Return the lines of the mean sky."""
         none = np.zeros(self.model.parts.shape[1])
         found = self.model.derivatives(none, 0.0, 0.0, order=2)
         found[0] += self.model.comb.rest
-        return found
+        return MeanLines(found, self.model.comb.fwhm / FWHM_PER_SIGMA)
 
-    def derivatives(self) -> Floats:
-        """Return the lines in the object's mean and their derivatives, shape (5, n_planes)."""
+    def in_object(self) -> MeanLines:
+        """Return the lines in the object's mean."""
         found = self.model.derivatives(self.fit.factors, self.fit.shifts(), self.fit.width, order=2)
         found[0] += self.model.rest(found[0], self.fit.shifts())
-        return found
+        sigma = self.model.comb.fwhm * float(np.exp(self.fit.width)) / FWHM_PER_SIGMA
+        return MeanLines(found, sigma, self.starlight)
 
     def scale(self) -> Floats:
         """Return the factor of the sky lines about every plane."""
@@ -88,13 +92,12 @@ def build_levels_result(
 ) -> SkyResult:
     """Subtract the model and put together the result."""
     target, dark, in_sky, terms = spaxels
-    derivatives, scale = lines.derivatives(), lines.scale()
-    sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
-    modelled = spaxel_lines(derivatives, terms.values, sigma)
+    mean_lines, scale = lines.in_object(), lines.scale()
+    modelled = mean_lines.of_spaxels(terms.values)
     background, thermal = _background(target.flux - modelled, dark, 1 + in_sky.values[0], seen, lines, p)
     modelled += background
     modelled[~_covered(seen, lines.fit)] = np.nan
-    variance = _mean_variance(lines, scale)[:, None] + _spaxel_variance(derivatives, terms)
+    variance = _mean_variance(lines, scale)[:, None] + _spaxel_variance(mean_lines.derivatives, terms)
     model_spectrum = nan_mean(modelled[:, dark].T)
     mask = np.zeros(target.used.shape, dtype=bool)
     mask[target.used] = dark
@@ -179,7 +182,7 @@ def _bands(
     none = np.zeros(lines.model.parts.shape[1])
     usual = lines.model.groups(none, lines.fit.shifts(), lines.fit.width)
     expected = np.sqrt(lines.error**2 + lines.fit.variance())
-    left = seen.target - lines.derivatives()[0] - lines.fit.continuum - lines.continuum
+    left = seen.target - lines.in_object().derivatives[0] - lines.fit.continuum - lines.continuum
     bands = []
     for band, (_, planes, piece) in zip(band_fits(seen, model, fits, scale), pieces, strict=True):
         light = usual[planes].sum(axis=0)

@@ -98,13 +98,17 @@ def low_continuum(spectrum: Floats, p: SkyParameters) -> Floats:
 def robust_mean(flux: Floats, noise: Floats, clip: float) -> tuple[Floats, Floats]:
     """Return mean and error of the spaxels at each plane without outliers; NaN without data.
 
-    The scatter that tells outliers is that of the spaxels, which differ by more than their noise.
+    The scatter that tells outliers is that of the spaxels, which differ by more than their noise. What they differ by
+    everywhere, such as starlight, is put aside first: it must not decide from plane to plane which spaxels count.
     """
-    middle = nan_median(flux.T)
-    distance = np.abs(flux - middle[:, None])
+    own = nan_median(flux)
+    own = np.where(np.isfinite(own), own - np.nanmean(own), 0.0) if np.isfinite(own).any() else np.zeros(own.size)
+    level = flux - own
+    middle = nan_median(level.T)
+    distance = np.abs(level - middle[:, None])
     limit = clip * np.maximum(1.4826 * nan_median(distance.T), np.finfo(np.float32).eps * np.abs(middle))
     kept = distance <= limit[:, None]
     number = np.count_nonzero(kept, axis=1)
-    mean = divide(np.where(kept, flux, 0.0).sum(axis=1), number)
-    error = divide(np.sqrt(np.where(kept & np.isfinite(noise), noise, 0.0) ** 2 @ np.ones(flux.shape[1])), number)
+    mean = divide(np.where(kept, level, 0.0).sum(axis=1), number)
+    error = divide(np.sqrt(np.sum(np.where(kept & np.isfinite(noise), noise, 0.0) ** 2, axis=1)), number)
     return np.where(number > 0, mean, middle), error

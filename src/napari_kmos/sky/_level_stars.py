@@ -16,18 +16,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-def star_templates(light: Floats, lines: Floats, sigma: Floats, p: SkyParameters) -> Floats:
+def star_templates(light: Floats, sigma: Floats, p: SkyParameters) -> Floats:
     """Return the spectra that make up most of the light of some spaxels without sky, shape (n_planes, n_templates).
 
-    Singular vectors. Sky lines that were left because of a wrong gain, shift or width are taken out first: a template
-    that looks like sky would take part in the fit of the sky.
+    Singular vectors of what is not smooth, each as bright as in these spaxels: rms. That tells how much of it to expect elsewhere, so that
+    noise, or sky lines left because of a wrong gain, are hardly taken for starlight.
 
     Parameters
     ----------
     light : ndarray, shape (n_planes, n_spaxels)
         Spectra of the spaxels without sky; NaN is no data.
-    lines : ndarray, shape (3, n_planes)
-        Lines of the sky, and their derivatives by shift and width.
     sigma : ndarray, shape (n_planes,)
         Noise at each plane up to a factor, infinite without data.
     p : SkyParameters
@@ -35,10 +33,10 @@ def star_templates(light: Floats, lines: Floats, sigma: Floats, p: SkyParameters
     """
     known = np.isfinite(sigma)
     weighted = np.where(np.isfinite(light), light, 0.0)[known] / sigma[known, None]
-    nuisance = np.column_stack([lines.T, spline_columns(sigma.size, p.fit_knots)])[known] / sigma[known, None]
-    found = np.linalg.lstsq(nuisance, weighted, rcond=None)[0]
-    weighted -= nuisance[:, :3] @ found[:3]
-    vectors = np.linalg.svd(weighted, full_matrices=False)[0][:, : p.star_templates]
-    templates = np.zeros((sigma.size, vectors.shape[1]))
-    templates[known] = vectors * sigma[known, None]
+    smooth, _ = np.linalg.qr(spline_columns(sigma.size, p.fit_knots)[known] / sigma[known, None])
+    weighted -= smooth @ (smooth.T @ weighted)
+    vectors, values, _ = np.linalg.svd(weighted, full_matrices=False)
+    typical = values[: p.star_templates] / np.sqrt(light.shape[1])
+    templates = np.zeros((sigma.size, typical.size))
+    templates[known] = vectors[:, : typical.size] * typical * sigma[known, None]
     return templates

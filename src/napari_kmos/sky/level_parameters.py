@@ -120,7 +120,7 @@ class LevelParameters:
     spaxel_width: float = 0.03
     spaxel_rounds: int = 2
     star_features: float = 0.05
-    star_templates: int = 4
+    star_templates: int = 10
     doubt: float = 3.0
 
 

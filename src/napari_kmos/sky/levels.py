@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import KmosWarning, SkyError
-from napari_kmos.sky._comb import FWHM_PER_SIGMA, make_comb
+from napari_kmos.sky._comb import make_comb
 from napari_kmos.sky._level_fit import LevelModel, MeanTarget, fit_levels
 from napari_kmos.sky._level_groups import find_groups
 from napari_kmos.sky._level_result import Lines, build_levels_result
-from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels, spaxel_lines
+from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels
 from napari_kmos.sky._level_stars import star_templates
 from napari_kmos.sky._level_spectra import (
     SpaxelSpectra,
@@ -123,13 +123,11 @@ def _fit_with_starlight(
     target, dark, terms = spaxels
     if dark.all():
         return lines
-    sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
-    derivatives = lines.derivatives()
-    left = target.flux - spaxel_lines(derivatives, terms.values, sigma)
+    left = target.flux - lines.in_object().of_spaxels(terms.values)
     level = robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
-    starlight = star_templates(left[:, ~dark] - level[:, None], derivatives[:3], fitted.sigma, p)
+    starlight = star_templates(left[:, ~dark] - level[:, None], fitted.sigma, p)
     fit = fit_levels(lines.model, dataclasses.replace(fitted, starlight=starlight), p, start=lines.fit)
-    return dataclasses.replace(lines, fit=fit)
+    return dataclasses.replace(lines, fit=fit, starlight=starlight)
 
 
 def _vacuum_um(cube: Cube) -> Floats:
@@ -145,8 +143,7 @@ def _sky_terms(lines: Lines, sky: SpaxelSpectra, p: SkyParameters) -> SpaxelTerm
     n = sky.flux.shape[1]
     expected = np.diag(np.square([p.spaxel_gain, p.spaxel_shift, p.spaxel_width]))
     free = SpaxelTerms(np.zeros((3, n)), np.broadcast_to(_FREE**2 * expected, (n, 3, 3)))
-    sigma = lines.model.comb.fwhm / FWHM_PER_SIGMA
-    found = fit_spaxels(sky.flux, sky.noise, lines.sky_derivatives(), sigma, free, p).values
+    found = fit_spaxels(sky.flux, sky.noise, lines.in_sky(), free, p).values
     return SpaxelTerms(found, np.broadcast_to(expected, (n, 3, 3)))
 
 
@@ -154,11 +151,10 @@ def _object_terms(
     lines: Lines, target: SpaxelSpectra, dark: NDArray[np.bool_], expected: SpaxelTerms, p: SkyParameters
 ) -> SpaxelTerms:
     """Correct the terms of the spaxels by the object's own lines, which count for less where there is starlight."""
-    sigma = lines.model.comb.fwhm * float(np.exp(lines.fit.width)) / FWHM_PER_SIGMA
     white = nan_median(target.flux)
     starlight = np.maximum(white - np.median(white[dark]), 0.0)
     noise = np.hypot(target.noise, p.star_features * starlight)
-    return fit_spaxels(target.flux, noise, lines.derivatives(), sigma, expected, p)
+    return fit_spaxels(target.flux, noise, lines.in_object(), expected, p)
 
 
 def _checked(result: SkyResult, fit: LevelFit, cube: Cube, sky: Cube, p: SkyParameters) -> SkyResult:
