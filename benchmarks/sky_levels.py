@@ -81,9 +81,7 @@ def score_column(
     found: dict[str, list[Score]] = {method: [] for method in methods}
     for parameters in nights:
         for seed in seeds:
-            night = simulate_night(
-                SimulationParameters(seed=seed, ifus=ifus, exposures=1, epochs=1, **parameters)
-            )
+            night = simulate_night(SimulationParameters(seed=seed, ifus=ifus, exposures=1, epochs=1, **parameters))
             for cube in night.objects[0].cubes:
                 for method in methods:
                     found[method].append(score(night, cube, method))
@@ -107,9 +105,7 @@ def score(night: Night, cube: Cube, method: str) -> Score:
     return Score(*measure(left - stars, np.asarray(cube.noise, dtype=float), stars, light), seconds)
 
 
-def measure(
-    left: np.ndarray, noise: np.ndarray, stars: np.ndarray, light: np.ndarray
-) -> tuple[float, float]:
+def measure(left: np.ndarray, noise: np.ndarray, stars: np.ndarray, light: np.ndarray) -> tuple[float, float]:
     """Return the noise per spaxel and that of the mean, over the object's; cubes of shape (n_planes, n_y, n_x)."""
     good = np.isfinite(noise).mean(axis=0) > 0.5
     white = np.where(good, stars.mean(axis=0), np.inf)

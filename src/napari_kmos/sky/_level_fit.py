@@ -101,16 +101,12 @@ class LevelModel:
 
     def derivatives(self, factors: Floats, shifts: Floats, width: float, *, order: int) -> Floats:
         """Return the lines and their derivatives by shift and width, as `LineSpread.spectra`, without the rest."""
-        return self.comb.spread.spectra(
-            self.light(factors), shifts, self.comb.fwhm * float(np.exp(width)), order=order
-        )
+        return self.comb.spread.spectra(self.light(factors), shifts, self.comb.fwhm * float(np.exp(width)), order=order)
 
     def rest(self, lines: Floats, shifts: Floats) -> Floats:
         """Return what the cells do not tell, moved, with the factor of the lines about it."""
         where = (np.arange(shifts.size) - shifts)[None]
-        rest, usual = (
-            ndimage.map_coordinates(curve, where, prefilter=False, mode="nearest") for curve in self._curves
-        )
+        rest, usual = (ndimage.map_coordinates(curve, where, prefilter=False, mode="nearest") for curve in self._curves)
         about = ndimage.uniform_filter1d(np.stack([lines * usual, usual**2]), _ABOUT, axis=1) + self.level**2
         return np.asarray(rest * about[0] / about[1])
 
@@ -142,9 +138,7 @@ class MeanTarget:
     starlight: Floats | None = None
 
 
-def fit_levels(
-    model: LevelModel, target: MeanTarget, p: SkyParameters, *, start: LevelFit | None = None
-) -> LevelFit:
+def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start: LevelFit | None = None) -> LevelFit:
     """Fit the lines, a smooth continuum and starlight to a spectrum: robust Gauss-Newton with priors.
 
     Parameters
@@ -241,4 +235,3 @@ def _first_shift(model: LevelModel, spectrum: Floats, sigma: Floats, beside: Flo
     both -= q @ (q.T @ both)
     gain = (both[:, 1:].T @ both[:, 0]) ** 2 / np.maximum(np.sum(both[:, 1:] ** 2, axis=0), 1e-300)
     return float(steps[int(np.argmax(gain))])
-

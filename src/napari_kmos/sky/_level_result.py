@@ -172,9 +172,7 @@ def _subtract(cube: Cube, target: SpaxelSpectra, modelled: Floats, variance: Flo
     return dataclasses.replace(cube, flux=flux, noise=noise)
 
 
-def _bands(
-    seen: MeanSpectra, model: Floats, scale: Floats, lines: Lines, p: SkyParameters
-) -> tuple[BandFit, ...]:
+def _bands(seen: MeanSpectra, model: Floats, scale: Floats, lines: Lines, p: SkyParameters) -> tuple[BandFit, ...]:
     """Report each band: factor and error weighted by light, and what is left over its expected error."""
     pieces = band_pieces(seen)
     counts = [int(np.count_nonzero(piece.lines)) for _, _, piece in pieces]

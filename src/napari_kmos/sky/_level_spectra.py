@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _LEAST_DATA = 0.5
 #: Rounds in which dark spaxels with stars are left out, and the share of the dark ones that must remain.
 _STAR_ROUNDS, _LEAST_DARK = 10, 0.25
+#: Rounds of the continuum.
+_CONTINUUM_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,10 +91,16 @@ def dark_spaxels(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:
 def low_continuum(spectrum: Floats, p: SkyParameters) -> Floats:
     """Return what lies below the lines of a spectrum without gaps: a running low percentile, smoothed.
 
-    Where lines stand close it must not take their wings, which change with the lines.
+    Where lines stand close it must not take their wings, which change with the lines. On a slope a low percentile lies
+    too low; taken again from what is left it does not.
     """
-    low = ndimage.percentile_filter(spectrum, p.continuum_percentile, size=p.continuum_width, mode="nearest")
-    return np.asarray(ndimage.uniform_filter1d(low, p.continuum_width, mode="nearest"))
+    below = np.zeros(spectrum.size)
+    for _ in range(_CONTINUUM_ROUNDS):
+        low = ndimage.percentile_filter(
+            spectrum - below, p.continuum_percentile, size=p.continuum_width, mode="nearest"
+        )
+        below += ndimage.uniform_filter1d(low, p.continuum_width, mode="nearest")
+    return below
 
 
 def robust_mean(flux: Floats, noise: Floats, clip: float) -> tuple[Floats, Floats]:

@@ -105,7 +105,7 @@ class LevelParameters:
     prior_band: float = 0.5
     prior_rotation: float = 0.2
     prior_f2: float = 0.1
-    prior_level: float = 0.03
+    prior_level: float = 0.05
     prior_other: float = 0.3
     prior_shift: float = 1.0
     prior_stretch: float = 0.3
@@ -132,7 +132,15 @@ def check_levels(p: LevelParameters) -> None:
     SkyError
         Naming the first.
     """
-    for name in ("comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "fit_rounds", "spaxel_rounds", "star_templates"):
+    for name in (
+        "comb_cells",
+        "comb_reach",
+        "comb_rounds",
+        "fwhm_lines",
+        "fit_rounds",
+        "spaxel_rounds",
+        "star_templates",
+    ):
         if getattr(p, name) < 1:
             msg = f"{name} is {getattr(p, name)}; expected 1 or more"
             raise SkyError(msg)

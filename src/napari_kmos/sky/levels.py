@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,6 @@ from napari_kmos.sky._level_fit import LevelModel, MeanTarget, fit_levels
 from napari_kmos.sky._level_groups import find_groups
 from napari_kmos.sky._level_result import Lines, build_levels_result
 from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels
-from napari_kmos.sky._level_stars import star_templates
 from napari_kmos.sky._level_spectra import (
     SpaxelSpectra,
     dark_spaxels,
@@ -24,6 +22,7 @@ from napari_kmos.sky._level_spectra import (
     robust_mean,
     spaxels_with_data,
 )
+from napari_kmos.sky._level_stars import star_templates
 from napari_kmos.sky._lines import mean_spectra
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.davies import subtract_davies
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
 
 #: The spaxels of the sky cube may differ by this many times what those of the object may differ from them.
 _FREE = 3.0
+#: Light above this many sigma is no noise.
+_BRIGHT_SIGMA = 6.0
 
 
 def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResult:
@@ -65,8 +66,9 @@ def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     target, dark_sky = _gather(cube, sky)
     dark = dark_spaxels(nan_median(target.flux), p)
     seen, errors = _means(cube, target, dark_sky, dark, p)
-    if np.count_nonzero(seen.lines) < p.min_pixels:
-        return _fall_back(cube, sky, p, f"the sky has {np.count_nonzero(seen.lines)} line pixels")
+    n_bright = _count_bright(seen, errors[1], p)
+    if n_bright < p.min_pixels:
+        return _fall_back(cube, sky, p, f"the sky has {n_bright} line pixels")
     lines, fitted = _fit(seen, errors, cube, p)
     in_sky = _sky_terms(lines, dark_sky, p)
     expected = in_sky.relative_to(dark)
@@ -97,9 +99,13 @@ def _means(
     return mean_spectra(cube.wavelength_um, found, sky_found, p), (error, sky_error)
 
 
-def _fit(
-    seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyParameters
-) -> tuple[Lines, MeanTarget]:
+def _count_bright(seen: MeanSpectra, sky_error: Floats, p: SkyParameters) -> int:
+    """Return the number of line pixels that stand out of the noise of the mean sky."""
+    above = seen.sky - low_continuum(fill_gaps(seen.sky[:, None])[:, 0], p)
+    return int(np.count_nonzero(seen.lines & (above > _BRIGHT_SIGMA * sky_error)))
+
+
+def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyParameters) -> tuple[Lines, MeanTarget]:
     """Make the comb of the sky and fit it to the object."""
     filled = [fill_gaps(spectrum[:, None])[:, 0] for spectrum in (seen.sky, *errors)]
     continuum = low_continuum(filled[0], p)
