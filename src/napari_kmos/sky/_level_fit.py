@@ -99,7 +99,7 @@ class LevelModel:
         matrix = self.comb.spread.matrix(shifts, self.comb.fwhm * float(np.exp(width)))
         return np.asarray((matrix @ self.parts).toarray() * np.exp(factors))
 
-    def derivatives(self, factors: Floats, shifts: Floats, width: float, *, order: int) -> Floats:
+    def derivatives(self, factors: Floats, shifts: Floats | float, width: float, *, order: int) -> Floats:
         """Return the lines and their derivatives by shift and width, as `LineSpread.spectra`, without the rest."""
         return self.comb.spread.spectra(self.light(factors), shifts, self.comb.fwhm * float(np.exp(width)), order=order)
 
@@ -152,36 +152,18 @@ def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start
     start : LevelFit, optional
         Where to begin; by default with factors 1 and the shift that fits best.
     """
-    sigma = target.sigma
-    values = np.where(np.isfinite(sigma), target.spectrum, 0.0)
-    beside = _beside(target, p)
-    ridge = np.where(np.arange(beside.shape[1]) < p.fit_knots + _DEGREE - 1, _RIDGE * np.max(sigma**-2.0), 1.0)
-    precision = _precision(target.prior, p)
-    n_lines = len(precision)
-    if start is None:
-        state = np.zeros(n_lines)
-        state[-3] = _first_shift(model, values, sigma, beside, p)
-        continuum, limit = np.zeros(values.size), np.inf
-    else:
-        state, continuum, limit = start.state, start.continuum, p.huber
+    problem = _Problem(model, target, p)
+    state, continuum, limit = problem.begin(start)
     lines, slopes = _linearised(model, state)
-    weight = _weights(values - lines - continuum, lines, sigma, p.model_error, limit)
+    weight = problem.weights(lines, continuum, limit)
     for _ in range(p.fit_rounds):
-        root = np.sqrt(weight)[:, None]
-        columns = np.hstack([slopes, beside]) * root
-        normal = columns.T @ columns
-        normal[:n_lines, :n_lines] += precision
-        normal[n_lines + np.arange(ridge.size), n_lines + np.arange(ridge.size)] += ridge
-        gradient = columns.T @ ((values - lines) * root[:, 0])
-        gradient[:n_lines] -= precision @ state
-        factor = linalg.cho_factor(normal, overwrite_a=True, check_finite=False)
-        step = linalg.cho_solve(factor, gradient, check_finite=False)
-        change = np.clip(step[:n_lines], -_LARGEST_STEP, _LARGEST_STEP)
-        before, continuum = continuum, beside @ step[n_lines:]
-        moved = (slopes @ change + continuum - before) * root[:, 0]
+        before = continuum
+        change, beside, covariance = problem.step(state, (lines, slopes), weight)
+        continuum = problem.beside @ beside
+        moved = np.sqrt(weight) * (slopes @ change + continuum - before)
         state = state + change
         lines, slopes = _linearised(model, state)
-        weight = _weights(values - lines - continuum, lines, sigma, p.model_error, p.huber)
+        weight = problem.weights(lines, continuum, p.huber)
         if float(np.sqrt(np.mean(moved**2))) < _CONVERGED:
             break
     return LevelFit(
@@ -190,23 +172,50 @@ def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start
         stretch=float(state[-2]),
         width=float(state[-1]),
         continuum=continuum,
-        covariance=linalg.cho_solve(factor, np.eye(len(normal), n_lines), check_finite=False)[:n_lines],
+        covariance=covariance,
         slopes=slopes,
     )
 
 
-def _beside(target: MeanTarget, p: SkyParameters) -> Floats:
-    """Return what is fitted beside the lines, as columns: splines and starlight."""
-    splines = spline_columns(target.sigma.size, p.fit_knots)
-    if target.starlight is None:
-        return splines
-    return np.column_stack([splines, target.starlight])
+class _Problem:
+    """A spectrum, what is fitted beside the lines, and what is expected of all of it."""
 
+    def __init__(self, model: LevelModel, target: MeanTarget, p: SkyParameters) -> None:
+        self._model, self._p, self._sigma = model, p, target.sigma
+        self._values = np.where(np.isfinite(target.sigma), target.spectrum, 0.0)
+        splines = spline_columns(target.sigma.size, p.fit_knots)
+        starlight = np.zeros((len(splines), 0)) if target.starlight is None else target.starlight
+        self.beside = np.hstack([splines, starlight])
+        free = np.full(splines.shape[1], _RIDGE * float(np.max(target.sigma**-2.0)))
+        self._precision = linalg.block_diag(
+            _precision(target.prior, p), np.diag(np.concatenate([free, np.ones(starlight.shape[1])]))
+        )
 
-def _weights(left: Floats, lines: Floats, sigma: Floats, model_error: float, limit: float) -> Floats:
-    """Inverse variances of the spectrum, with the error of the model, by Huber's estimator."""
-    error = np.hypot(sigma, model_error * lines)
-    return np.asarray(np.minimum(1.0, limit / np.maximum(np.abs(left) / error, 1e-12)) / error**2)
+    def begin(self, start: LevelFit | None) -> tuple[Floats, Floats, float]:
+        """Return the first state, the first continuum, and the sigma beyond which residuals to these count less."""
+        if start is not None:
+            return start.state, start.continuum, self._p.huber
+        state = np.zeros(self._precision.shape[0] - self.beside.shape[1])
+        state[-3] = _first_shift(self._model, (self._values, self._sigma), self.beside, self._p)
+        return state, np.zeros(self._values.size), np.inf
+
+    def weights(self, lines: Floats, continuum: Floats, limit: float) -> Floats:
+        """Inverse variances of the spectrum, with the error of the model, by Huber's estimator."""
+        error = np.hypot(self._sigma, self._p.model_error * lines)
+        z = np.abs(self._values - lines - continuum) / error
+        return np.asarray(np.minimum(1.0, limit / np.maximum(z, 1e-12)) / error**2)
+
+    def step(self, state: Floats, linearised: tuple[Floats, Floats], weight: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the change of the state, the coefficients beside the lines, and the covariance of the state."""
+        lines, slopes = linearised
+        root = np.sqrt(weight)[:, None]
+        columns = np.hstack([slopes, self.beside]) * root
+        expected = self._precision[:, : state.size] @ state
+        factor = linalg.cho_factor(columns.T @ columns + self._precision, overwrite_a=True, check_finite=False)
+        gradient = columns.T @ ((self._values - lines) * root[:, 0]) - expected
+        found = linalg.cho_solve(factor, gradient, check_finite=False)
+        covariance = linalg.cho_solve(factor, np.eye(found.size, state.size), check_finite=False)[: state.size]
+        return np.clip(found[: state.size], -_LARGEST_STEP, _LARGEST_STEP), found[state.size :], covariance
 
 
 def _precision(prior: Floats, p: SkyParameters) -> Floats:
@@ -224,11 +233,12 @@ def _linearised(model: LevelModel, state: Floats) -> tuple[Floats, Floats]:
     return lines + model.rest(lines, shifts), slopes
 
 
-def _first_shift(model: LevelModel, spectrum: Floats, sigma: Floats, beside: Floats, p: SkyParameters) -> float:
+def _first_shift(model: LevelModel, seen: tuple[Floats, Floats], beside: Floats, p: SkyParameters) -> float:
     """Return the shift on a grid that leaves least, with one factor for all lines and a smooth continuum."""
+    spectrum, sigma = seen
     steps = np.arange(-p.max_shift, p.max_shift + 0.5 * _GRID_PIX, _GRID_PIX)
     zero = np.zeros(model.parts.shape[1])
-    lines = np.stack([model.derivatives(zero, step, 0.0, order=1)[0] for step in steps], axis=1)
+    lines = np.stack([model.derivatives(zero, float(step), 0.0, order=1)[0] for step in steps], axis=1)
     error = np.sqrt(sigma**2 + (0.1 * lines[:, [steps.size // 2]].ravel()) ** 2)
     both = np.column_stack([spectrum, lines]) / error[:, None]
     q, _ = np.linalg.qr(beside / error[:, None])

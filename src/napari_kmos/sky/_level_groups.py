@@ -31,8 +31,8 @@ class LevelGroups:
     Parameters
     ----------
     v, n, f : ndarray of int, shape (n_groups,)
-        Vibration, rotation and spin component; v = 0 is O2. The last groups, v = -1, -2, ..., are light of no known line
-        in the first, second, ... airglow band that the axis covers.
+        Vibration, rotation and spin component; v = 0 is O2. The last groups, v = -1, -2, ..., are light of no known
+        line in the first, second, ... airglow band that the axis covers.
     band : ndarray of int, shape (n_planes,)
         The number of that band for each plane.
     position_pix : ndarray, shape (n_lines,)

@@ -65,7 +65,7 @@ class MeanLines:
 
 
 class _Smooth:
-    """What lies beside the lines in a spaxel, by the typical weights of the planes: a smooth continuum and starlight."""
+    """What lies beside the lines in a spaxel, by typical weights of the planes: a smooth continuum and starlight."""
 
     def __init__(self, weight: Floats, starlight: Floats | None, n_knots: int) -> None:
         columns = spline_columns(weight.size, n_knots)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def star_templates(light: Floats, sigma: Floats, p: SkyParameters) -> Floats:
     """Return the spectra that make up most of the light of some spaxels without sky, shape (n_planes, n_templates).
 
-    Singular vectors of what is not smooth, each as bright as in these spaxels: rms. That tells how much of it to expect elsewhere, so that
-    noise, or sky lines left because of a wrong gain, are hardly taken for starlight.
+    Singular vectors of what is not smooth, each as bright as in these spaxels: rms. That tells how much of it to expect
+    elsewhere, so that noise, or sky lines left because of a wrong gain, are hardly taken for starlight.
 
     Parameters
     ----------

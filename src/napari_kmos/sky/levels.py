@@ -122,7 +122,7 @@ def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyPar
 def _fit_with_starlight(
     lines: Lines, fitted: MeanTarget, spaxels: tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms], p: SkyParameters
 ) -> Lines:
-    """Fit again beside the spectra of the stars, which are those of the spaxels that are not dark less that of the dark.
+    """Fit again beside the spectra of stars, which are those of the spaxels that are not dark less that of the dark.
 
     Features of the stars whose faint light is in the dark spaxels would be taken for lines of the sky.
     """
