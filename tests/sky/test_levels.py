@@ -174,6 +174,16 @@ def test_background_is_a_separate_choice(sparse):
     assert abs(found["local"]) < 0.03 * found["none"]
 
 
+def test_star_in_the_sky_cube_is_not_subtracted(sparse):
+    """A star ten times as bright as the sky in nine spaxels: the result changes by a fraction of the noise."""
+    flux = np.array(sparse.sky.flux)
+    flux[:, 3:6, 4:7] += 5 * np.linspace(1, 0.7, len(flux))[:, None, None]
+    found = subtract_sky(sparse.target, dataclasses.replace(sparse.sky, flux=flux), method="levels")
+    change = (found.cube.flux - sparse.result.cube.flux) / np.asarray(sparse.target.noise)
+    assert np.nanmedian(np.abs(change)) < 0.1
+    assert np.nanpercentile(np.abs(change), 99) < 0.5
+
+
 def test_wavelengths_in_air_are_understood(sparse):
     air = [
         dataclasses.replace(cube, wavelength=vacuum_to_air(cube.wavelength), medium="air")

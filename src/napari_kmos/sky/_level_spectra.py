@@ -66,13 +66,14 @@ def spaxels_with_data(cube: Cube) -> NDArray[np.bool_]:
     return np.asarray(np.count_nonzero(finite, axis=0) >= max(1, _LEAST_DATA * n_planes))
 
 
-def dark_spaxels(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:
+def dark_spaxels(white: Floats, share: float, p: SkyParameters) -> NDArray[np.bool_]:
     """Return which spaxels of a white light, shape (n,), show sky: the darkest, without those that stand out of them.
 
-    What stands out is told by the scatter of the darker half, so that stars do not hide in it.
+    What stands out is told by the scatter of the darker half of the share that is looked at, so that stars do not hide
+    in it. Spaxels without a value are not taken.
     """
-    order = np.argsort(white)
-    chosen = order[: max(1, round(p.dark_share * order.size))]
+    order = np.argsort(white)[: np.count_nonzero(np.isfinite(white))]
+    chosen = order[: max(1, round(share * order.size))]
     least = max(1, round(_LEAST_DARK * chosen.size))
     for _ in range(_STAR_ROUNDS):
         light = white[chosen]
@@ -83,7 +84,7 @@ def dark_spaxels(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:
         if kept.size in (chosen.size, 0) or kept.size < least:
             break
         chosen = kept
-    mask = np.zeros(order.size, dtype=bool)
+    mask = np.zeros(white.size, dtype=bool)
     mask[chosen] = True
     return mask
 

@@ -64,7 +64,7 @@ def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     """
     p = parameters
     target, dark_sky = _gather(cube, sky)
-    dark = dark_spaxels(nan_median(target.flux), p)
+    dark = dark_spaxels(nan_median(target.flux), p.dark_share, p)
     seen, errors = _means(cube, target, dark_sky, dark, p)
     n_bright = _count_bright(seen, errors[1], p)
     if n_bright < p.min_pixels:
@@ -90,9 +90,10 @@ def _gather(cube: Cube, sky: Cube) -> tuple[SpaxelSpectra, SpaxelSpectra]:
 def _means(
     cube: Cube, target: SpaxelSpectra, sky: SpaxelSpectra, dark: NDArray[np.bool_], p: SkyParameters
 ) -> tuple[MeanSpectra, tuple[Floats, Floats]]:
-    """Return the mean spectra of the dark spaxels of the object and of all of the sky, and their errors."""
+    """Return mean spectra of the dark spaxels of the object and of those of the sky without stars, and their errors."""
     found, error = robust_mean(target.flux[:, dark], target.noise[:, dark], p.voxel_clip)
-    sky_found, sky_error = robust_mean(sky.flux, sky.noise, p.voxel_clip)
+    free = dark_spaxels(nan_median(sky.flux), 1.0, p)
+    sky_found, sky_error = robust_mean(sky.flux[:, free], sky.noise[:, free], p.voxel_clip)
     if not np.any(np.isfinite(found) & np.isfinite(sky_found)):
         msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
         raise SkyError(msg)
