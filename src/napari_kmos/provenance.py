@@ -51,7 +51,9 @@ def defaults_of(parameters: Any) -> dict[str, Any]:
 
 def descriptions_of(parameters: type[Any]) -> dict[str, str]:
     """Return what each field of a parameter dataclass means: ``help`` of its metadata, else its numpydoc entry."""
-    texts = _numpydoc_parameters(parameters.__doc__ or "")
+    texts: dict[str, str] = {}
+    for each in reversed(parameters.__mro__):
+        texts |= _numpydoc_parameters(each.__doc__ or "")
     for field in dataclasses.fields(parameters):
         texts[field.name] = field.metadata.get("help", texts.get(field.name, ""))
     return texts

@@ -48,7 +48,7 @@ def test_options_in_our_spelling_and_in_esos(called):
     ("words", "match"),
     [
         (["a.fits", "-o", "out"], "the following arguments are required: --sky"),
-        (["a.fits", "--sky", "s.fits", "-o", "out", "--method", "levels"], "invalid choice: 'levels'"),
+        (["a.fits", "--sky", "s.fits", "-o", "out", "--method", "best"], "invalid choice: 'best'"),
         (["a.fits", "--sky", "s.fits", "-o", "out", "--min-frac", "2"], "min_frac is 2.0; expected a fraction"),
         (["a.fits", "--sky", "s.fits", "-o", "out"], "a.fits: no such file"),
     ],

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_kmos.errors import GeometryError, SkyError
 from napari_kmos.sky.davies import subtract_davies
+from napari_kmos.sky.levels import subtract_levels
 from napari_kmos.sky.parameters import SkyParameters
 from napari_kmos.sky.plain import subtract_plain
 from napari_kmos.spectral.noise import ensure_noise
@@ -30,7 +31,9 @@ class SkyMethod(Protocol):
         """Return the object cube without sky, and the evidence."""
 
 
-SKY_METHODS: Mapping[str, SkyMethod] = MappingProxyType({"plain": subtract_plain, "davies": subtract_davies})
+SKY_METHODS: Mapping[str, SkyMethod] = MappingProxyType(
+    {"plain": subtract_plain, "davies": subtract_davies, "levels": subtract_levels}
+)
 
 
 def subtract_sky(

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from napari_kmos.errors import SkyError
+from napari_kmos.sky.level_parameters import LevelParameters, check_levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SkyParameters:
+class SkyParameters(LevelParameters):
     """Parameters of the sky subtraction; names and defaults are those of ESO's recipes where they have one.
 
-    `plain` uses those of the sky spaxels and of the line pixels only, to report its residuals.
+    `plain` uses those of the sky spaxels and of the line pixels only, to report its residuals. Of these, `levels` uses
+    ``tbsub``, ``max_shift``, ``clip_sigma`` and those of line pixels and thermal background; its own come from
+    `LevelParameters`.
 
     Parameters
     ----------
@@ -103,3 +106,4 @@ class SkyParameters:
         if self.stretch_resampling not in ("spline", "linear"):
             msg = f"stretch_resampling is {self.stretch_resampling!r}; expected 'spline' or 'linear'"
             raise SkyError(msg)
+        check_levels(self)

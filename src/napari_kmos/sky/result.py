@@ -32,6 +32,11 @@ class BandFit:
         the model; NaN without line pixels.
     fitted : bool
         False if the factor was taken or interpolated from other bands.
+    error : float
+        Of the factor, 1 sigma; NaN if the method does not tell.
+    residual_over_noise : float
+        What lines and a smooth continuum leave in the mean spectrum on line pixels over its expected error, 1.4826
+        times the median of the absolute; NaN if the method does not tell.
     """
 
     name: str
@@ -42,6 +47,52 @@ class BandFit:
     rms_before: float
     rms_after: float
     fitted: bool = True
+    error: float = float("nan")
+    residual_over_noise: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelFactor:
+    """An upper level of the airglow and the factor of all its lines.
+
+    Parameters
+    ----------
+    v, n, f : int
+        Vibration, rotation and spin component of OH; v = 0 is O2; negative: light of no known line, by band.
+    factor, error : float
+        The sky lines were multiplied by this; 1 sigma, with what is expected of the levels taken into account.
+    light : float
+        Light of the level in the sky, summed over the spectrum, in the unit of the flux.
+    """
+
+    v: int
+    n: int
+    f: int
+    factor: float
+    error: float
+    light: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LineShapes:
+    """Where and how broad the object's lines are relative to those of the sky, in the mean and by spaxel.
+
+    Parameters
+    ----------
+    stretch_pix : float
+        The shift changes along the spectrum from minus to plus this.
+    width, fwhm_pix : float
+        Width of the object's lines over that of the sky's; FWHM of the comb's lines in planes.
+    gain, shift_pix, relative_width : ndarray, shape (n_y, n_x)
+        Of each spaxel relative to the mean of the sky spaxels; NaN without data.
+    """
+
+    stretch_pix: float
+    width: float
+    fwhm_pix: float
+    gain: NDArray[np.float64]
+    shift_pix: NDArray[np.float64]
+    relative_width: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +152,12 @@ class SkyResult:
         True on the spaxels taken as sky.
     sky_source : str
         Where the sky cube came from.
+    levels : tuple of LevelFactor
+        Of the method `levels`; empty otherwise.
+    shapes : LineShapes, optional
+        Of the method `levels`; None otherwise.
+    note : str
+        Why another method stands in for the one that was asked for.
     """
 
     cube: Cube
@@ -117,6 +174,9 @@ class SkyResult:
     line_mask: NDArray[np.bool_]
     sky_mask: NDArray[np.bool_]
     sky_source: str = ""
+    levels: tuple[LevelFactor, ...] = ()
+    shapes: LineShapes | None = None
+    note: str = ""
 
     @property
     def residual_spectrum(self) -> NDArray[np.float64]:

@@ -1,0 +1,223 @@
+"""From the fits of the method `levels` to the cube without sky, its noise and the evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_kmos.sky._comb import FWHM_PER_SIGMA
+from napari_kmos.sky._evidence import band_fits
+from napari_kmos.sky._level_spaxels import MeanLines
+from napari_kmos.sky._lines import FactorFit, band_pieces
+from napari_kmos.sky._thermal import fit_thermal, thermal_shape
+from napari_kmos.sky.result import LevelFactor, LineShapes, SkyResult, ThermalFit
+from napari_kmos.spectral.nan import nan_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Cube
+    from napari_kmos.sky._level_fit import LevelFit, LevelModel
+    from napari_kmos.sky._level_groups import LevelGroups
+    from napari_kmos.sky._level_spaxels import SpaxelTerms
+    from napari_kmos.sky._level_spectra import SpaxelSpectra
+    from napari_kmos.sky._lines import MeanSpectra
+    from napari_kmos.sky.parameters import SkyParameters
+    from napari_kmos.sky.result import BandFit
+
+    Floats = NDArray[np.float64]
+    Spaxels = tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms, SpaxelTerms]
+
+#: Planes over which the factor of the lines is taken for the plot.
+_ABOUT = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """The lines of the sky as they are in the object's mean spectrum.
+
+    Parameters
+    ----------
+    groups : LevelGroups
+        The levels.
+    model : LevelModel
+        The comb of the sky, by level.
+    fit : LevelFit
+        What was found in the object.
+    continuum : ndarray, shape (n_planes,)
+        Smooth continuum of the mean sky.
+    sky_error, error : ndarray, shape (n_planes,)
+        Of the mean sky, and of the difference of the means; infinite without data.
+    starlight : ndarray, shape (n_planes, n), optional
+        Spectra of stars that the spaxels may have.
+    """
+
+    groups: LevelGroups
+    model: LevelModel
+    fit: LevelFit
+    continuum: Floats
+    sky_error: Floats
+    error: Floats
+    starlight: Floats | None = None
+
+    def in_sky(self) -> MeanLines:
+        """Return the lines of the mean sky."""
+        none = np.zeros(self.model.parts.shape[1])
+        found = self.model.derivatives(none, 0.0, 0.0, order=2)
+        found[0] += self.model.comb.rest
+        return MeanLines(found, self.model.comb.fwhm / FWHM_PER_SIGMA)
+
+    def in_object(self) -> MeanLines:
+        """Return the lines in the object's mean."""
+        found = self.model.derivatives(self.fit.factors, self.fit.shifts(), self.fit.width, order=2)
+        found[0] += self.model.rest(found[0], self.fit.shifts())
+        sigma = self.model.comb.fwhm * float(np.exp(self.fit.width)) / FWHM_PER_SIGMA
+        return MeanLines(found, sigma, self.starlight)
+
+    def scale(self) -> Floats:
+        """Return the factor of the sky lines about every plane."""
+        none = np.zeros(self.model.parts.shape[1])
+        usual = self.model.derivatives(none, 0.0, 0.0, order=1)[0]
+        found = self.model.derivatives(self.fit.factors, 0.0, 0.0, order=1)[0]
+        both = ndimage.uniform_filter1d(np.stack([usual * found, usual**2]), _ABOUT, axis=1) + self.model.level**2
+        return np.asarray(both[0] / both[1])
+
+
+def build_levels_result(
+    cube: Cube, sky: Cube, spaxels: Spaxels, seen: MeanSpectra, lines: Lines, p: SkyParameters
+) -> SkyResult:
+    """Subtract the model and put together the result."""
+    target, dark, in_sky, terms = spaxels
+    mean_lines, scale = lines.in_object(), lines.scale()
+    modelled = mean_lines.of_spaxels(terms.values)
+    background, thermal = _background(target.flux - modelled, dark, 1 + in_sky.values[0], seen, lines, p)
+    modelled += background
+    modelled[~_covered(seen, lines.fit)] = np.nan
+    variance = _mean_variance(lines, scale)[:, None] + _spaxel_variance(mean_lines.derivatives, terms)
+    model_spectrum = nan_mean(modelled[:, dark].T)
+    mask = np.zeros(target.used.shape, dtype=bool)
+    mask[target.used] = dark
+    return SkyResult(
+        cube=_subtract(cube, target, modelled, variance),
+        method="levels",
+        bands=_bands(seen, model_spectrum, scale, lines, p),
+        shift_pix=lines.fit.shift,
+        thermal=thermal,
+        wavelength_um=seen.wavelength_um,
+        object_spectrum=seen.target,
+        sky_spectrum=seen.sky,
+        model_spectrum=model_spectrum,
+        scale=scale,
+        line_mask=seen.lines,
+        sky_mask=mask,
+        sky_source=sky.source,
+        levels=_levels(lines),
+        shapes=_shapes(target, terms, lines),
+    )
+
+
+def _background(
+    left: Floats, dark: NDArray[np.bool_], gain: Floats, seen: MeanSpectra, lines: Lines, p: SkyParameters
+) -> tuple[Floats, ThermalFit | None]:
+    """Return what is subtracted below the lines, shape (n_planes, n_spaxels), and the thermal fit behind it.
+
+    The gain of the spaxels is that of the sky cube, not that of the object's lines.
+    """
+    gain_of_dark = float(np.mean(gain[dark]))
+    if p.background == "none":
+        return np.zeros((seen.sky.size, 1)), None
+    if p.background == "local":
+        return (lines.fit.continuum + lines.continuum)[:, None] * (gain / gain_of_dark), None
+    below, thermal = lines.continuum, None
+    if p.tbsub and not dark.all():
+        above = left - lines.continuum[:, None] * gain
+        starlight = nan_mean(above[:, ~dark].T) - nan_mean(above[:, dark].T)
+        same_gain = dataclasses.replace(seen, sky=seen.sky * gain_of_dark)
+        thermal = fit_thermal(same_gain, starlight, p)
+    if thermal is not None:
+        change = (thermal.object_level - thermal.sky_level) / gain_of_dark
+        below = below + change * thermal_shape(seen.wavelength_um, thermal.temperature_k)
+    return below[:, None] * gain, thermal
+
+
+def _covered(seen: MeanSpectra, fit: LevelFit) -> NDArray[np.bool_]:
+    """Return the planes whose sky, where it lies in the sky cube, is known."""
+    known = np.isfinite(seen.sky)
+    position = np.rint(np.arange(known.size) - fit.shifts()).astype(int)
+    return np.asarray(known[np.clip(position, 0, known.size - 1)] & known)
+
+
+def _mean_variance(lines: Lines, scale: Floats) -> Floats:
+    """Variance of the mean model: of its parameters, and of the mean sky it is made of."""
+    return lines.fit.variance() + (scale * lines.sky_error) ** 2
+
+
+def _spaxel_variance(derivatives: Floats, terms: SpaxelTerms) -> Floats:
+    """Variance of each spaxel's lines by the errors of its gain, shift and width."""
+    slopes = derivatives[:3].T
+    products = (slopes[:, :, None] * slopes[:, None, :]).reshape(len(slopes), 9)
+    return np.maximum(products @ terms.covariance.reshape(-1, 9).T, 0.0)
+
+
+def _subtract(cube: Cube, target: SpaxelSpectra, modelled: Floats, variance: Floats) -> Cube:
+    """Return the cube without the model; NaN where the flux or the model has no data."""
+    flux, noise = (np.full(cube.shape, np.nan, dtype=np.float32) for _ in range(2))
+    left = target.flux - modelled
+    flux[:, target.used] = left
+    noise[:, target.used] = np.where(np.isfinite(left), np.sqrt(target.noise**2 + variance), np.nan)
+    return dataclasses.replace(cube, flux=flux, noise=noise)
+
+
+def _bands(seen: MeanSpectra, model: Floats, scale: Floats, lines: Lines, p: SkyParameters) -> tuple[BandFit, ...]:
+    """Report each band: factor and error weighted by light, and what is left over its expected error."""
+    pieces = band_pieces(seen)
+    counts = [int(np.count_nonzero(piece.lines)) for _, _, piece in pieces]
+    fits = tuple(FactorFit(1.0 if n >= p.min_pixels else float("nan"), n) for n in counts)
+    none = np.zeros(lines.model.parts.shape[1])
+    usual = lines.model.groups(none, lines.fit.shifts(), lines.fit.width)
+    expected = np.sqrt(lines.error**2 + lines.fit.variance())
+    left = seen.target - lines.in_object().derivatives[0] - lines.fit.continuum - lines.continuum
+    bands = []
+    for band, (_, planes, piece) in zip(band_fits(seen, model, fits, scale), pieces, strict=True):
+        light = usual[planes].sum(axis=0)
+        share = light * np.exp(lines.fit.factors) / max(float(light.sum()), 1e-300)
+        covariance = lines.fit.covariance[: light.size, : light.size]
+        z = (left[planes] / expected[planes])[piece.lines]
+        bands.append(
+            dataclasses.replace(
+                band,
+                factor=float(share.sum()),
+                error=float(np.sqrt(max(share @ covariance @ share, 0.0))),
+                residual_over_noise=float(1.4826 * np.median(np.abs(z))) if z.size else float("nan"),
+            )
+        )
+    return tuple(bands)
+
+
+def _levels(lines: Lines) -> tuple[LevelFactor, ...]:
+    """Report the factor of every level."""
+    groups, fit = lines.groups, lines.fit
+    factors = np.exp(fit.factors)
+    errors = factors * np.sqrt(np.diag(fit.covariance)[: factors.size])
+    light = lines.model.parts.sum(axis=0)
+    columns = zip(groups.v, groups.n, groups.f, factors, errors, light, strict=True)
+    return tuple(
+        LevelFactor(v=int(v), n=int(n), f=int(f), factor=float(factor), error=float(error), light=float(total))
+        for v, n, f, factor, error, total in columns
+    )
+
+
+def _shapes(target: SpaxelSpectra, terms: SpaxelTerms, lines: Lines) -> LineShapes:
+    """Report shift, stretch and width of the mean and of the spaxels."""
+    return LineShapes(
+        stretch_pix=lines.fit.stretch,
+        width=float(np.exp(lines.fit.width)),
+        fwhm_pix=lines.model.comb.fwhm,
+        gain=target.image(1 + terms.values[0]),
+        shift_pix=target.image(terms.values[1]),
+        relative_width=target.image(np.exp(terms.values[2])),
+    )

@@ -1,0 +1,235 @@
+"""The method `levels` on simulated nights: noise, stars, shift and factors against the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from astropy import units as u
+from scipy import ndimage
+from sky_pairs import make_pair
+
+from napari_kmos.errors import KmosWarning, SkyError
+from napari_kmos.simulate import SimulationParameters, simulate_night, true_sky, true_stars
+from napari_kmos.simulate.conditions import level_factors
+from napari_kmos.simulate.render import flexure_pix
+from napari_kmos.simulate.scene import find_exposure
+from napari_kmos.simulate.templates import absorption
+from napari_kmos.sky import SkyParameters, subtract_sky
+from napari_kmos.spectral import vacuum_to_air
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One IFU of a night, its truth, and what `levels` made of it."""
+
+    night: object
+    target: object
+    sky: object
+    stars: np.ndarray
+    light: np.ndarray
+    result: object
+
+
+def make_case(**parameters):
+    night = simulate_night(SimulationParameters(seed=31, ifus=1, exposures=1, epochs=1, **parameters))
+    target, sky = night.objects[0].cubes[0], night.skies[0].cubes[0]
+    truth = (true_stars(night, 0, target.ifu), true_sky(night, 0, target.ifu))
+    return Case(night, target, sky, *truth, subtract_sky(target, sky, method="levels"))
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """Forty-five stars, strong changes of the sky, flexure."""
+    return make_case(density=45.0, amplitude=0.2, flexure=0.25)
+
+
+@pytest.fixture(scope="module")
+def sparse():
+    """Four stars in the field."""
+    return make_case(density=0.0)
+
+
+def _line_planes(case):
+    light = case.light.mean(axis=(1, 2))
+    lines = light - ndimage.percentile_filter(light, 25, 61)
+    known = np.isfinite(np.asarray(case.target.flux)).any(axis=(1, 2))
+    return ndimage.binary_dilation(lines > 0.03 * lines.max(), np.ones(5, bool)) & ndimage.binary_erosion(
+        known, np.ones(51, bool)
+    )
+
+
+def _pulls(case, result, noise):
+    """Residuals over noise on line planes without the background, shape (n_lines, n_spaxels)."""
+    z = ((np.asarray(result.cube.flux, dtype=float) - case.stars) / noise).reshape(len(case.stars), -1)
+    z = z[:, np.isfinite(z).any(axis=0)]
+    smooth = ndimage.median_filter(np.nan_to_num(z), (61, 1))
+    return (z - smooth)[_line_planes(case)]
+
+
+def _scatter(z):
+    return 1.4826 * np.nanmedian(np.abs(z))
+
+
+def test_what_is_left_is_the_noise_of_the_object(crowded):
+    """Per spaxel within 3 % of it; the mean of the dark spaxels within 1.5 of its own, and far below davies."""
+    left = {}
+    for method in ("davies", "levels"):
+        result = subtract_sky(crowded.target, crowded.sky, method=method)
+        z = ((np.asarray(result.cube.flux) - crowded.stars) / crowded.target.noise)[:, crowded.result.sky_mask]
+        z = np.where(np.abs(z) < 12, z, np.nan)
+        z -= ndimage.median_filter(np.nan_to_num(z), (61, 1))
+        z = z[_line_planes(crowded)]
+        left[method] = _scatter(z), np.sqrt(np.mean(np.nanmean(z, axis=1) ** 2) * z.shape[1])
+    assert left["levels"][0] < 1.03
+    assert left["levels"][1] < 1.5
+    assert left["levels"][1] < 0.5 * left["davies"][1]
+
+
+@pytest.mark.parametrize("case", ["crowded", "sparse"])
+def test_noise_is_the_scatter_about_the_truth(case, request):
+    """Pulls on the lines in all spaxels, used for the fit or not: 1 within 3 % (the running median takes 1 %)."""
+    case = request.getfixturevalue(case)
+    assert _scatter(_pulls(case, case.result, case.result.cube.noise)) == pytest.approx(0.99, abs=0.03)
+    assert np.nanmin(case.result.cube.noise - np.asarray(case.target.noise)) >= 0
+
+
+def test_shift_is_recovered(crowded):
+    """The flexure of object over sky, 0.3 planes or so, to 0.02."""
+    scene, ifu = crowded.night.scene, crowded.target.ifu
+    true = flexure_pix(scene, find_exposure(scene, 0), ifu) - flexure_pix(
+        scene, find_exposure(scene, 0, on_sky=True), ifu
+    )
+    assert abs(true).max() > 0.1
+    found = crowded.result.shift_pix + crowded.result.shapes.stretch_pix * np.linspace(-1, 1, true.size)
+    assert np.abs(found - true).max() < 0.02
+
+
+def test_factors_of_bright_levels_are_recovered(sparse):
+    """Levels with more than 1 % of the light: to 2 %, of which 1 % is the mean gain of the spaxels used."""
+    scene = sparse.night.scene
+    lines = scene.lines
+    now, then = (level_factors(lines, find_exposure(scene, 0, on_sky=on).sky) for on in (False, True))
+    keys = zip(lines.v_upper, lines.n_upper, lines.f_upper, strict=True)
+    true = dict(zip(keys, now / then, strict=True))
+    total = sum(level.light for level in sparse.result.levels)
+    bright = [level for level in sparse.result.levels if level.v > 0 and level.light > 0.01 * total]
+    assert len(bright) > 10
+    assert {(b.v, b.n, b.f): b.factor for b in bright} == pytest.approx(
+        {(b.v, b.n, b.f): true[b.v, b.n, b.f] for b in bright}, rel=0.02
+    )
+    assert all(0 < b.error < 0.02 for b in bright)
+    assert all(0 < band.error < 0.1 for band in sparse.result.bands if band.fitted)
+
+
+def test_spaxels_tell_the_slitlets(sparse):
+    """Gain and shift of each spaxel against those of its slitlet, relative to the mean: to 1 % and 0.02 planes."""
+    response, shapes = sparse.night.scene.responses[sparse.target.ifu], sparse.result.shapes
+    used = np.isfinite(shapes.gain)
+    for found, true, error in (
+        (shapes.gain, response.gain, 0.01),
+        (shapes.shift_pix, response.shift_pix[response.slitlet], 0.02),
+    ):
+        difference = (found - true)[used]
+        assert np.std(difference) < error
+        assert np.std(difference) < 0.7 * np.std(true[used])
+
+
+@pytest.mark.parametrize(("kind", "start", "end"), [("late", 2.285, 2.345), ("early", 2.150, 2.182)])
+def test_stellar_features_do_not_leak_into_the_sky(sparse, kind, start, end):
+    """A star put in: less than 0.3 % of its CO band or Br gamma, and of its light, is taken for sky."""
+    wave = sparse.target.wavelength_um
+    depth = absorption(kind, wave)
+    y, x = np.indices(sparse.target.shape[1:])
+    distance = (y - 5.3) ** 2 + (x - 6.6) ** 2
+    image = (1 + distance / 3.9**2) ** -3.0
+    star = 300 * (1 - depth)[:, None, None] * image / image.sum()
+    with_star = dataclasses.replace(sparse.target, flux=(np.asarray(sparse.target.flux) + star).astype(np.float32))
+    parameters = SkyParameters(background="none")
+    before, after = (
+        subtract_sky(cube, sparse.sky, method="levels", parameters=parameters).cube.flux
+        for cube in (sparse.target, with_star)
+    )
+    aperture = distance < 16
+    lost = (star - (after - before))[:, aperture].sum(axis=1)
+    here = np.isfinite(lost) & (wave > start) & (wave < end)
+    feature = -300 * depth * image[aperture].sum() / image.sum()
+    columns = np.stack([feature, np.ones_like(wave), wave - 0.5 * (start + end)], axis=1)
+    assert abs(np.linalg.lstsq(columns[here], lost[here], rcond=None)[0][0]) < 0.003
+    assert abs(np.nanmedian(lost / star[:, aperture].sum(axis=1))) < 0.003
+
+
+def test_background_is_a_separate_choice(sparse):
+    """In the dark spaxels: none leaves it, sky leaves the light of stars, local takes that as well; to 3 %."""
+    dark = sparse.result.sky_mask
+    found = {}
+    for background in ("none", "local", "sky"):
+        parameters = SkyParameters(background=background)
+        result = subtract_sky(sparse.target, sparse.sky, method="levels", parameters=parameters)
+        found[background] = np.nanmedian(np.asarray(result.cube.flux)[:, dark])
+    starlight = np.median(sparse.stars[:, dark])
+    assert found["none"] > 0.3
+    assert abs(found["sky"] - starlight) < 0.03 * found["none"]
+    assert abs(found["local"]) < 0.03 * found["none"]
+
+
+def test_star_in_the_sky_cube_is_not_subtracted(sparse):
+    """A star ten times as bright as the sky in nine spaxels: the result changes by a fraction of the noise."""
+    flux = np.array(sparse.sky.flux)
+    flux[:, 3:6, 4:7] += 5 * np.linspace(1, 0.7, len(flux))[:, None, None]
+    found = subtract_sky(sparse.target, dataclasses.replace(sparse.sky, flux=flux), method="levels")
+    change = (found.cube.flux - sparse.result.cube.flux) / np.asarray(sparse.target.noise)
+    assert np.nanmedian(np.abs(change)) < 0.1
+    assert np.nanpercentile(np.abs(change), 99) < 0.5
+
+
+def test_wavelengths_in_air_are_understood(sparse):
+    air = [
+        dataclasses.replace(cube, wavelength=vacuum_to_air(cube.wavelength), medium="air")
+        for cube in (sparse.target, sparse.sky)
+    ]
+    result = subtract_sky(*air, method="levels")
+    factors = [{(b.v, b.n, b.f): b.factor for b in each.levels if b.v > 0} for each in (result, sparse.result)]
+    bright = [(8, n, 1) for n in (1, 2, 3)]
+    assert [factors[0][key] for key in bright] == pytest.approx([factors[1][key] for key in bright], abs=0.01)
+
+
+def test_sky_without_lines_falls_back_and_says_so():
+    pair = make_pair(band="H", without=("2-0", "3-1", "4-2", "5-3", "6-4", "7-5"), sigma=1.0)
+    with pytest.warns(KmosWarning) as caught:
+        result = subtract_sky(pair.target, pair.sky, method="levels")
+    assert any("IFU 5 target: levels is doubtful" in str(each.message) for each in caught)
+    assert result.method == "davies"
+    assert result.note.startswith("davies instead of levels: the sky has")
+
+
+@pytest.mark.filterwarnings("ignore::napari_kmos.errors.KmosWarning")
+def test_shift_out_of_reach_is_not_believed():
+    """Lines 4 planes off, allowed are 0.5: levels cannot fit that; whichever leaves less is returned."""
+    pair = make_pair(shift=4.0, sigma=1.0)
+    parameters = SkyParameters(max_shift=0.5)
+    levels, davies = (
+        subtract_sky(pair.target, pair.sky, method=method, parameters=parameters) for method in ("levels", "davies")
+    )
+    assert levels.rms_after <= davies.rms_after
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "match"),
+    [
+        ("comb_cells", 0, "comb_cells is 0; expected 1 or more"),
+        ("spaxel_knots", 1, "spaxel_knots is 1; expected 2 or more"),
+        ("prior_band", 0.0, "prior_band is 0.0; expected more than 0"),
+        ("dark_share", 1.5, "dark_share is 1.5"),
+        ("background", "some", "background is 'some'; expected 'sky', 'local' or 'none'"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(name, value, match):
+    with pytest.raises(SkyError, match=match):
+        SkyParameters(**{name: value})
+
+
+def test_units_and_source_are_kept(sparse):
+    assert sparse.result.cube.unit == u.adu / u.s
+    assert sparse.result.sky_source == sparse.sky.source
