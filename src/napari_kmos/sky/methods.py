@@ -56,8 +56,8 @@ def subtract_sky(
     -------
     SkyResult
         The cube without sky (computed, float32, same unit) with the evidence. NaN in the object is NaN, and NaN in the
-        sky, too, except with `levels`, which minds only planes without any data. Noise is that of object and scaled sky in quadrature,
-        with `levels` that of object and model; where a cube has none it is estimated first.
+        sky, too, except with `levels`, which minds only planes without any data. Noise is that of object and scaled
+        sky in quadrature, with `levels` that of object and model; where a cube has none it is estimated first.
 
     Raises
     ------
