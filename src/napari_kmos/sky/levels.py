@@ -26,6 +26,7 @@ from napari_kmos.sky._level_stars import star_templates
 from napari_kmos.sky._lines import mean_spectra
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.davies import subtract_davies
+from napari_kmos.spectral.lines import air_to_vacuum
 from napari_kmos.spectral.nan import nan_median
 
 if TYPE_CHECKING:
@@ -139,8 +140,6 @@ def _fit_with_starlight(
 
 def _vacuum_um(cube: Cube) -> Floats:
     """Wavelengths in vacuum."""
-    from napari_kmos.spectral.lines import air_to_vacuum
-
     wavelength = air_to_vacuum(cube.wavelength) if cube.medium == "air" else cube.wavelength
     return np.asarray(wavelength.to_value("um"), dtype=float)
 

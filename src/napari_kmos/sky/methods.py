@@ -55,8 +55,9 @@ def subtract_sky(
     Returns
     -------
     SkyResult
-        The cube without sky (computed, float32, same unit) with the evidence. NaN in the object or in the sky is NaN.
-        Noise is that of object and scaled sky in quadrature; where a cube has none it is estimated first.
+        The cube without sky (computed, float32, same unit) with the evidence. NaN in the object is NaN, and NaN in the
+        sky, too, except with `levels`, which minds only planes without any data. Noise is that of object and scaled
+        sky in quadrature, with `levels` that of object and model; where a cube has none it is estimated first.
 
     Raises
     ------
