@@ -29,15 +29,16 @@ def _changed(cube, where, value, name="flux"):
     return dataclasses.replace(cube, **{name: array})
 
 
-#: Largest voxel that is left of a noise-free sky of lines of up to 900: the precision of float32; `levels` models it.
+#: Largest voxel that is left of a sky with lines of up to 900: the precision of float32. `levels` subtracts a model, so
+#: that the noise of the sky stays; of one without noise it leaves what its comb does not hold.
 LEFT = {"plain": 2e-3, "davies": 2e-3, "levels": 0.5}
 
 
 @methods
-def test_a_sky_that_did_not_change_vanishes(method):
+def test_a_sky_that_did_not_change_vanishes(pair, method):
     """Object and sky are the same: what is left is nothing."""
-    steady = make_pair(thermal=(104.0, 100.0)).sky
-    result = subtract_sky(steady, steady, method=method)
+    sky = make_pair(thermal=(104.0, 100.0)).sky if method == "levels" else pair.sky
+    result = subtract_sky(sky, sky, method=method)
     assert np.abs(result.cube.flux).max() < LEFT[method]
     assert result.shift_pix == pytest.approx(0, abs=2e-3)
 
@@ -61,7 +62,7 @@ def test_nan_stays_nan_and_does_not_spread(pair, method, side):
     missing = np.isnan(result.cube.flux)
     needed = side == "target" or method != "levels"  # the model of `levels` does without a voxel, or spaxel, of the sky
     assert missing[700, 3, 4] == needed
-    assert missing[31:, 6, 2].all() == needed
+    assert missing[:, 6, 2].all() == needed
     assert missing[:30].all()
     assert not missing[32:, 7, 7].any()
     assert np.count_nonzero(missing[690:710, 3, 4]) <= 3
