@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +58,23 @@ def descriptions_of(parameters: type[Any]) -> dict[str, str]:
     for field in dataclasses.fields(parameters):
         texts[field.name] = field.metadata.get("help", texts.get(field.name, ""))
     return texts
+
+
+def groups_of(parameters: type[Any]) -> dict[str, tuple[str, ...]]:
+    """Return the fields of a parameter dataclass by the class that defines them, its own first.
+
+    Returns
+    -------
+    dict
+        First line of the docstring of each class, without its full stop, to the names of the fields.
+    """
+    groups = {}
+    for each in parameters.__mro__:
+        own = inspect.get_annotations(each)
+        names = tuple(field.name for field in dataclasses.fields(parameters) if field.name in own)
+        if names:
+            groups[(each.__doc__ or "").strip().splitlines()[0].removesuffix(".")] = names
+    return groups
 
 
 def _numpydoc_parameters(docstring: str) -> dict[str, str]:

@@ -6,10 +6,12 @@ from typing import Literal
 
 import pytest
 from pytestqt.qtbot import QtBot
+from superqt import QCollapsible
 
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos.combine import CombineParameters
 from napari_kmos.errors import KmosError
+from napari_kmos.provenance import groups_of
 from napari_kmos.sky import SkyParameters
 
 pytestmark = pytest.mark.viewer
@@ -69,3 +71,14 @@ def test_a_value_that_makes_no_sense_is_an_error_the_user_can_act_on(qtbot: QtBo
     form.rows["count"].value = -1
     with pytest.raises(KmosError, match="expected 0 or more"):
         form.parameters()
+
+
+def test_the_fields_of_base_classes_are_folded_away(qtbot: QtBot):
+    """All groups of the sky's parameters, its own first and open."""
+    form = ParameterForm(SkyParameters)
+    qtbot.addWidget(form)
+    titles = [fold.text() for fold in form.findChildren(QCollapsible)]
+    own, *others = groups_of(SkyParameters)
+    assert titles == others
+    assert "Levels: the comb of the sky lines" in titles
+    assert "background" in groups_of(SkyParameters)[own]

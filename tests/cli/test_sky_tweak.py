@@ -31,7 +31,7 @@ def test_defaults(called):
     (((objects, skies, out), options),) = called
     assert (objects, skies, out) == ([Path("a.fits"), Path("b.fits")], [Path("s.fits")], Path("out"))
     assert options == {
-        "method": "davies", "parameters": SkyParameters(), "ifu": None, "pick": "nearest", "overwrite": False,
+        "method": "levels", "parameters": SkyParameters(), "ifu": None, "pick": "nearest", "overwrite": False,
     }  # fmt: skip
 
 

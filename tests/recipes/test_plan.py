@@ -68,7 +68,7 @@ def test_plan_says_why_and_names_files_relative(planned):
     assert "why = \"the word sky in its OB name 'comoving_group_mosaic_K_Sky'\"" in text
     assert 'sky_why = "nearest in time (20 min after), has every IFU of the object"' in text
     assert 'targets = {3 = "star3", 5 = "star5", 22 = "star22"}' in text
-    assert 'method = "davies"' in text
+    assert 'method = "levels"' in text
 
 
 def test_plan_can_be_moved_with_its_data(planned, tmp_path):
@@ -83,8 +83,8 @@ def test_edits_are_read(planned):
     """Roles, skies, epochs, targets and settings can be changed."""
     _edit(planned, 'epoch = "p2"', 'epoch = "second"')
     _edit(planned, 'targets = {3 = "star3", 5 = "star5", 22 = "star22"}', 'targets = {5 = "star5"}')
-    _edit(planned, 'method = "davies"', 'method = "plain"')
-    _edit(planned, "line_hw = 4", "line_hw = 6")
+    _edit(planned, 'method = "levels"', 'method = "plain"')
+    _edit(planned, "stretch_degree = 8", "line_hw = 6")
     plan = read_plan(planned)
     assert {exposure.epoch for exposure in plan.exposures} == {"p1", "second"}
     assert plan.exposures[0].targets == {5: "star5"}
@@ -101,11 +101,11 @@ def test_edits_are_read(planned):
         ("half = 1", "half = 3", KmosError, "half is 3; expected 1"),
         ("3 = ", "a = ", KmosError, "targets is .* expected a table"),
         ("\n[sky-tweak]", "\n[sky-twek]", KmosError, r"\[sky-twek\] is no step; expected 'sky-tweak'"),
-        ("min_frac", "min_frak", KmosError, "unknown setting 'min_frak'; expected 'min_frac'"),
-        ('method = "davies"', 'method = "davis"', KmosError, "method is 'davis'; expected plain, davies"),
-        ("min_frac = 0.8", 'min_frac = "x"', KmosError, "min_frac is 'x'; expected a value of type float"),
-        ("min_frac = 0.8", "min_frac = 8", KmosError, "min_frac is 8.0; expected a fraction"),
-        ("line_hw = 4", "line_hw = 4.5", KmosError, "line_hw is 4.5; expected a value of type int"),
+        ("stretch_degree", "min_frak", KmosError, "unknown setting 'min_frak'; expected 'min_frac'"),
+        ('method = "levels"', 'method = "davis"', KmosError, "method is 'davis'; expected plain, davies, levels"),
+        ("stretch_degree = 8", 'min_frac = "x"', KmosError, "min_frac is 'x'; expected a value of type float"),
+        ("stretch_degree = 8", "min_frac = 8", KmosError, "min_frac is 8.0; expected a fraction"),
+        ("stretch_degree = 8", "line_hw = 4.5", KmosError, "line_hw is 4.5; expected a value of type int"),
         ('# apertures = "stars.ecsv"', 'apertures = "no.ecsv"', KmosError, "apertures no.ecsv does not exist"),
         ("_p105_1.fits", "_p105_0.fits", KmosError, "is named by two exposures"),
         ("[[exposure]]", "[[exposures]]", NotKmosError, r"holds no \[\[exposure\]\] tables"),

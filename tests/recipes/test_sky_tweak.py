@@ -66,7 +66,7 @@ def test_product_has_the_layout_of_the_input_without_the_sky(night, pair):
         assert hdus["IFU.5.DATA"].data == pytest.approx(result.flux, abs=1e-4)
         assert hdus["IFU.3.NOISE"].data == pytest.approx(result.noise, rel=1e-4)
         assert hdus[0].header["ESO PRO CATG"] == "SKY_TWEAK"
-        assert "sky-tweak: object.fits, sky.fits; method=davies" in str(hdus[0].header["HISTORY"])
+        assert "sky-tweak: object.fits, sky.fits; method=levels" in str(hdus[0].header["HISTORY"])
     exposure = read_exposure(outcome.products[0])
     assert [cube.name for cube in exposure.cubes] == ["star3", "star5"]
 
@@ -121,7 +121,7 @@ def test_one_ifu_leaves_the_others_empty(night):
 
 def test_parameters_are_used_and_recorded(night):
     parameters = SkyParameters(rotation=False, discard_subband=True)
-    outcome = sky_tweak([night["object"]], [night["sky"]], night["out"], parameters=parameters, ifu=3)
+    outcome = sky_tweak([night["object"]], [night["sky"]], night["out"], method="davies", parameters=parameters, ifu=3)
     bands = outcome.measured["object_SKY_TWEAK.fits"]["ifus"]["3"]["bands"]
     assert not bands[-1]["fitted"]
     record = read_json(night["out"] / "object_SKY_TWEAK.json")

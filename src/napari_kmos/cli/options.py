@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from napari_kmos.errors import EngineError, KmosError
-from napari_kmos.provenance import defaults_of, descriptions_of
+from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
 
 P = TypeVar("P")
 _CONNECT_SECONDS = 10
@@ -93,18 +93,19 @@ def add_parameters(
         Parameters of its docstring, choices from a ``Literal`` or ``metadata["choices"]``; a bool becomes
         ``--name`` and ``--no-name``, a tuple is given with commas.
     title : str
-        Heading of the group.
+        Heading of the group; fields of base classes have groups of their own.
     exclude : sequence of str
         Fields the command sets itself.
     """
-    group = parser.add_argument_group(title)
     hints = get_type_hints(parameters)
     texts, defaults = descriptions_of(parameters), defaults_of(parameters)
-    for field in dataclasses.fields(parameters):
-        if field.name not in exclude:
-            text = texts.get(field.name, "")
-            shown = _shown(defaults.get(field.name))
-            _add_field(group, field, hints[field.name], f"{text} (default: {shown})".strip().replace("%", "%%"))
+    fields = {field.name: field for field in dataclasses.fields(parameters)}
+    for number, (heading, names) in enumerate(groups_of(parameters).items()):
+        group = parser.add_argument_group(heading if number else title)
+        for name in names:
+            if name not in exclude:
+                text = f"{texts.get(name, '')} (default: {_shown(defaults.get(name))})"
+                _add_field(group, fields[name], hints[name], text.strip().replace("%", "%%"))
 
 
 def build_parameters(args: argparse.Namespace, parameters: type[P], **fixed: Any) -> P:

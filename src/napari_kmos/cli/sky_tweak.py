@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
 from napari_kmos.recipes.sky_tweak import PICKS, sky_tweak
-from napari_kmos.sky import SKY_METHODS, SkyParameters
+from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -36,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_dir(parser)
     add_ifu(parser)
     parser.add_argument(
-        "--method", choices=list(SKY_METHODS), default="davies", help="how the sky is matched (default: davies)"
+        "--method",
+        choices=list(SKY_METHODS),
+        default=DEFAULT_METHOD,
+        help=f"how the sky is matched (default: {DEFAULT_METHOD})",
     )
     parser.add_argument(
         "--pick", choices=PICKS, default="nearest", help="which of several skies: nearest in time (default: nearest)"

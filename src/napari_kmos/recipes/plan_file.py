@@ -113,9 +113,11 @@ def _exposure_table(exposure: PlannedExposure, folder: Path) -> Table:
 
 
 def _step_table(settings: Mapping[str, Setting], chosen: Mapping[str, Any]) -> Table:
-    """Write every setting with its meaning; one without a value is written as a comment."""
+    """Write every setting with its meaning, the fine ones only if chosen; one without a value becomes a comment."""
     table = tomlkit.table()
     for name, setting in settings.items():
+        if setting.is_fine and name not in chosen:
+            continue
         value = chosen.get(name, setting.default)
         for line in _wrapped(setting.text):
             table.add(tomlkit.comment(line))

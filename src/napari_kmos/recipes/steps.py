@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import types
 from collections.abc import Iterable, Mapping
@@ -13,10 +12,10 @@ from napari_kmos.align import OFFSET_METHODS, AlignParameters
 from napari_kmos.combine import PLACING_METHODS, CombineParameters
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
-from napari_kmos.provenance import defaults_of, descriptions_of
+from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
 from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.sky_tweak import PICKS
-from napari_kmos.sky import SKY_METHODS, SkyParameters
+from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,8 @@ class Setting:
         Whether it names a file, relative to the plan.
     is_parameter : bool
         Whether it is a field of the step's parameter class.
+    is_fine : bool
+        Whether it is a field of a base of that class: a plan has it only where it is chosen.
     """
 
     default: Any = None
@@ -45,6 +46,7 @@ class Setting:
     example: str = ""
     is_file: bool = False
     is_parameter: bool = False
+    is_fine: bool = False
 
 
 def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **options: Setting) -> dict[str, Setting]:
@@ -54,15 +56,17 @@ def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **o
     texts, defaults = descriptions_of(parameters), defaults_of(parameters)
     hints = get_type_hints(parameters)
     fields = {
-        field.name: Setting(
-            default=defaults.get(field.name),
-            text=texts.get(field.name, ""),
-            choices=get_args(hints[field.name]) if get_origin(hints[field.name]) is Literal else (),
-            example=_example(hints[field.name]),
+        name: Setting(
+            default=defaults.get(name),
+            text=texts.get(name, ""),
+            choices=get_args(hints[name]) if get_origin(hints[name]) is Literal else (),
+            example=_example(hints[name]),
             is_parameter=True,
+            is_fine=number > 0,
         )
-        for field in dataclasses.fields(parameters)
-        if field.name not in (*options, *left_out)
+        for number, names in enumerate(groups_of(parameters).values())
+        for name in names
+        if name not in (*options, *left_out)
     }
     return {**options, **fields}
 
@@ -86,7 +90,7 @@ PARAMETERS: Mapping[str, type[Any] | None] = {
 STEPS: Mapping[str, Mapping[str, Setting]] = {
     "sky-tweak": _settings(
         SkyParameters,
-        method=Setting(default="davies", choices=tuple(SKY_METHODS), text="How the sky is matched."),
+        method=Setting(default=DEFAULT_METHOD, choices=tuple(SKY_METHODS), text="How the sky is matched."),
         pick=Setting(default="nearest", choices=PICKS, text="Which of several skies is taken."),
     ),
     "align": _settings(

@@ -1,33 +1,35 @@
-"""What can be set in the method `levels`."""
+"""What can be set in the method `levels`, a class for each part of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-from napari_kmos.errors import SkyError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelParameters:
-    """Parameters of the method `levels`, on top of those that all methods share.
+@dataclass(frozen=True, kw_only=True)
+class MeanParameters:
+    """Levels: mean spectra and continuum.
 
     Parameters
     ----------
-    background : str
-        What is subtracted below the lines: the smooth continuum of the sky cube (``"sky"``; with ``tbsub`` the change
-        of the thermal background as well), the smooth continuum of the dark spaxels of the object (``"local"``, which
-        takes diffuse starlight away), or nothing (``"none"``).
-    dark_share : float
-        The darkest share of the object's spaxels from which its sky is taken.
-    star_sigma : float
-        A dark spaxel brighter than the others by this many sigma of their scatter shows a star and is left out.
     voxel_clip : float
         Voxels off by this many sigma are left out of means and of the fits of spaxels.
     continuum_percentile : float
         The continuum of the sky is this running percentile: low, so that it takes no wings of lines.
     continuum_width : int
         Planes over which it is taken, and then smoothed.
+    """
+
+    voxel_clip: float = 5.0
+    continuum_percentile: float = 10.0
+    continuum_width: int = 101
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombParameters:
+    """Levels: the comb of the sky lines.
+
+    Parameters
+    ----------
     comb_cells : int
         Cells of a plane in the comb.
     comb_reach : int
@@ -44,6 +46,24 @@ class LevelParameters:
         FWHM of lines in planes where there are too few to measure it.
     fwhm_lines : int
         Brightest lines from which the FWHM is measured.
+    """
+
+    comb_cells: int = 3
+    comb_reach: int = 7
+    comb_rounds: int = 300
+    comb_power: float = 1.9
+    comb_narrowing: float = 0.9
+    comb_blur: float = 0.4
+    fwhm_usual: float = 1.9
+    fwhm_lines: int = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelParameters:
+    """Levels: which light belongs to which known line.
+
+    Parameters
+    ----------
     list_shift : float
         Known lines may lie this many planes off in the sky cube.
     faintest : float
@@ -54,6 +74,22 @@ class LevelParameters:
         Share of a line's light in broad wings, and their sigma in planes, for the same purpose.
     label_floor : float
         Light below this times the brightest known line belongs to no known line.
+    """
+
+    list_shift: float = 3.0
+    faintest: float = 1e-5
+    label_sigma: float = 0.6
+    label_wing: float = 0.03
+    label_wing_sigma: float = 3.0
+    label_floor: float = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitParameters:
+    """Levels: the fit of the mean spectrum.
+
+    Parameters
+    ----------
     prior_band, prior_rotation, prior_f2, prior_level, prior_other : float
         How much the logarithm of the factors may differ from 0: of a vibrational level, of a rotational level, of the
         upper spin component, of a single level on top of these, and of light of no known line; 1 sigma.
@@ -67,41 +103,12 @@ class LevelParameters:
         Residuals beyond this many sigma have less weight.
     model_error : float
         Error of the model as a share of the lines.
-    spaxel_knots : int
-        Knots of the continuum beside the lines in a spaxel.
-    spaxel_gain, spaxel_shift, spaxel_width : float
-        How much gain, shift (planes) and logarithm of the line width of a spaxel may differ from those in the sky cube.
-    spaxel_rounds : int
-        Rounds of the fit of the spaxels.
-    star_features : float
-        Depth of stellar features: a spaxel's own lines count for less the more star light it has, those of the same
-        spaxel in the sky cube count instead.
     star_templates : int
         Spectra of stars, taken from the brighter spaxels, that may be in the mean of the dark ones.
     doubt : float
         Where lines are left with more than this many times the expected error, `davies` is tried as well.
     """
 
-    background: Literal["sky", "local", "none"] = "sky"
-    dark_share: float = 0.4
-    star_sigma: float = 4.0
-    voxel_clip: float = 5.0
-    continuum_percentile: float = 10.0
-    continuum_width: int = 101
-    comb_cells: int = 3
-    comb_reach: int = 7
-    comb_rounds: int = 300
-    comb_power: float = 1.9
-    comb_narrowing: float = 0.9
-    comb_blur: float = 0.4
-    fwhm_usual: float = 1.9
-    fwhm_lines: int = 60
-    list_shift: float = 3.0
-    faintest: float = 1e-5
-    label_sigma: float = 0.6
-    label_wing: float = 0.03
-    label_wing_sigma: float = 3.0
-    label_floor: float = 1e-4
     prior_band: float = 0.5
     prior_rotation: float = 0.2
     prior_f2: float = 0.1
@@ -114,55 +121,45 @@ class LevelParameters:
     fit_knots: int = 24
     huber: float = 2.5
     model_error: float = 0.003
+    star_templates: int = 10
+    doubt: float = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaxelParameters:
+    """Levels: gain, shift and width of the spaxels.
+
+    Parameters
+    ----------
+    spaxel_knots : int
+        Knots of the continuum beside the lines in a spaxel.
+    spaxel_gain, spaxel_shift, spaxel_width : float
+        How much gain, shift (planes) and logarithm of the line width of a spaxel may differ from those in the sky cube.
+    spaxel_rounds : int
+        Rounds of the fit of the spaxels.
+    star_features : float
+        Depth of stellar features: a spaxel's own lines count for less the more star light it has, those of the same
+        spaxel in the sky cube count instead.
+    """
+
     spaxel_knots: int = 40
     spaxel_gain: float = 0.02
     spaxel_shift: float = 0.03
     spaxel_width: float = 0.03
     spaxel_rounds: int = 2
     star_features: float = 0.05
-    star_templates: int = 10
-    doubt: float = 3.0
 
 
-def check_levels(p: LevelParameters) -> None:
-    """Refuse values that make no sense.
-
-    Raises
-    ------
-    SkyError
-        Naming the first.
-    """
-    for name in (
-        "comb_cells",
-        "comb_reach",
-        "comb_rounds",
-        "fwhm_lines",
-        "fit_rounds",
-        "spaxel_rounds",
-        "star_templates",
-    ):
-        if getattr(p, name) < 1:
-            msg = f"{name} is {getattr(p, name)}; expected 1 or more"
-            raise SkyError(msg)
-    for name in ("fit_knots", "spaxel_knots"):
-        if getattr(p, name) < 2:
-            msg = f"{name} is {getattr(p, name)}; expected 2 or more"
-            raise SkyError(msg)
-    for name in _POSITIVE:
-        if not getattr(p, name) > 0:
-            msg = f"{name} is {getattr(p, name)}; expected more than 0"
-            raise SkyError(msg)
-    if not (p.dark_share <= 1 and p.comb_power < 2):
-        msg = f"dark_share is {p.dark_share} and comb_power {p.comb_power}; expected at most 1 and less than 2"
-        raise SkyError(msg)
-    if p.background not in ("sky", "local", "none"):
-        msg = f"background is {p.background!r}; expected 'sky', 'local' or 'none'"
-        raise SkyError(msg)
+@dataclass(frozen=True, kw_only=True)
+class LevelParameters(SpaxelParameters, FitParameters, LabelParameters, CombParameters, MeanParameters):
+    """Parameters of the method `levels`, on top of those that all methods share."""
 
 
-_POSITIVE = (
-    "dark_share", "star_sigma", "voxel_clip", "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift",
-    "faintest", "label_sigma", "label_floor", "prior_band", "prior_rotation", "prior_f2", "prior_level", "prior_other",
-    "prior_shift", "prior_stretch", "prior_width", "huber", "model_error", "spaxel_gain", "spaxel_shift",
-    "spaxel_width", "star_features", "doubt",
+#: These are at least 1, at least 2, and more than 0.
+COUNTS = ("comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "fit_rounds", "spaxel_rounds", "star_templates")
+KNOTS = ("fit_knots", "spaxel_knots")
+POSITIVE = (
+    "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "faintest", "label_sigma", "label_floor",
+    "prior_band", "prior_rotation", "prior_f2", "prior_level", "prior_other", "prior_shift", "prior_stretch",
+    "prior_width", "huber", "model_error", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
 )  # fmt: skip

@@ -34,10 +34,12 @@ class SkyMethod(Protocol):
 SKY_METHODS: Mapping[str, SkyMethod] = MappingProxyType(
     {"plain": subtract_plain, "davies": subtract_davies, "levels": subtract_levels}
 )
+#: What is taken where nobody chooses.
+DEFAULT_METHOD = "levels"
 
 
 def subtract_sky(
-    cube: Cube, sky_cube: Cube, *, method: str = "davies", parameters: SkyParameters | None = None
+    cube: Cube, sky_cube: Cube, *, method: str = DEFAULT_METHOD, parameters: SkyParameters | None = None
 ) -> SkyResult:
     """Subtract the sky from the cube of one IFU.
 

@@ -6,44 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from napari_kmos.errors import SkyError
-from napari_kmos.sky.level_parameters import LevelParameters, check_levels
+from napari_kmos.sky import level_parameters
+from napari_kmos.sky.level_parameters import LevelParameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkyParameters(LevelParameters):
-    """Parameters of the sky subtraction; names and defaults are those of ESO's recipes where they have one.
+@dataclass(frozen=True, kw_only=True)
+class LineParameters:
+    """Line pixels, and the factors of `davies`.
 
-    `plain` uses those of the sky spaxels and of the line pixels only, to report its residuals. Of these, `levels` uses
-    ``tbsub``, ``max_shift``, ``clip_sigma`` and those of line pixels and thermal background; its own come from
-    `LevelParameters`.
+    `plain` and `levels` use those of the line pixels to report their residuals.
 
     Parameters
     ----------
-    tbsub : bool
-        Fit the thermal background of object and sky and subtract each from its own cube, so that a change of
-        temperature between the two is corrected. Without it the continuum of the sky is subtracted as it is.
-    discard_subband : bool
-        Do not fit the last band (beyond 2.30 um): it takes the factor of the band before it.
-    stretch : bool
-        Correct a wavelength shift that changes along the spectrum: a polynomial matched on the bright lines.
-    stretch_degree : int
-        Degree of that polynomial.
-    stretch_resampling : str
-        Interpolation of the sky at the corrected wavelengths.
-    shift : bool
-        Measure the wavelength shift between sky and object on the lines and correct the sky.
-    max_shift : float
-        Largest shift looked for, in pixels.
-    rotation : bool
-        Correct the low and medium rotational line groups relative to all other lines.
-    mask_sigma : float
-        A voxel is dark if it lies less than this many sigma above the mode of the object cube.
-    min_frac : float
-        A spaxel is sky if this fraction of its planes is dark.
-    min_spaxels, max_spaxels : float
-        Least and largest fraction of the good spaxels that is taken as sky.
-    clip_sigma : float
-        Rejection in the mean spectra and in the fits of the factors.
     line_hw : int
         Half width of a line in pixels.
     line_median, line_sigma : float
@@ -52,6 +26,53 @@ class SkyParameters(LevelParameters):
         Line pixels, and continuum pixels, without which a band is not fitted.
     warn_pixels : int
         A band fitted on fewer line pixels than this is worth a warning.
+    clip_sigma : float
+        Rejection in the mean spectra and in the fits of the factors.
+    rotation : bool
+        Correct the low and medium rotational line groups relative to all other lines.
+    discard_subband : bool
+        Do not fit the last band (beyond 2.30 um): it takes the factor of the band before it.
+    stretch_resampling : str
+        Interpolation of the sky at the corrected wavelengths.
+    """
+
+    line_hw: int = 4
+    line_median: float = 10.0
+    line_sigma: float = 1.0
+    min_pixels: int = 3
+    warn_pixels: int = 10
+    clip_sigma: float = 3.0
+    rotation: bool = True
+    discard_subband: bool = False
+    stretch_resampling: Literal["spline", "linear"] = "spline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkySpaxelParameters:
+    """Sky spaxels of `davies` and `plain`.
+
+    Parameters
+    ----------
+    mask_sigma : float
+        A voxel is dark if it lies less than this many sigma above the mode of the object cube.
+    min_frac : float
+        A spaxel is sky if this fraction of its planes is dark.
+    min_spaxels, max_spaxels : float
+        Least and largest fraction of the good spaxels that is taken as sky.
+    """
+
+    mask_sigma: float = 2.0
+    min_frac: float = 0.8
+    min_spaxels: float = 0.10
+    max_spaxels: float = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThermalParameters:
+    """Thermal background.
+
+    Parameters
+    ----------
     thermal_temperature : float
         First guess of the temperature of the thermal background in kelvin.
     thermal_sigma : float
@@ -62,35 +83,55 @@ class SkyParameters(LevelParameters):
         Width in pixels of the running median taken before the thermal fit.
     """
 
-    tbsub: bool = True
-    discard_subband: bool = False
-    stretch: bool = False
-    stretch_degree: int = 8
-    stretch_resampling: Literal["spline", "linear"] = "spline"
-    shift: bool = True
-    max_shift: float = 2.0
-    rotation: bool = True
-    mask_sigma: float = 2.0
-    min_frac: float = 0.8
-    min_spaxels: float = 0.10
-    max_spaxels: float = 0.25
-    clip_sigma: float = 3.0
-    line_hw: int = 4
-    line_median: float = 10.0
-    line_sigma: float = 1.0
-    min_pixels: int = 3
-    warn_pixels: int = 10
     thermal_temperature: float = 280.0
     thermal_sigma: float = 2.0
     thermal_iterations: int = 20
     sky_bkg_filter_width: int = 12
 
+
+@dataclass(frozen=True, kw_only=True)
+class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, LineParameters):
+    """Parameters of the sky subtraction.
+
+    Names and defaults are those of ESO's recipes where they have one. Each class this one is made of holds those of
+    one part; its own are the ones to look at first.
+
+    Parameters
+    ----------
+    background : str
+        What `levels` subtracts below the lines: the smooth continuum of the sky cube (``"sky"``; with ``tbsub`` the
+        change of the thermal background as well), the smooth continuum of the dark spaxels of the object
+        (``"local"``, which takes diffuse starlight away), or nothing (``"none"``).
+    tbsub : bool
+        Fit the thermal background of object and sky and subtract each from its own cube, so that a change of
+        temperature between the two is corrected. Without it the continuum of the sky is subtracted as it is.
+    dark_share : float
+        The darkest share of the object's spaxels from which `levels` takes its sky.
+    star_sigma : float
+        A dark spaxel brighter than the others by this many sigma of their scatter shows a star and is left out.
+    shift : bool
+        Measure the wavelength shift between sky and object on the lines and correct the sky; `levels` always does.
+    max_shift : float
+        Largest shift looked for, in pixels.
+    stretch : bool
+        Correct a wavelength shift that changes along the spectrum: a polynomial matched on the bright lines.
+    stretch_degree : int
+        Degree of that polynomial.
+    """
+
+    background: Literal["sky", "local", "none"] = "sky"
+    tbsub: bool = True
+    dark_share: float = 0.4
+    star_sigma: float = 4.0
+    shift: bool = True
+    max_shift: float = 2.0
+    stretch: bool = False
+    stretch_degree: int = 8
+
     def __post_init__(self) -> None:
-        for name in ("line_hw", "min_pixels", "thermal_iterations", "sky_bkg_filter_width", "stretch_degree"):
-            if getattr(self, name) < 1:
-                msg = f"{name} is {getattr(self, name)}; expected 1 or more"
-                raise SkyError(msg)
-        for name in ("max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature"):
+        self._check_least(1, *_COUNTS, *level_parameters.COUNTS)
+        self._check_least(2, *level_parameters.KNOTS)
+        for name in (*_POSITIVE, *level_parameters.POSITIVE):
             if not getattr(self, name) > 0:
                 msg = f"{name} is {getattr(self, name)}; expected more than 0"
                 raise SkyError(msg)
@@ -103,7 +144,24 @@ class SkyParameters(LevelParameters):
                 "expected fractions, the first not larger than the second"
             )
             raise SkyError(msg)
-        if self.stretch_resampling not in ("spline", "linear"):
-            msg = f"stretch_resampling is {self.stretch_resampling!r}; expected 'spline' or 'linear'"
+        if not (self.dark_share <= 1 and self.comb_power < 2):
+            msg = f"dark_share is {self.dark_share} and comb_power {self.comb_power}; expected at most 1, less than 2"
             raise SkyError(msg)
-        check_levels(self)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                msg = f"{name} is {getattr(self, name)!r}; expected {' or '.join(map(repr, choices))}"
+                raise SkyError(msg)
+
+    def _check_least(self, least: int, *names: str) -> None:
+        """Refuse numbers below the least."""
+        for name in names:
+            if getattr(self, name) < least:
+                msg = f"{name} is {getattr(self, name)}; expected {least} or more"
+                raise SkyError(msg)
+
+
+_COUNTS = ("line_hw", "min_pixels", "thermal_iterations", "sky_bkg_filter_width", "stretch_degree")
+_POSITIVE = (
+    "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "dark_share", "star_sigma",
+)  # fmt: skip
+_CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "local", "none")}

@@ -10,14 +10,15 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from magicgui.widgets import LineEdit, create_widget
 from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 
+from napari_kmos._napari.widgets.parts import folded
 from napari_kmos.errors import KmosError
-from napari_kmos.provenance import descriptions_of
+from napari_kmos.provenance import descriptions_of, groups_of
 
 _LARGEST = 1e9
 
 
 class ParameterForm(QWidget):
-    """Fields of a parameter dataclass, with its defaults.
+    """Fields of a parameter dataclass, with its defaults; those of each base class folded away.
 
     Parameters
     ----------
@@ -37,10 +38,14 @@ class ParameterForm(QWidget):
         self.rows = {field.name: _row(field, hints[field.name], texts.get(field.name, "")) for field in fields}
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for name, row in self.rows.items():
-            label = QLabel(name)
-            label.setToolTip(row.tooltip)
-            layout.addRow(label, row.native)
+        for number, (title, names) in enumerate(groups_of(parameters).items()):
+            rows = [self.rows[name] for name in names if name in self.rows]
+            if number == 0:
+                _fill(layout, rows)
+            elif rows:
+                part = QWidget()
+                _fill(QFormLayout(part), rows)
+                layout.addRow(folded(title, part))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def parameters(self, **fixed: Any) -> Any:
@@ -65,6 +70,14 @@ class ParameterForm(QWidget):
             return row.value
         text = row.value.strip()
         return self._optional[row.name](text) if text else None
+
+
+def _fill(layout: QFormLayout, rows: list[Any]) -> None:
+    """Put rows below each other, named."""
+    for row in rows:
+        label = QLabel(row.name)
+        label.setToolTip(row.tooltip)
+        layout.addRow(label, row.native)
 
 
 def _optional(hint: Any) -> type | None:

@@ -16,7 +16,7 @@ from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import ResultTable, button, folded
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.sky_tweak import sky_tweak
-from napari_kmos.sky import SKY_METHODS, SkyParameters
+from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
 
 STEP = "sky_tweak"
 _HEADINGS = ("IFU", "band", "factor", "pixels", "before", "after", "product")
@@ -45,7 +45,7 @@ class SkyTweakDock(Dock):
         self.objects, self.skies = (FileList(lambda: open_paths(self.viewer)) for _ in range(2))
         self.method = QComboBox()
         self.method.addItems(list(SKY_METHODS))
-        self.method.setCurrentText("davies")
+        self.method.setCurrentText(DEFAULT_METHOD)
         self.form = ParameterForm(SkyParameters)
         self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
         self.overwrite = QCheckBox("Replace products that exist")
