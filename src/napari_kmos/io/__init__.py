@@ -19,6 +19,7 @@ from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.shifts import write_shifts, write_sof
+from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
@@ -51,6 +52,7 @@ __all__ = [
     "read_offsets",
     "read_planes",
     "read_recipe_blocks",
+    "read_sky_mask",
     "read_spaxels",
     "read_spectrum",
     "read_table",
@@ -69,6 +71,7 @@ __all__ = [
     "write_offsets",
     "write_record",
     "write_shifts",
+    "write_sky_mask",
     "write_sof",
     "write_spectrum",
     "write_star_regions",

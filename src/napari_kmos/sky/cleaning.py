@@ -1,0 +1,232 @@
+"""Sky cubes without stars: where stars are, and the sky in their place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.errors import GeometryError, SkyError
+from napari_kmos.instrument import ARMS, detector_of
+from napari_kmos.sky._clean_survey import Survey, fill_values, load_spectra, starlight_in, survey_ifu
+from napari_kmos.sky.cleaning_parameters import CleaningParameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Cube
+    from napari_kmos.exposure import Exposure
+    from napari_kmos.sky._level_spectra import SpaxelSpectra
+
+    SkyMasks = Mapping[int | None, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanedSky:
+    """What was done to the sky cube of one IFU.
+
+    Parameters
+    ----------
+    ifu : int, optional
+        The IFU.
+    name : str
+        Its target.
+    n_spaxels : int
+        Spaxels with data.
+    n_masked : int
+        Those of them with stars, which were filled.
+    n_voxels : int
+        Single voxels, bad or without data, that were filled.
+    crowded : bool
+        Whether too few spaxels show sky: the fill is what all of them tend to without starlight.
+    reference : int, optional
+        IFU by whose sky the level of the sky was told in a crowded IFU; None where it was its own.
+    light : float
+        Starlight that even the darkest spaxels of a crowded IFU have, mean over the planes in the unit of the flux.
+    """
+
+    ifu: int | None
+    name: str
+    n_spaxels: int
+    n_masked: int
+    n_voxels: int
+    crowded: bool
+    reference: int | None
+    light: float
+
+
+class SkyCleaner:
+    """Finds the stars in a sky exposure and puts sky in their place.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Sky exposure; its cubes are read one at a time, when they are needed.
+    masks : mapping, optional
+        IFU to image of bool, shape (n_y, n_x), True = sky: used as they are. Stars are looked for in IFUs without one.
+    parameters : CleaningParameters, optional
+        Thresholds; defaults if None.
+
+    Raises
+    ------
+    SkyError
+        If the exposure has several cubes of one IFU, or of none.
+    GeometryError
+        If a mask has not the shape of its cube.
+
+    Notes
+    -----
+    A star has continuum and no sky lines, a spaxel with a higher gain has more of both. So the spectrum of each spaxel
+    is fitted by the lines of the mean sky with a gain, a shift and a width of their own, beside anything smooth; the
+    light that is left above that sky, mean over all planes, shows the stars: seeds at ``seed_sigma``, and all that
+    touches them down to ``wing_sigma``. The level of the sky is that of the darkest spaxels that agree with each other.
+
+    Spaxels with stars, bad voxels and gaps become the mean sky with gain, shift and width of their spaxel. Their noise
+    is the error of that mean, of these terms, and the scatter of spaxels that show sky about such a model.
+
+    Where fewer than ``least_sky`` of the spaxels show sky, the mean is what the spectra of the darkest of them tend to
+    where there is no starlight, and another IFU, of the same detector if possible, tells by its continuum over its
+    lines how much starlight there is even in the darkest.
+    """
+
+    def __init__(
+        self, exposure: Exposure, *, masks: SkyMasks | None = None, parameters: CleaningParameters | None = None
+    ) -> None:
+        self.exposure = exposure
+        self.parameters = parameters or CleaningParameters()
+        self._cubes = {cube.ifu: cube for cube in exposure.cubes}
+        if len(self._cubes) < len(exposure.cubes):
+            msg = f"{exposure.label}: several cubes have the same IFU number or none; give a sky exposure"
+            raise SkyError(msg)
+        self._given = dict(masks or {})
+        for ifu, mask in self._given.items():
+            if ifu in self._cubes and mask.shape != self._cubes[ifu].shape[1:]:
+                msg = (
+                    f"{self._cubes[ifu].label}: sky mask has shape {mask.shape}, the cube {self._cubes[ifu].shape[1:]}"
+                )
+                raise GeometryError(msg)
+        self._surveys: dict[int | None, Survey] = {}
+        self._found: dict[int | None, tuple[Survey, int | None, float]] = {}
+        self._done: dict[int | None, CleanedSky] = {}
+
+    @property
+    def masks(self) -> SkyMasks:
+        """IFU to image of bool, shape (n_y, n_x), True = sky; spaxels without data are False."""
+        return {ifu: self.mask(ifu) for ifu in self._cubes}
+
+    @property
+    def report(self) -> tuple[CleanedSky, ...]:
+        """What was done to the cubes cleaned so far, in the order of the IFUs."""
+        return tuple(self._done[ifu] for ifu in self._cubes if ifu in self._done)
+
+    def mask(self, ifu: int | None) -> NDArray[np.bool_]:
+        """Return which spaxels of an IFU show sky, shape (n_y, n_x).
+
+        Raises
+        ------
+        SkyError
+            If the exposure has no data for it.
+        """
+        return self._finding(self._cube(ifu))[0].sky_mask
+
+    def clean(self, cube: Cube) -> Cube:
+        """Return a cube of the exposure with sky in place of stars, bad voxels and gaps.
+
+        Parameters
+        ----------
+        cube : Cube
+            One of the cubes of the exposure, shape (n_wavelength, n_y, n_x); it is not modified.
+
+        Returns
+        -------
+        Cube
+            Same shape and unit, computed, float32, with noise. Planes and spaxels without data stay NaN; flux and noise
+            of what shows sky stay as they are.
+
+        Raises
+        ------
+        SkyError
+            If the exposure has no such cube.
+        """
+        spectra = load_spectra(self._cube(cube.ifu))
+        survey, reference, light = self._finding(cube, spectra)
+        fill, error = fill_values(spectra, survey, self.parameters)
+        masked = np.broadcast_to(~survey.spaxels(), fill.shape)
+        limit = self.parameters.bad_sigma * np.hypot(spectra.noise, error)
+        good = np.isfinite(spectra.flux) & (np.abs(spectra.flux - fill) <= limit)
+        replaced = np.isfinite(fill) & (masked | ~good)
+        self._done[cube.ifu] = CleanedSky(
+            ifu=cube.ifu,
+            name=cube.name,
+            n_spaxels=int(np.count_nonzero(survey.used)),
+            n_masked=int(np.count_nonzero(~survey.spaxels())),
+            n_voxels=int(np.count_nonzero(replaced & ~masked)),
+            crowded=survey.crowded,
+            reference=reference,
+            light=light,
+        )
+        return _with_spectra(
+            cube, survey.used, np.where(replaced, fill, spectra.flux), np.where(replaced, error, spectra.noise)
+        )
+
+    def _cube(self, ifu: int | None) -> Cube:
+        if ifu not in self._cubes:
+            have = ", ".join(str(number) for number in self._cubes) or "none"
+            msg = f"{self.exposure.label}: no data for IFU {ifu}; IFUs with data: {have}"
+            raise SkyError(msg)
+        return self._cubes[ifu]
+
+    def _finding(self, cube: Cube, spectra: SpaxelSpectra | None = None) -> tuple[Survey, int | None, float]:
+        """Return what is found in an IFU, the IFU that told the level of its sky, and the starlight this showed."""
+        if cube.ifu not in self._found:
+            survey = self._survey(cube, spectra)
+            reference, light, error = self._starlight(cube) if survey.crowded else (None, 0.0, 0.0)
+            if light > 0:
+                survey = survey.without(light, error, self.parameters)
+            self._found[cube.ifu] = survey, reference, max(light, 0.0)
+        return self._found[cube.ifu]
+
+    def _survey(self, cube: Cube, spectra: SpaxelSpectra | None = None) -> Survey:
+        """Return what an IFU tells by itself."""
+        if cube.ifu not in self._surveys:
+            read = load_spectra(cube) if spectra is None else spectra
+            self._surveys[cube.ifu] = survey_ifu(cube, read, self._given.get(cube.ifu), self.parameters)
+        return self._surveys[cube.ifu]
+
+    def _starlight(self, cube: Cube) -> tuple[int | None, float, float]:
+        """Return the IFU that tells how much starlight the sky of a crowded one has, how much, and the error.
+
+        The nearest that is not crowded, of the same detector if there is one; where all are crowded, the darkest.
+        """
+        mean, told = self._survey(cube).mean, []
+        for other in sorted(self._cubes.values(), key=lambda each: _distance(cube.ifu, each.ifu)):
+            if other.ifu == cube.ifu or other.shape[0] != cube.shape[0]:
+                continue
+            survey = self._survey(other)
+            found = other.ifu, *starlight_in(mean, survey.mean, self.parameters)
+            if not survey.crowded:
+                return found
+            told.append(found)
+        return max(told, key=lambda item: item[1], default=(None, 0.0, 0.0))
+
+
+def _distance(ifu: int | None, other: int | None) -> tuple[bool, int]:
+    """How far another IFU is: those of other detectors are further."""
+    if ifu is None or other is None or not {ifu, other} <= set(ARMS):
+        return True, 0
+    return detector_of(ifu) != detector_of(other), abs(ifu - other)
+
+
+def _with_spectra(cube: Cube, used: NDArray[np.bool_], flux: NDArray[np.float64], noise: NDArray[np.float64]) -> Cube:
+    """Return a cube with other spectra in some spaxels."""
+    cubes = []
+    for old, new in ((cube.flux, flux), (cube.noise, noise)):
+        changed = np.full(cube.shape, np.nan, dtype=np.float32) if old is None else np.array(old, dtype=np.float32)
+        changed[:, used] = new
+        cubes.append(changed)
+    return dataclasses.replace(
+        cube, flux=cubes[0], noise=cubes[1], noise_estimated=cube.noise_estimated or cube.noise is None
+    )
