@@ -5,9 +5,15 @@ from __future__ import annotations
 from napari_kmos.sky.methods import DEFAULT_METHOD, SKY_METHODS, SkyMethod, check_pair, has_data, subtract_sky
 from napari_kmos.sky.pairing import check_sky, choose_sky_cube, nearest_sky
 from napari_kmos.sky.parameters import SkyParameters
+from napari_kmos.sky.residual_template import SkyTemplate, make_template
+from napari_kmos.sky.residuals import IfuResidual, measure_residual, residuals_by_group
 from napari_kmos.sky.result import BandFit, GroupFit, SkyResult, ThermalFit
+from napari_kmos.sky.second_pass import SecondPass, choose_emptier, fit_second_pass, subtract_residual
+from napari_kmos.sky.second_pass_parameters import SecondPassParameters
 
 __all__ = [
-    "DEFAULT_METHOD", "SKY_METHODS", "BandFit", "GroupFit", "SkyMethod", "SkyParameters", "SkyResult", "ThermalFit",
-    "check_pair", "check_sky", "choose_sky_cube", "has_data", "nearest_sky", "subtract_sky",
+    "DEFAULT_METHOD", "SKY_METHODS", "BandFit", "GroupFit", "IfuResidual", "SecondPass", "SecondPassParameters",
+    "SkyMethod", "SkyParameters", "SkyResult", "SkyTemplate", "ThermalFit", "check_pair", "check_sky",
+    "choose_emptier", "choose_sky_cube", "fit_second_pass", "has_data", "make_template", "measure_residual",
+    "nearest_sky", "residuals_by_group", "subtract_residual", "subtract_sky",
 ]  # fmt: skip
