@@ -10,6 +10,7 @@ from astropy import units as u
 
 from napari_kmos.cube import Cube
 from napari_kmos.instrument import GAIN_E_PER_ADU, SPAXEL_ARCSEC
+from napari_kmos.simulate.grid import missing_in_cube, noise_to_cube, to_cube
 from napari_kmos.simulate.render import sky_cube, stars_cube
 from napari_kmos.simulate.scene import find_target, header_wcs
 
@@ -28,7 +29,7 @@ _BAD_SIGMA, _TOO_BRIGHT = (30.0, 200.0), 0.8
 
 def observe(scene: Scene, conditions: Conditions, ifu: int) -> Cube:
     """Return the cube of an arm with its noise, wrong voxels and gaps; no data is NaN."""
-    parameters, response = scene.parameters, scene.responses[ifu]
+    parameters = scene.detector
     light = stars_cube(scene, conditions, ifu)
     light += sky_cube(scene, conditions, ifu)
     electrons = GAIN_E_PER_ADU * parameters.exptime
@@ -39,11 +40,12 @@ def observe(scene: Scene, conditions: Conditions, ifu: int) -> Cube:
     bad = rng.integers(0, light.size, rng.poisson(parameters.bad_voxels * light.size))
     sign = np.where(rng.random(len(bad)) < _TOO_BRIGHT, 1, -1)
     light.flat[bad] += sign * rng.uniform(*_BAD_SIGMA, len(bad)) * sigma.flat[bad]
+    light, sigma = to_cube(light, scene, ifu), noise_to_cube(sigma, scene, ifu)
+    planes, spaxels = missing_in_cube(scene, ifu)
     for array in (light, sigma):
-        array[:, response.no_spaxel] = np.nan
-        array[: response.first_plane] = np.nan
-        array[response.last_plane :] = np.nan
-    wave = parameters.start_um + np.arange(parameters.nz) * parameters.step_um
+        array[planes] = np.nan
+        array[:, spaxels] = np.nan
+    wave = scene.parameters.start_um + np.arange(scene.parameters.nz) * scene.parameters.step_um
     return Cube(
         flux=light.astype(np.float32),
         noise=sigma.astype(np.float32),

@@ -14,6 +14,7 @@ from napari_kmos.exposure import Arm, Exposure
 from napari_kmos.instrument import ARMS, detector_of
 from napari_kmos.io.simulated import extension_header, primary_header
 from napari_kmos.simulate.detector import observe
+from napari_kmos.simulate.grid import to_cube
 from napari_kmos.simulate.names import CATEGORY, TEMPLATE, exposure_facts, file_name
 from napari_kmos.simulate.parameters import SimulationParameters
 from napari_kmos.simulate.render import sky_cube, stars_cube
@@ -69,7 +70,7 @@ def simulate_night(parameters: SimulationParameters | None = None) -> Night:
     -----
     Airglow varies by upper level (vibration, rotation, spin component); lines are narrower than two planes and
     integrated over them; flexure moves stars and sky alike. The header's pointing is wrong by a little in every IFU
-    and exposure.
+    and exposure. Spaxels or planes finer than those of the detectors are interpolated, noise and all: see `to_cube`.
     """
     scene = make_scene(parameters or SimulationParameters())
     objects = [conditions for conditions in scene.exposures if not conditions.on_sky]
@@ -121,13 +122,14 @@ def true_stars(
     find_target(scene, ifu)
     if ids is not None:
         scene = dataclasses.replace(scene, stars=select_stars(scene.stars, np.isin(scene.stars.id, list(ids))))
-    return stars_cube(scene, find_exposure(scene, index, on_sky=on_sky), ifu)
+    return to_cube(stars_cube(scene, find_exposure(scene, index, on_sky=on_sky), ifu), scene, ifu)
 
 
 def true_sky(night: Night, index: int, ifu: int, *, on_sky: bool = False) -> NDArray[np.float64]:
     """Return the light of the sky alone in an exposure, without noise or gaps; as `true_stars`."""
     find_target(night.scene, ifu)
-    return sky_cube(night.scene, find_exposure(night.scene, index, on_sky=on_sky), ifu)
+    light = sky_cube(night.scene, find_exposure(night.scene, index, on_sky=on_sky), ifu)
+    return to_cube(light, night.scene, ifu)
 
 
 def simulate_exposure(scene: Scene, conditions: Conditions) -> Exposure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,40 @@ _FEWEST_PLANES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimulationParameters:
+class ArmParameters:
+    """How much arms, slitlets and spaxels differ.
+
+    All are rms values of what is drawn once a night and stays the same in all its exposures.
+
+    Parameters
+    ----------
+    slitlet_gain, spaxel_gain : float
+        Sensitivity that the flat field leaves over, of slitlets and of single spaxels.
+    illumination : float
+        Difference of sensitivity between the ends of the slitlets.
+    slitlet_shift, spaxel_shift : float
+        Wavelength errors in planes of the detector, likewise.
+    slitlet_tilt : float
+        Lines lie this many planes further at one end of a slitlet than in its middle, and less far at the other.
+    arm_width, slitlet_width : float
+        Width of the line spread function, relative: of all slitlets of an arm alike, and of each.
+    slitlet_wing : float
+        Logarithm of the share of its wing.
+    """
+
+    slitlet_gain: float = 0.02
+    spaxel_gain: float = 0.0
+    illumination: float = 0.01
+    slitlet_shift: float = 0.03
+    spaxel_shift: float = 0.0
+    slitlet_tilt: float = 0.0
+    arm_width: float = 0.03
+    slitlet_width: float = 0.02
+    slitlet_wing: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationParameters(ArmParameters):
     """What a simulated night is made of.
 
     Parameters
@@ -30,17 +64,20 @@ class SimulationParameters:
         Sky exposures per epoch; 0 is as many as object exposures.
     nz : int
         Wavelength planes over the band's range. With fewer than 2048 the lines become broader, so that a line covers
-        as many planes as in real cubes.
+        as many planes as in real cubes. More are interpolated, as by the pipeline: the detectors sample 2048.
     pix_scale : float
-        Side of a spaxel in arcsec.
+        Side of a spaxel in arcsec. Less than the 0.2 arcsec that the slitlets sample is interpolated as well.
     band : str
         Grating: IZ, YJ, H, K or HK.
     density : float
         Stars per 3 x 3 arcsec, down to the faintest.
     amplitude : float
         How much the OH levels vary with time, rms; rotation, hot levels and background vary along. 0 is a steady sky.
+    airglow : float
+        Brightness of the sky lines. At 1 the brightest line of K gives 2500 electrons in a voxel of 300 s, at 4 what
+        long exposures under a bright sky have.
     flexure : float
-        Wavelength shift of an exposure in planes, rms.
+        Wavelength shift of an exposure in planes of the detector, rms.
     lsf_wing : float
         Share of the line spread function in a broad, asymmetric wing.
     rotation : float
@@ -75,6 +112,7 @@ class SimulationParameters:
     band: Literal["IZ", "YJ", "H", "K", "HK"] = "K"
     density: float = 15.0
     amplitude: float = 0.1
+    airglow: float = 1.0
     flexure: float = 0.1
     lsf_wing: float = 0.05
     rotation: float = 5.0
@@ -102,12 +140,14 @@ class SimulationParameters:
             "pix_scale": (self.pix_scale, 0.05, 0.5),
             "density": (self.density, 0, 1000),
             "amplitude": (self.amplitude, 0, 1),
+            "airglow": (self.airglow, 0, 100),
             "flexure": (self.flexure, 0, 5),
             "lsf_wing": (self.lsf_wing, 0, 0.5),
             "exptime": (self.exptime, 0.1, 1e5),
             "seeing_arcsec": (low, 0.2, high),
             "spacing_arcsec": (self.spacing_arcsec, 1, 60),
             "bad_voxels": (self.bad_voxels, 0, 0.5),
+            **{field.name: (getattr(self, field.name), 0, 1) for field in dataclasses.fields(ArmParameters)},
         }
         for name, (value, least, most) in limits.items():
             if not (math.isfinite(value) and least <= value <= most):
@@ -116,6 +156,11 @@ class SimulationParameters:
         if self.seed < 0 or self.sky_stars < 0 or self.pointing_arcsec < 0 or self.dither_arcsec < 0:
             msg = "seed, sky_stars, pointing_arcsec and dither_arcsec must not be negative"
             raise KmosError(msg)
+
+    @property
+    def on_detector(self) -> SimulationParameters:
+        """The same with what the detectors sample, where spaxels or planes are finer than that."""
+        return dataclasses.replace(self, pix_scale=max(self.pix_scale, SPAXEL_ARCSEC), nz=min(self.nz, N_PLANES))
 
     @property
     def n_spaxels(self) -> int:

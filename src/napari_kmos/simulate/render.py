@@ -1,18 +1,17 @@
-"""Noise-free cubes: the stars alone and the sky alone, as an arm records them in an exposure."""
+"""Noise-free light on the grid of the detectors: the stars alone and the sky alone, as an arm records them."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.instrument import N_PLANES, SPAXEL_ARCSEC
-from napari_kmos.simulate.arms import throughput
+from napari_kmos.instrument import SPAXEL_ARCSEC
+from napari_kmos.simulate.arms import ArmResponse, throughput
 from napari_kmos.simulate.conditions import Conditions, level_factors
-from napari_kmos.simulate.lsf import spread_lines
+from napari_kmos.simulate.lsf import FWHM_PIX, Lsf, spread_lines
 from napari_kmos.simulate.psf import moffat_images, seeing_at
-from napari_kmos.simulate.scene import Scene, true_wcs, usual_lsf
+from napari_kmos.simulate.scene import Scene, true_wcs
 from napari_kmos.simulate.stars import Stars, band_centre_um, select_stars
 from napari_kmos.spatial.wcs import sky_to_pixel
 from napari_kmos.spectral.thermal import planck_shape
@@ -47,9 +46,9 @@ def star_spectra(scene: Scene, stars: Stars, *, shift_pix: Floats | float = 0.0)
     Returns
     -------
     ndarray, shape (n_stars, n_planes)
-        Flux in the infinite plane, ADU per second and plane.
+        Flux in the infinite plane, ADU per second and plane, at the planes of the detector.
     """
-    parameters = scene.parameters
+    parameters = scene.detector
     wave = parameters.start_um + (np.arange(parameters.nz) - shift_pix) * parameters.step_um
     common = throughput(parameters.nz) * np.interp(wave, scene.fine_um, scene.transmission)
     spectra = np.empty((len(stars), parameters.nz))
@@ -63,7 +62,7 @@ def star_spectra(scene: Scene, stars: Stars, *, shift_pix: Floats | float = 0.0)
 
 def stars_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
     """Return the light of the stars alone, shape (n_planes, n_y, n_x), ADU per second."""
-    parameters, response = scene.parameters, scene.responses[ifu]
+    parameters, response = scene.detector, scene.responses[ifu]
     n_y, n_x = response.gain.shape
     cube = np.zeros((parameters.nz, n_y, n_x))
     y, x = sky_to_pixel(true_wcs(scene, conditions, ifu), scene.stars.ra, scene.stars.dec)
@@ -85,24 +84,41 @@ def stars_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
 
 def sky_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
     """Return the light of the sky alone, shape (n_planes, n_y, n_x), ADU per second."""
-    parameters, response = scene.parameters, scene.responses[ifu]
-    usual = usual_lsf(parameters)
-    strength = scene.lines.strength * level_factors(scene.lines, conditions.sky)
-    strength *= _LINE * max(1.0, parameters.nz / N_PLANES)
+    parameters, response = scene.detector, scene.responses[ifu]
+    strength = parameters.airglow * _LINE * scene.lines.strength * level_factors(scene.lines, conditions.sky)
     position = (scene.lines.wavelength_um - parameters.start_um) / parameters.step_um
     position += flexure_pix(scene, conditions, ifu, plane=position)
-    background = sky_background(scene, conditions)
-    spectra = np.empty((len(response.shift_pix), parameters.nz))
-    for slitlet, (shift, width) in enumerate(zip(response.shift_pix, response.width, strict=True)):
-        lsf = dataclasses.replace(usual, fwhm_pix=usual.fwhm_pix * width)
-        spectra[slitlet] = spread_lines(position + shift, strength, parameters.nz, lsf=lsf) + background
-    spectra *= throughput(parameters.nz) * (parameters.pix_scale / SPAXEL_ARCSEC) ** 2
-    return np.asarray(spectra.T[:, response.slitlet] * response.gain)
+    cube = _lines_of_spaxels(response, position, strength, parameters.nz)
+    cube += sky_background(scene, conditions)[:, None, None]
+    cube *= response.gain * (parameters.pix_scale / SPAXEL_ARCSEC) ** 2
+    return np.asarray(cube * throughput(parameters.nz)[:, None, None])
+
+
+def _lines_of_spaxels(response: ArmResponse, position: Floats, strength: Floats, n_planes: int) -> Floats:
+    """Return lines at their places in every spaxel, by a parabola through three places in each slitlet."""
+    reach = np.abs(response.spaxel_shift_pix).max()
+    middle = _lines_of_slitlets(response, position, strength, n_planes)
+    if reach == 0:
+        return middle[:, response.slitlet]
+    before, behind = (_lines_of_slitlets(response, position + by, strength, n_planes) for by in (-reach, reach))
+    u = response.spaxel_shift_pix / reach
+    shares = (0.5 * u * (u - 1), 1 - u**2, 0.5 * u * (u + 1))
+    places = (before, middle, behind)
+    return np.asarray(sum(share * at[:, response.slitlet] for share, at in zip(shares, places, strict=True)))
+
+
+def _lines_of_slitlets(response: ArmResponse, position: Floats, strength: Floats, n_planes: int) -> Floats:
+    """Return the lines in each slitlet, shape (n_planes, n_slitlets)."""
+    lines = [
+        spread_lines(position + shift, strength, n_planes, lsf=Lsf(fwhm_pix=FWHM_PIX * width, wing=wing))
+        for shift, width, wing in zip(response.shift_pix, response.width, response.wing, strict=True)
+    ]
+    return np.stack(lines, axis=1)
 
 
 def sky_background(scene: Scene, conditions: Conditions) -> Floats:
     """Return thermal emission and continuum of the sky per spaxel of 0.2 arcsec, shape (n_planes,)."""
-    parameters = scene.parameters
+    parameters = scene.detector
     wave = parameters.start_um + np.arange(parameters.nz) * parameters.step_um
     usual = float(planck_shape(_THERMAL_UM, _THERMAL_K))
     thermal = _THERMAL * planck_shape(wave, conditions.sky.thermal_k) / usual
@@ -111,7 +127,7 @@ def sky_background(scene: Scene, conditions: Conditions) -> Floats:
 
 def flexure_pix(scene: Scene, conditions: Conditions, ifu: int, *, plane: Floats | None = None) -> Floats:
     """Return by how many planes features lie further, at fractional planes or at all planes."""
-    parameters = scene.parameters
+    parameters = scene.detector
     at = np.arange(parameters.nz, dtype=float) if plane is None else plane
     seed = [parameters.seed, 8, conditions.on_sky, conditions.index, ifu]
     own = np.random.default_rng(seed).normal(0, _ARM_FLEXURE * parameters.flexure)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import KmosError
-from napari_kmos.instrument import N_PLANES
 from napari_kmos.simulate.arms import ArmResponse, make_response
 from napari_kmos.simulate.conditions import Conditions, make_conditions
 from napari_kmos.simulate.field import Target, make_targets, moved
@@ -38,6 +37,8 @@ class Scene:
     ----------
     parameters : SimulationParameters
         What the night is made of.
+    detector : SimulationParameters
+        The same on the grid of the detectors, on which light is rendered: see `to_cube`.
     targets, sky_targets : tuple of Target
         Where the arms look in object and in sky exposures.
     stars : Stars
@@ -57,6 +58,7 @@ class Scene:
     """
 
     parameters: SimulationParameters
+    detector: SimulationParameters
     targets: tuple[Target, ...]
     sky_targets: tuple[Target, ...]
     stars: Stars
@@ -71,18 +73,20 @@ class Scene:
 def make_scene(parameters: SimulationParameters) -> Scene:
     """Return the night that the parameters describe."""
     targets = make_targets(parameters)
-    fine = np.arange(-_PAD * _OVERSAMPLING, (parameters.nz + _PAD) * _OVERSAMPLING) / _OVERSAMPLING
-    fine_um = parameters.start_um + fine * parameters.step_um
+    detector = parameters.on_detector
+    fine = np.arange(-_PAD * _OVERSAMPLING, (detector.nz + _PAD) * _OVERSAMPLING) / _OVERSAMPLING
+    fine_um = detector.start_um + fine * detector.step_um
     lsf = usual_lsf(parameters)
     ends = (float(fine_um[0]), float(fine_um[-1]))
     sky_through = transmission(fine_um) if parameters.telluric else np.ones_like(fine_um)
     return Scene(
         parameters=parameters,
+        detector=detector,
         targets=targets,
         sky_targets=make_targets(parameters, on_sky=True),
         stars=make_stars(parameters),
         exposures=make_conditions(parameters),
-        responses={target.ifu: make_response(parameters, target.ifu) for target in targets},
+        responses={target.ifu: make_response(detector, target.ifu) for target in targets},
         lines=sky_lines(ends),
         fine_um=fine_um,
         absorptions={kind: smooth(absorption(kind, fine_um), lsf, _OVERSAMPLING) for kind in KINDS},
@@ -91,8 +95,8 @@ def make_scene(parameters: SimulationParameters) -> Scene:
 
 
 def usual_lsf(parameters: SimulationParameters) -> Lsf:
-    """Return the usual line spread function: as broad as in a cube of 2048 planes, never narrower in planes."""
-    return Lsf(fwhm_pix=FWHM_PIX * max(1.0, parameters.nz / N_PLANES), wing=parameters.lsf_wing)
+    """Return the usual line spread function: as many planes of the detector broad, however few these are."""
+    return Lsf(fwhm_pix=FWHM_PIX, wing=parameters.lsf_wing)
 
 
 def find_exposure(scene: Scene, index: int, *, on_sky: bool = False) -> Conditions:
@@ -135,18 +139,23 @@ def pointing_error(scene: Scene, conditions: Conditions, ifu: int) -> tuple[floa
 
 def header_wcs(scene: Scene, conditions: Conditions, ifu: int) -> WCS:
     """Return the WCS as the header states it: the planned pointing."""
+    return _planned_wcs(scene, conditions, ifu, scene.parameters)
+
+
+def _planned_wcs(scene: Scene, conditions: Conditions, ifu: int, grid: SimulationParameters) -> WCS:
     target = find_target(scene, ifu, on_sky=conditions.on_sky)
     ra, dec = moved(target.ra, target.dec, *conditions.dither_arcsec)
-    middle = scene.parameters.n_spaxels / 2 + 0.5
+    middle = grid.n_spaxels / 2 + 0.5
     return make_wcs(
         ra,
         dec,
         crpix=(middle, middle),
-        scale_arcsec=scene.parameters.pix_scale,
+        scale_arcsec=grid.pix_scale,
         rotation_deg=conditions.rotation_deg,
     )
 
 
 def true_wcs(scene: Scene, conditions: Conditions, ifu: int) -> WCS:
-    """Return the WCS that is right: the header's, with the correction added."""
-    return shift_wcs(header_wcs(scene, conditions, ifu), *pointing_error(scene, conditions, ifu))
+    """Return the WCS that is right, on the grid of the detector: the planned one with the correction added."""
+    planned = _planned_wcs(scene, conditions, ifu, scene.detector)
+    return shift_wcs(planned, *pointing_error(scene, conditions, ifu))

@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from napari_kmos.offset import Offset
 from napari_kmos.simulate.conditions import level_factors
+from napari_kmos.simulate.grid import spectra_to_cube
 from napari_kmos.simulate.names import epoch_name, file_name
 from napari_kmos.simulate.render import flexure_pix, star_spectra
 from napari_kmos.simulate.scene import find_target, pointing_error
@@ -93,7 +94,8 @@ def levels_table(scene: Scene) -> Table:
 
 
 def exposures_table(scene: Scene) -> Table:
-    """Return the conditions of each exposure and IFU."""
+    """Return the conditions of each exposure and IFU; shifts in planes of the cubes."""
+    finer = scene.parameters.nz / scene.detector.nz
     rows = [
         {
             "file": file_name(scene, conditions),
@@ -102,8 +104,8 @@ def exposures_table(scene: Scene) -> Table:
             "epoch": epoch_name(conditions),
             "half": conditions.half,
             "seeing_arcsec": conditions.seeing_arcsec,
-            "shift_pix": float(np.mean(flexure_pix(scene, conditions, ifu))),
-            "stretch_pix": conditions.stretch_pix,
+            "shift_pix": finer * float(np.mean(flexure_pix(scene, conditions, ifu))),
+            "stretch_pix": finer * conditions.stretch_pix,
             "t_rot_k": conditions.sky.t_rot_k,
             "thermal_k": conditions.sky.thermal_k,
             "continuum": conditions.sky.continuum,
@@ -120,7 +122,7 @@ def spectra_tables(scene: Scene) -> tuple[tuple[str, Table], ...]:
     stars = select_stars(scene.stars, np.hypot(east, north) < _WITHIN_ARCSEC)
     parameters = scene.parameters
     wavelength = Table({"WAVELENGTH": (parameters.start_um + np.arange(parameters.nz) * parameters.step_um) * u.um})
-    flux = star_spectra(scene, stars).astype(np.float32) * u.adu / u.s
+    flux = spectra_to_cube(star_spectra(scene, stars), scene).astype(np.float32) * u.adu / u.s
     return (("SPECTRA", Table({"ID": stars.id, "FLUX": flux})), ("WAVELENGTH", wavelength))
 
 
