@@ -55,20 +55,26 @@ def plan_tasks(
     if not objects or not skies:
         msg = f"{len(objects)} objects and {len(skies)} skies given; at least one of each is needed"
         raise SkyError(msg)
-    products: dict[Path, Path] = {}
-    for path in map(Path, objects):
-        product = out_dir / f"{fits_stem(path)}{SUFFIX}.fits"
-        if product in products:
-            msg = f"{products[product]} and {path} would both become {product.name}; use a folder (-o) for each"
-            raise WriteError(msg)
-        products[product] = path
-    targets = {product: _readable(path) for product, path in products.items()}
-    sky_exposures = [_readable(Path(path)) for path in skies]
+    products = name_products(objects, out_dir, SUFFIX)
+    targets = {product: read_unmosaicked(path) for product, path in products.items()}
+    sky_exposures = [read_unmosaicked(Path(path)) for path in skies]
     pairs = {product: (target, nearest_sky(target, sky_exposures)) for product, target in targets.items()}
     return tuple(SkyTask(*pair, product, _cubes(*pair, ifu)) for product, pair in pairs.items())
 
 
-def _readable(path: Path) -> Exposure:
+def name_products(files: Sequence[Path | str], out_dir: Path, suffix: str) -> dict[Path, Path]:
+    """Return the file of each product ``<input stem><suffix>.fits``; two with one name are refused."""
+    products: dict[Path, Path] = {}
+    for path in map(Path, files):
+        product = out_dir / f"{fits_stem(path)}{suffix}.fits"
+        if product in products:
+            msg = f"{products[product]} and {path} would both become {product.name}; use a folder (-o) for each"
+            raise WriteError(msg)
+        products[product] = path
+    return products
+
+
+def read_unmosaicked(path: Path) -> Exposure:
     """Exposure of a file; mosaics are refused."""
     exposure = read_exposure(path)
     if exposure.kind == "mosaic":
