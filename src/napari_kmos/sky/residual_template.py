@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_kmos.instrument import detector_of
 from napari_kmos.sky._line_groups import find_line_groups
+from napari_kmos.sky.methods import same_wavelengths
 from napari_kmos.sky.second_pass_parameters import SecondPassParameters
 from napari_kmos.spectral.nan import divide, nan_median
 
@@ -70,7 +71,7 @@ def make_template(
     cube : Cube
         Of which only the wavelength axis and the number of its IFU are looked at.
     residuals : sequence of IfuResidual
-        Of `measure_residual`, for IFUs with the same wavelength axis.
+        Of `measure_residual`; those with another wavelength axis are left out.
     emptier : collection of int
         The IFUs to take it from: those of the same detector where there are some, else all.
     parameters : SecondPassParameters, optional
@@ -88,7 +89,13 @@ def make_template(
     plane is multiplied by the share of its square that is no noise, so that little is subtracted where little is left.
     """
     p = parameters or SecondPassParameters()
-    others = [each for each in residuals if each.ifu in emptier and each.ifu is not None and each.ifu != cube.ifu]
+    others = [
+        each
+        for each in residuals
+        if each.ifu in emptier
+        and each.ifu not in (None, cube.ifu)
+        and same_wavelengths(each.wavelength_um, cube.wavelength_um)
+    ]
     if cube.ifu is None or not others:
         return None
     near = [each for each in others if detector_of(each.ifu or 0) == detector_of(cube.ifu)]

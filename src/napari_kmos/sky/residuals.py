@@ -100,6 +100,12 @@ class IfuResidual:
     groups: tuple[GroupResidual, ...]
 
     @property
+    def residual_over_noise(self) -> float:
+        """RMS of the mean spectrum on known lines over its expected error: 1 is noise alone; NaN without lines."""
+        lines = ~np.isin(self.member, ("", OTHER, EDGE))
+        return float(np.sqrt(np.mean((self.spectrum / self.error)[lines] ** 2))) if lines.any() else float("nan")
+
+    @property
     def true_error(self) -> Floats:
         """The error, larger by as much as the spectrum scatters more beside the lines than it tells."""
         beside = (group.mean for group in self.groups if group.group == OTHER)

@@ -15,6 +15,7 @@ from napari_kmos.sky._high_pass import HighPassed, take_high_pass
 from napari_kmos.sky.residuals import IfuResidual, residual_of
 from napari_kmos.sky.second_pass_parameters import SecondPassParameters
 from napari_kmos.spectral.nan import divide, nan_median, robust_sigma
+from napari_kmos.spectral.noise import ensure_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,9 +119,10 @@ def fit_second_pass(
 def subtract_residual(cube: Cube, second: SecondPass) -> Cube:
     """Return the cube without the residual sky: lazy if it was, NaN where it was, float32.
 
-    The noise grows by the error of the residual spectrum, which all spaxels of the IFU have in common, and by that of
-    the amplitudes; where the cube has none it stays without.
+    The noise, estimated where the cube has none, grows by the error of the residual spectrum, which all spaxels of the
+    IFU have in common, and by that of the amplitudes.
     """
+    cube = ensure_noise(cube)
     t = second.template
     chunks = None if isinstance(cube.flux, np.ndarray) else (cube.flux.chunks[0], -1)
 
@@ -130,10 +132,8 @@ def subtract_residual(cube: Cube, second: SecondPass) -> Cube:
         return product
 
     flux = (cube.flux - times(t.columns, second.spaxel)).astype(np.float32)
-    noise = cube.noise
-    if noise is not None:
-        extra = times(t.column_errors, second.spaxel) ** 2 + times(t.columns**2, second.spaxel_error**2)
-        noise = np.sqrt(noise.astype(float) ** 2 + extra).astype(np.float32)
+    extra = times(t.column_errors, second.spaxel) ** 2 + times(t.columns**2, second.spaxel_error**2)
+    noise = np.sqrt(np.square(cube.noise, dtype=float) + extra).astype(np.float32)
     return dataclasses.replace(cube, flux=flux, noise=noise)
 
 
