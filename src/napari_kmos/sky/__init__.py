@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from napari_kmos.sky.choosing import PICKS, SkyChoice, SkySource, sky_options
+from napari_kmos.sky.interpolation import subtract_skies
 from napari_kmos.sky.methods import DEFAULT_METHOD, SKY_METHODS, SkyMethod, check_pair, has_data, subtract_sky
 from napari_kmos.sky.pairing import check_sky, choose_sky_cube, nearest_sky
 from napari_kmos.sky.parameters import SkyParameters
@@ -10,10 +12,12 @@ from napari_kmos.sky.residuals import IfuResidual, measure_residual, residuals_b
 from napari_kmos.sky.result import BandFit, GroupFit, SkyResult, ThermalFit
 from napari_kmos.sky.second_pass import SecondPass, choose_emptier, fit_second_pass, subtract_residual
 from napari_kmos.sky.second_pass_parameters import SecondPassParameters
+from napari_kmos.sky.trying import choose_best, n_trials
 
 __all__ = [
-    "DEFAULT_METHOD", "SKY_METHODS", "BandFit", "GroupFit", "IfuResidual", "SecondPass", "SecondPassParameters",
-    "SkyMethod", "SkyParameters", "SkyResult", "SkyTemplate", "ThermalFit", "check_pair", "check_sky",
-    "choose_emptier", "choose_sky_cube", "fit_second_pass", "has_data", "make_template", "measure_residual",
-    "nearest_sky", "residuals_by_group", "subtract_residual", "subtract_sky",
+    "DEFAULT_METHOD", "PICKS", "SKY_METHODS", "BandFit", "GroupFit", "IfuResidual", "SecondPass",
+    "SecondPassParameters", "SkyChoice", "SkyMethod", "SkyParameters", "SkyResult", "SkySource", "SkyTemplate",
+    "ThermalFit", "check_pair", "check_sky", "choose_best", "choose_emptier", "choose_sky_cube", "fit_second_pass",
+    "has_data", "make_template", "measure_residual", "n_trials", "nearest_sky", "residuals_by_group", "sky_options",
+    "subtract_residual", "subtract_skies", "subtract_sky",
 ]  # fmt: skip

@@ -132,6 +132,16 @@ class SkyCleaner:
         """
         return self._finding(self._cube(ifu))[0].sky_mask
 
+    def n_masked(self, ifu: int | None) -> int:
+        """Return how many spaxels of an IFU, of those with data, show stars.
+
+        Raises
+        ------
+        SkyError
+            If the exposure has no data for it.
+        """
+        return int(np.count_nonzero(~self._finding(self._cube(ifu))[0].spaxels()))
+
     def clean(self, cube: Cube) -> Cube:
         """Return a cube of the exposure with sky in place of stars, bad voxels and gaps.
 

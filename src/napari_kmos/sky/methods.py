@@ -74,7 +74,7 @@ def subtract_sky(
         msg = f"sky method {method!r} is not known; choose one of {', '.join(SKY_METHODS)}"
         raise SkyError(msg)
     check_pair(cube, sky_cube)
-    cube, sky_cube = _in_memory(cube), _in_memory(sky_cube)
+    cube, sky_cube = in_memory(cube), in_memory(sky_cube)
     for role, each in (("object", cube), ("sky", sky_cube)):
         if not has_data(each):
             msg = f"{_origin(each)}: the {role} cube has no data (all NaN); leave this IFU out or give another sky"
@@ -118,7 +118,7 @@ def same_wavelengths(mine: NDArray[np.float64], other: NDArray[np.float64]) -> b
     return bool(close)
 
 
-def _in_memory(cube: Cube) -> Cube:
+def in_memory(cube: Cube) -> Cube:
     """Return the same cube with computed arrays."""
     noise = None if cube.noise is None else np.asarray(cube.noise)
     return dataclasses.replace(cube, flux=np.asarray(cube.flux), noise=noise)

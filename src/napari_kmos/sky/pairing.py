@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
 
+_DAY_MINUTES, _DAY_SECONDS = 1440.0, 86400.0
+#: Times that differ by less than a date tells are equal.
+_MINUTE_DIGITS = 3
+
 
 def nearest_sky(exposure: Exposure, skies: Sequence[Exposure]) -> Exposure:
     """Return the sky exposure of the same band that is nearest in time.
@@ -25,18 +29,28 @@ def nearest_sky(exposure: Exposure, skies: Sequence[Exposure]) -> Exposure:
     SkyError
         If no sky is of the same band, or if several are and a date is missing.
     """
+    return skies_by_time(exposure, skies)[0]
+
+
+def skies_by_time(exposure: Exposure, skies: Sequence[Exposure]) -> list[Exposure]:
+    """Return the sky exposures of the same band, the nearest in time first, else as `nearest_sky`."""
     same = [sky for sky in skies if not (sky.band and exposure.band) or sky.band == exposure.band]
     if not same:
         found = ", ".join(f"{sky.label} ({sky.band})" for sky in skies) or "none"
         msg = f"{exposure.label}: band {exposure.band}; skies given: {found}. Give a sky of the same band."
         raise SkyError(msg)
     if len(same) == 1:
-        return same[0]
+        return same
     undated = [each.label for each in (exposure, *same) if each.date is None]
     if undated:
         msg = f"{', '.join(undated)}: no date, so that the nearest of {len(same)} skies cannot be chosen; give one sky"
         raise SkyError(msg)
-    return min(same, key=lambda sky: (abs(_mjd(sky) - _mjd(exposure)), _mjd(sky)))
+    return sorted(same, key=lambda sky: (abs(minutes_after(sky, exposure)), minutes_after(sky, exposure)))
+
+
+def minutes_after(sky: Exposure, exposure: Exposure) -> float:
+    """Return how many minutes after an exposure the middle of another one is; NaN where a date is missing."""
+    return round((_middle_mjd(sky) - _middle_mjd(exposure)) * _DAY_MINUTES, _MINUTE_DIGITS)
 
 
 def choose_sky_cube(cube: Cube, sky: Exposure) -> Cube:
@@ -50,13 +64,18 @@ def choose_sky_cube(cube: Cube, sky: Exposure) -> Cube:
     SkyError
         If there is none.
     """
-    for each in _candidates(cube, sky):
+    for each in sky_candidates(cube, sky):
         if has_data(each):
             if cube.ifu is not None and each.ifu != cube.ifu:
                 msg = f"{cube.label}: {sky.label} has no data in this IFU; the sky of IFU {each.ifu} is used"
                 warnings.warn(msg, KmosWarning, stacklevel=2)
             return each
     raise SkyError(_no_sky(cube, sky))
+
+
+def has_own_sky(cube: Cube, sky: Exposure) -> bool:
+    """Tell whether a sky exposure has data in the IFU of an object cube, or is the only one there is for it."""
+    return any(_is_own(cube, each, sky) and has_data(each) for each in sky.cubes)
 
 
 def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
@@ -71,19 +90,31 @@ def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
         msg = f"{exposure.path}: is its own sky, and nothing would be left; give the exposure of the sky (--sky)"
         raise SkyError(msg)
     for cube in cubes:
-        if not _candidates(cube, sky) and has_data(cube):
+        if not sky_candidates(cube, sky) and has_data(cube):
             raise SkyError(_no_sky(cube, sky))
 
 
-def _mjd(exposure: Exposure) -> float:
-    """Date as a number; NaN if there is none."""
-    return float("nan") if exposure.date is None else float(exposure.date.mjd)
+def _middle_mjd(exposure: Exposure) -> float:
+    """Middle of an exposure, its start where the exposure time is not known; NaN without a date.
+
+    A combined cube has the exposure time of all that is in it, which tells no middle.
+    """
+    if exposure.date is None:
+        return float("nan")
+    times = [cube.exptime for cube in exposure.cubes if cube.exptime is not None]
+    length = times[0] if times and exposure.kind == "exposure" else 0.0
+    return float(exposure.date.mjd) + length / _DAY_SECONDS / 2
 
 
-def _candidates(cube: Cube, sky: Exposure) -> list[Cube]:
+def sky_candidates(cube: Cube, sky: Exposure) -> list[Cube]:
     """Sky cubes that may serve a cube, the best first, whether they hold data or not."""
-    own = [each for each in sky.cubes if each.ifu == cube.ifu or (cube.ifu is None and len(sky.cubes) == 1)]
+    own = [each for each in sky.cubes if _is_own(cube, each, sky)]
     return own + [each for each in _neighbours(cube, sky) if each.shape == cube.shape]
+
+
+def _is_own(cube: Cube, each: Cube, sky: Exposure) -> bool:
+    """Whether a sky cube is of the same IFU, or the only one there is for a cube that does not tell its IFU."""
+    return each.ifu == cube.ifu or (cube.ifu is None and len(sky.cubes) == 1)
 
 
 def _neighbours(cube: Cube, sky: Exposure) -> list[Cube]:

@@ -90,7 +90,24 @@ class ThermalParameters:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, LineParameters):
+class PickParameters:
+    """Which of several skies.
+
+    Parameters
+    ----------
+    pick_hours : float
+        ``interpolate`` takes the nearest where the skies before and after lie further apart than this.
+    pick_skies, pick_ifus : int
+        ``best`` tries so many skies, those nearest in time, on so many IFUs, spread over all.
+    """
+
+    pick_hours: float = 3.0
+    pick_skies: int = 5
+    pick_ifus: int = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, LineParameters, PickParameters):
     """Parameters of the sky subtraction.
 
     Names and defaults are those of ESO's recipes where they have one. Each class this one is made of holds those of
@@ -160,8 +177,11 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
                 raise SkyError(msg)
 
 
-_COUNTS = ("line_hw", "min_pixels", "thermal_iterations", "sky_bkg_filter_width", "stretch_degree")
+_COUNTS = (
+    "line_hw", "min_pixels", "thermal_iterations", "sky_bkg_filter_width", "stretch_degree", "pick_skies", "pick_ifus",
+)  # fmt: skip
 _POSITIVE = (
     "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "dark_share", "star_sigma",
+    "pick_hours",
 )  # fmt: skip
 _CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "local", "none")}
