@@ -9,10 +9,11 @@ import numpy as np
 
 from napari_kmos.errors import SkyError
 from napari_kmos.sky._apply import subtract_model
-from napari_kmos.sky._lines import FactorFit, MeanSpectra, band_pieces, line_rms, mean_spectra
+from napari_kmos.sky._images import sky_images
+from napari_kmos.sky._lines import FactorFit, MeanSpectra, band_pieces, beside_lines, line_rms, mean_spectra
 from napari_kmos.sky._spaxels import mean_spectrum, sky_spaxels
 from napari_kmos.sky.result import BandFit, SkyResult
-from napari_kmos.spectral.nan import nan_mean, nan_median
+from napari_kmos.spectral.nan import divide, nan_mean, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,9 +61,16 @@ def _bright_spaxels(light: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def band_fits(
-    spectra: MeanSpectra, model: NDArray[np.float64], fits: tuple[FactorFit, ...], scale: NDArray[np.float64]
+    spectra: MeanSpectra,
+    model: NDArray[np.float64],
+    fits: tuple[FactorFit, ...],
+    scale: NDArray[np.float64],
+    z: NDArray[np.float64],
 ) -> tuple[BandFit, ...]:
-    """Report each band: what was fitted, what factor it has, and the residual without and with the model."""
+    """Report each band: what was fitted, what factor it has, and the residual without and with the model.
+
+    ``z``, shape (n_wavelength,), is what is left beside lines and light of other origin, over its error.
+    """
     bands = []
     for (name, planes, piece), fit in zip(band_pieces(spectra), fits, strict=True):
         bands.append(
@@ -75,23 +83,64 @@ def band_fits(
                 rms_before=line_rms(piece.target - piece.sky, piece),
                 rms_after=line_rms(piece.target - model[planes], piece),
                 fitted=bool(np.isfinite(fit.factor)),
+                error=fit.error,
+                residual_over_noise=float(1.4826 * nan_median(np.abs(z[planes][piece.lines]))),
             )
         )
     return tuple(bands)
 
 
-def build_result(cube: Cube, sky: Cube, evidence: Evidence, model: SkyModel, **found: Any) -> SkyResult:
-    """Subtract the model and put together the result; ``found`` holds what the method alone knows."""
+def build_result(
+    cube: Cube,
+    sky: Cube,
+    evidence: Evidence,
+    model: SkyModel,
+    factors: tuple[tuple[FactorFit, ...], NDArray[np.float64]],
+    **found: Any,
+) -> SkyResult:
+    """Subtract the model and put together the result.
+
+    ``factors`` are the fits of the bands and the factor of the band at every wavelength; ``found`` holds what the
+    method alone knows.
+    """
     spectra = evidence.spectra
+    clean, model_spectrum = subtract_model(cube, sky, model), model.flux(spectra.sky)
+    error = _mean_error(clean, evidence.mask)
+    z = _left_over(spectra.target - model_spectrum, evidence) / error
     return SkyResult(
-        cube=subtract_model(cube, sky, model),
+        cube=clean,
+        bands=band_fits(spectra, model_spectrum, *factors, z),
         wavelength_um=spectra.wavelength_um,
         object_spectrum=spectra.target,
         sky_spectrum=spectra.sky,
-        model_spectrum=model.flux(spectra.sky),
+        model_spectrum=model_spectrum,
+        error_spectrum=error,
         scale=model.scale,
         line_mask=spectra.lines,
         sky_mask=evidence.mask,
+        images=sky_images(cube, sky, clean, spectra.lines),
         sky_source=sky.source,
         **found,
     )
+
+
+def _mean_error(cube: Cube, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Error of the mean over some spaxels; NaN where it is not known."""
+    if cube.noise is None:
+        return np.full(cube.shape[0], np.nan)
+    noise = np.asarray(cube.noise, dtype=float)[:, mask].T
+    used = np.count_nonzero(np.isfinite(noise) & (noise > 0), axis=0)
+    return divide(np.sqrt(nan_mean(noise**2)), np.sqrt(used))
+
+
+def _left_over(residual: NDArray[np.float64], evidence: Evidence) -> NDArray[np.float64]:
+    """Return what is neither smooth nor the starlight of the brighter spaxels in a residual of the mean spectra.
+
+    How much starlight there is is told beside the lines.
+    """
+    spectra = evidence.spectra
+    left, starlight = (values - beside_lines(values, spectra.lines) for values in (residual, evidence.starlight))
+    used = spectra.continuum & np.isfinite(left) & np.isfinite(starlight)
+    power = float(np.sum(starlight[used] ** 2))
+    share = float(left[used] @ starlight[used]) / power if power > 0 else 0.0
+    return left - share * np.nan_to_num(starlight)

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.sky._evidence import band_fits
+from napari_kmos.sky._images import sky_images
 from napari_kmos.sky._level_spaxels import MeanLines
 from napari_kmos.sky._lines import FactorFit, band_pieces
 from napari_kmos.sky._thermal import fit_thermal, thermal_shape
@@ -101,8 +102,9 @@ def build_levels_result(
     model_spectrum = nan_mean(modelled[:, dark].T)
     mask = np.zeros(target.used.shape, dtype=bool)
     mask[target.used] = dark
+    clean = _subtract(cube, target, modelled, variance)
     return SkyResult(
-        cube=_subtract(cube, target, modelled, variance),
+        cube=clean,
         method="levels",
         bands=_bands(seen, model_spectrum, scale, lines, p),
         shift_pix=lines.fit.shift,
@@ -111,9 +113,11 @@ def build_levels_result(
         object_spectrum=seen.target,
         sky_spectrum=seen.sky,
         model_spectrum=model_spectrum,
+        error_spectrum=np.where(np.isfinite(lines.error), _expected_error(lines), np.nan),
         scale=scale,
         line_mask=seen.lines,
         sky_mask=mask,
+        images=sky_images(cube, sky, clean, seen.lines),
         sky_source=sky.source,
         levels=_levels(lines),
         shapes=_shapes(target, terms, lines),
@@ -179,23 +183,26 @@ def _bands(seen: MeanSpectra, model: Floats, scale: Floats, lines: Lines, p: Sky
     fits = tuple(FactorFit(1.0 if n >= p.min_pixels else float("nan"), n) for n in counts)
     none = np.zeros(lines.model.parts.shape[1])
     usual = lines.model.groups(none, lines.fit.shifts(), lines.fit.width)
-    expected = np.sqrt(lines.error**2 + lines.fit.variance())
     left = seen.target - lines.in_object().derivatives[0] - lines.fit.continuum - lines.continuum
+    found = band_fits(seen, model, fits, scale, left / _expected_error(lines))
     bands = []
-    for band, (_, planes, piece) in zip(band_fits(seen, model, fits, scale), pieces, strict=True):
+    for band, (_, planes, _) in zip(found, pieces, strict=True):
         light = usual[planes].sum(axis=0)
         share = light * np.exp(lines.fit.factors) / max(float(light.sum()), 1e-300)
         covariance = lines.fit.covariance[: light.size, : light.size]
-        z = (left[planes] / expected[planes])[piece.lines]
         bands.append(
             dataclasses.replace(
                 band,
                 factor=float(share.sum()),
                 error=float(np.sqrt(max(share @ covariance @ share, 0.0))),
-                residual_over_noise=float(1.4826 * np.median(np.abs(z))) if z.size else float("nan"),
             )
         )
     return tuple(bands)
+
+
+def _expected_error(lines: Lines) -> Floats:
+    """Error of what is left in the mean spectrum, by noise and by the fit; infinite without data."""
+    return np.asarray(np.sqrt(lines.error**2 + lines.fit.variance()))
 
 
 def _levels(lines: Lines) -> tuple[LevelFactor, ...]:

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_kmos.sky._bands import covered_bands
 from napari_kmos.sky._resample import fill_gaps
+from napari_kmos.spectral.nan import divide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 #: Percentile and width, in line half widths, of the continuum that carries no factor.
 _CONTINUUM_PERCENTILE = 25
 _CONTINUUM_WIDTH = 15
+#: Planes over which the level beside the lines is taken.
+_BESIDE_WIDTH = 61
 #: A factor below this many times its error is no fit.
 _MIN_SIGNIFICANCE = 3.0
 
@@ -56,10 +59,11 @@ class MeanSpectra:
 
 @dataclass(frozen=True, slots=True)
 class FactorFit:
-    """A factor, and the number of line pixels it was fitted on; the factor is NaN if it could not be fitted."""
+    """A factor with its error, and the number of line pixels it was fitted on; NaN if it could not be fitted."""
 
     factor: float
     n_pixels: int
+    error: float = float("nan")
 
 
 def mean_spectra(
@@ -113,6 +117,17 @@ def above_continuum(spectrum: NDArray[np.float64], p: SkyParameters) -> NDArray[
     return _without_gaps(spectrum) - smooth_continuum(spectrum, p)
 
 
+def beside_lines(spectra: NDArray[np.float64], lines: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the running mean along the first axis of what is no line and has data; interpolated where nothing is."""
+    used = np.isfinite(spectra) & ~lines.reshape(-1, *(1,) * (spectra.ndim - 1))
+    share, mean = (
+        ndimage.uniform_filter1d(values, _BESIDE_WIDTH, axis=0, mode="constant")
+        for values in (used.astype(float), np.where(used, spectra, 0.0))
+    )
+    level = divide(mean, np.where(share * _BESIDE_WIDTH > 0.5, share, 0.0))
+    return fill_gaps(level.reshape(len(spectra), -1)).reshape(spectra.shape)
+
+
 def line_part(spectrum: NDArray[np.float64], spectra: MeanSpectra) -> NDArray[np.float64]:
     """Return the line pixels of a spectrum above its continuum, interpolated linearly between continuum pixels."""
     index = np.arange(spectrum.size)
@@ -141,7 +156,10 @@ def fit_factor(spectra: MeanSpectra, p: SkyParameters) -> FactorFit:
     if not kept.all() and np.count_nonzero(kept) >= p.min_pixels:
         factor, n_lines = _slope(y[kept], x[kept]), int(np.count_nonzero(kept))
         y, x = y[kept], x[kept]
-    return FactorFit(factor if factor > _MIN_SIGNIFICANCE * _slope_error(y, x) else float("nan"), n_lines)
+    error = _slope_error(y, x)
+    if not factor > _MIN_SIGNIFICANCE * error:
+        return FactorFit(float("nan"), n_lines)
+    return FactorFit(factor, n_lines, error)
 
 
 def _slope_error(y: NDArray[np.float64], x: NDArray[np.float64]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosWarning
 from napari_kmos.sky._apply import SkyModel
-from napari_kmos.sky._evidence import band_fits, build_result, find_evidence
+from napari_kmos.sky._evidence import build_result, find_evidence
 from napari_kmos.sky._fit import fit_lines
 from napari_kmos.sky._lines import mean_spectra, smooth_continuum
 from napari_kmos.sky._resample import WaveResampler
@@ -54,12 +54,12 @@ def subtract_davies(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
         change = thermal.object_level - thermal.sky_level
         offset = change * thermal_shape(seen.wavelength_um, thermal.temperature_k)
     model = SkyModel(resampler, factors.scale, smooth_continuum(moved, p), offset)
-    bands = band_fits(seen, model.flux(seen.sky), factors.bands, factors.band_scale)
-    _warn_of_bands(bands, p, cube.label)
-    return build_result(
-        cube, sky, evidence, model, method="davies", bands=bands, groups=factors.groups, thermal=thermal,
-        shift_pix=float(np.median(shifts)),
+    result = build_result(
+        cube, sky, evidence, model, (factors.bands, factors.band_scale), method="davies", groups=factors.groups,
+        thermal=thermal, shift_pix=float(np.median(shifts)),
     )  # fmt: skip
+    _warn_of_bands(result.bands, p, cube.label)
+    return result
 
 
 def _line_shifts(spectra: MeanSpectra, p: SkyParameters, label: str) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.sky._apply import SkyModel
-from napari_kmos.sky._evidence import band_fits, build_result, find_evidence
+from napari_kmos.sky._evidence import build_result, find_evidence
 from napari_kmos.sky._lines import FactorFit, band_pieces
 from napari_kmos.sky._resample import WaveResampler
 
@@ -30,5 +30,4 @@ def subtract_plain(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResul
         WaveResampler(np.arange(n_planes, dtype=float)), np.ones(n_planes), np.zeros(n_planes), np.zeros(n_planes)
     )
     fits = tuple(FactorFit(float("nan"), int(np.count_nonzero(piece.lines))) for _, _, piece in band_pieces(spectra))
-    bands = band_fits(spectra, spectra.sky, fits, model.scale)
-    return build_result(cube, sky, evidence, model, method="plain", bands=bands)
+    return build_result(cube, sky, evidence, model, (fits, model.scale), method="plain")

@@ -33,10 +33,13 @@ class BandFit:
     fitted : bool
         False if the factor was taken or interpolated from other bands.
     error : float
-        Of the factor, 1 sigma; NaN if the method does not tell.
+        Of the factor, 1 sigma; NaN without a fit.
     residual_over_noise : float
-        What lines and a smooth continuum leave in the mean spectrum on line pixels over its expected error, 1.4826
-        times the median of the absolute; NaN if the method does not tell.
+        What lines, a smooth continuum and starlight leave in the mean spectrum on line pixels over its expected error,
+        1.4826 times the median of the absolute; NaN without line pixels or noise.
+    misfit_pix, misfit_error_pix : float
+        How far the lines that are left lie from those of the model, in pixels, positive towards longer wavelengths,
+        and 1 sigma; NaN if the method does not tell.
     """
 
     name: str
@@ -49,6 +52,8 @@ class BandFit:
     fitted: bool = True
     error: float = float("nan")
     residual_over_noise: float = float("nan")
+    misfit_pix: float = float("nan")
+    misfit_error_pix: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,25 @@ class LineShapes:
     gain: NDArray[np.float64]
     shift_pix: NDArray[np.float64]
     relative_width: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SkyImages:
+    """The field before the sky was matched and after; all of shape (n_y, n_x), NaN without data.
+
+    Parameters
+    ----------
+    white_before, white_after : ndarray
+        Median over all planes of object minus sky as it is, and of the cube without sky.
+    left_before, left_after : ndarray
+        Root mean square over the line pixels of what stands above the continuum of the spaxel, over its noise: 1 is
+        noise alone; features of stars count as well.
+    """
+
+    white_before: NDArray[np.float64]
+    white_after: NDArray[np.float64]
+    left_before: NDArray[np.float64]
+    left_after: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +168,16 @@ class SkyResult:
         Wavelengths of the spectra below.
     object_spectrum, sky_spectrum, model_spectrum : ndarray, shape (n_wavelength,)
         Means over the sky spaxels: object, sky as it came, and the model that was subtracted. NaN is no data.
+    error_spectrum : ndarray, shape (n_wavelength,)
+        Expected error of object minus model in these means, 1 sigma; NaN is not known.
     scale : ndarray, shape (n_wavelength,)
         Factor of the sky lines, bands times groups.
     line_mask : ndarray of bool, shape (n_wavelength,)
         True on the line pixels.
     sky_mask : ndarray of bool, shape (n_y, n_x)
         True on the spaxels taken as sky.
+    images : SkyImages
+        Before and after.
     sky_source : str
         Where the sky cube came from.
     levels : tuple of LevelFactor
@@ -170,9 +198,11 @@ class SkyResult:
     object_spectrum: NDArray[np.float64]
     sky_spectrum: NDArray[np.float64]
     model_spectrum: NDArray[np.float64]
+    error_spectrum: NDArray[np.float64]
     scale: NDArray[np.float64]
     line_mask: NDArray[np.bool_]
     sky_mask: NDArray[np.bool_]
+    images: SkyImages
     sky_source: str = ""
     levels: tuple[LevelFactor, ...] = ()
     shapes: LineShapes | None = None
@@ -193,9 +223,14 @@ class SkyResult:
         """Residual on all line pixels for the model; NaN without line pixels."""
         return _pooled([(band.n_line_pixels, band.rms_after) for band in self.bands])
 
+    @property
+    def residual_over_noise(self) -> float:
+        """That of the bands in one number; NaN without line pixels or noise."""
+        return _pooled([(band.n_line_pixels, band.residual_over_noise) for band in self.bands])
+
 
 def _pooled(parts: list[tuple[int, float]]) -> float:
     """Root mean square over bands, weighted by their pixels."""
-    known = [(n, rms) for n, rms in parts if n > 0 and np.isfinite(rms)]
+    known = [(n, value) for n, value in parts if n > 0 and np.isfinite(value)]
     total = sum(n for n, _ in known)
-    return float(np.sqrt(sum(n * rms**2 for n, rms in known) / total)) if total else float("nan")
+    return float(np.sqrt(sum(n * value**2 for n, value in known) / total)) if total else float("nan")
