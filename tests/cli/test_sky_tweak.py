@@ -32,6 +32,7 @@ def test_defaults(called):
     assert (objects, skies, out) == ([Path("a.fits"), Path("b.fits")], [Path("s.fits")], Path("out"))
     assert options == {
         "method": "levels", "parameters": SkyParameters(), "ifu": None, "pick": "nearest", "overwrite": False,
+        "sky_stars": "mask", "sky_masks": [], "figures": True,
     }  # fmt: skip
 
 
@@ -42,6 +43,17 @@ def test_options_in_our_spelling_and_in_esos(called):
     assert skies == [Path("s.fits"), Path("t.fits")]
     assert options["parameters"] == SkyParameters(tbsub=False, stretch=True, stretch_degree=6)
     assert (options["method"], options["ifu"], options["overwrite"]) == ("plain", 7, True)
+
+
+def test_which_sky_and_its_stars(called):
+    words = ["--pick", "best", "--pick-skies", "3", "--sky-mask", "m.fits", "n.fits", "--no-figures"]
+    assert main(["sky-tweak", "a.fits", "--sky", "s.fits", "t.fits", "-o", "out", *words]) == 0
+    ((_, options),) = called
+    assert options["parameters"] == SkyParameters(pick_skies=3)
+    assert (options["pick"], options["sky_stars"], options["figures"]) == ("best", "mask", False)
+    assert options["sky_masks"] == [Path("m.fits"), Path("n.fits")]
+    assert main(["sky-tweak", "a.fits", "--sky", "s.fits", "-o", "out", "--sky-stars", "keep"]) == 0
+    assert called[1][1]["sky_stars"] == "keep"
 
 
 @pytest.mark.parametrize(

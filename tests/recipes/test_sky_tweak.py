@@ -181,7 +181,8 @@ def test_sky_of_another_ifu_stands_in(night, pair):
     ("options", "match"),
     [
         ({"method": "best"}, "sky method 'best' is not known; choose one of plain, davies"),
-        ({"pick": "best"}, "pick 'best' is not known; choose one of nearest"),
+        ({"pick": "latest"}, "pick 'latest' is not known; choose one of nearest, best, interpolate"),
+        ({"sky_stars": "drop"}, "sky stars 'drop' is not known; choose one of mask, keep"),
     ],
 )
 def test_unknown_choices_are_refused(night, options, match):

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
-from napari_kmos.recipes.sky_tweak import PICKS, sky_tweak
-from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
+from napari_kmos.recipes.sky_tasks import SKY_STARS
+from napari_kmos.recipes.sky_tweak import sky_tweak
+from napari_kmos.sky import DEFAULT_METHOD, PICKS, SKY_METHODS, SkyParameters
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -42,7 +43,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how the sky is matched (default: {DEFAULT_METHOD})",
     )
     parser.add_argument(
-        "--pick", choices=PICKS, default="nearest", help="which of several skies: nearest in time (default: nearest)"
+        "--pick",
+        choices=PICKS,
+        default="nearest",
+        help="which of several skies: the nearest in time, the best (that leaves least), or an interpolation in time "
+        "between the one before and the one after (default: nearest)",
+    )
+    parser.add_argument(
+        "--sky-stars",
+        choices=SKY_STARS,
+        default="mask",
+        help="stars in IFUs of the sky: put sky in their place, or keep them (default: mask)",
+    )
+    parser.add_argument(
+        "--sky-mask",
+        dest="sky_masks",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="masks of the skies (1 = sky), used instead of looking for stars; for several skies <sky stem>_SKY_MASK",
+    )
+    parser.add_argument(
+        "--figures", action=argparse.BooleanOptionalAction, default=True, help="draw a figure an IFU (default: yes)"
     )
     add_parameters(parser, SkyParameters, title="parameters of the sky subtraction")
 
@@ -57,6 +80,9 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         parameters=build_parameters(args, SkyParameters),
         ifu=args.ifu,
         pick=args.pick,
+        sky_stars=args.sky_stars,
+        sky_masks=args.sky_masks,
+        figures=args.figures,
         overwrite=args.overwrite,
         progress=progress,
     )

@@ -95,7 +95,10 @@ def _add_step(header: fits.Header, step: Step) -> None:
         _set_text(header, key_recipe(block, f"PARAM{number} NAME"), _printable(name))
         _set_text(header, key_recipe(block, f"PARAM{number} VALUE"), _text(value), default)
     for name, value in step.measured.items():
-        set_card(header, f"ESO QC {name}", value)
+        if isinstance(value, str):
+            _set_text(header, f"ESO QC {name}", _printable(value))
+        else:
+            set_card(header, f"ESO QC {name}", value)
     used = " ".join(f"{name}={_text(value)}" for name, value in step.parameters.items())
     names = ", ".join(_printable(path.name) for path in step.inputs)
     header.add_history(f"napari-kmos {__version__} {step.name}: {names}; {_printable(used)}")

@@ -65,7 +65,7 @@ def _sky_tweak_job(plan: Plan, exposure: PlannedExposure, folder: Path) -> Job:
     skies = exposure.skies or tuple(sky.file for sky in plan.of_role("sky"))
 
     def call(overwrite: bool, progress: Progress) -> Outcome:
-        how = {"method": values["method"], "pick": values["pick"], "parameters": parameters}
+        how = {name: values[name] for name in ("method", "pick", "sky_stars")} | {"parameters": parameters}
         return sky_tweak([exposure.file], skies, folder, **how, overwrite=overwrite, progress=progress)
 
     inputs = (exposure.file, *skies)

@@ -17,20 +17,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_kmos.recipes.sky_tasks import SkyTask
-    from napari_kmos.sky import SkyParameters, SkyResult
+    from napari_kmos.sky import SkyChoice, SkyParameters, SkyResult
+
+#: Defaults of what is no field of the parameter class.
+OPTIONS = {"method": DEFAULT_METHOD, "pick": "nearest", "sky_stars": "mask", "sky_masks": "", "ifu": 0}
 
 
 def describe_step(
     task: SkyTask, options: dict[str, Any], parameters: SkyParameters, results: Sequence[SkyResult]
 ) -> Step:
     """Describe what was done, with the numbers that go into the header."""
+    measured = dict(_choice_keywords(task.choice))
     return Step(
         name="sky-tweak",
-        inputs=tuple(exposure.path for exposure in (task.target, task.sky) if exposure.path is not None),
+        inputs=task.inputs,
         parameters={**options, **parameters_of(parameters)},
-        defaults={"method": DEFAULT_METHOD, "pick": "nearest", "ifu": 0, **defaults_of(parameters)},
-        measured={name: value for result in results for name, value in _keywords(result)},
+        defaults={**OPTIONS, **defaults_of(parameters)},
+        measured=measured | {name: value for result in results for name, value in _keywords(result)},
     )
+
+
+def _choice_keywords(choice: SkyChoice) -> Iterator[tuple[str, str | float | int]]:
+    """Yield which sky was taken and why, and in how many spaxels it had stars."""
+    yield "SKY REASON", choice.reason
+    for number, (name, left) in enumerate(choice.tried, start=1):
+        yield f"SKY TRIED{number} NAME", name
+        yield f"SKY TRIED{number} RMS", _short(left)
+    for number, (source, weight) in enumerate(zip(choice.sources, choice.weights, strict=True), start=1):
+        yield f"SKY{number} NAME", source.exposure.label
+        yield f"SKY{number} WEIGHT", _short(weight)
+        for ifu, n_masked in source.n_masked.items():
+            yield f"SKY{number} MASKED" if ifu is None else f"SKY{number} IFU{ifu} MASKED", n_masked
 
 
 def _keywords(result: SkyResult) -> Iterator[tuple[str, float | int]]:
@@ -44,7 +61,12 @@ def _keywords(result: SkyResult) -> Iterator[tuple[str, float | int]]:
         numbers += [(f"{name} RMS BEFORE", band.rms_before), (f"{name} RMS AFTER", band.rms_after)]
     for name, value in numbers:
         if math.isfinite(value):
-            yield f"{start} {name}", value if isinstance(value, int) else float(f"{value:.6g}")
+            yield f"{start} {name}", value if isinstance(value, int) else _short(value)
+
+
+def _short(value: float) -> float:
+    """Round to what a header shows."""
+    return float(f"{value:.6g}")
 
 
 def explain(
@@ -53,7 +75,7 @@ def explain(
     """Write what explains the product: record, bands, figures."""
     extras = [write_record(task.product, step, overwrite=overwrite)]
     extras.append(write_table(band_table(results), task.table, overwrite=overwrite))
-    for result in results:
+    for result in results if task.with_figures else ():
         tell(f"{task.target.label}: figure of {result.cube.label}")
         extras.append(write_figure(sky_figure(result), task.figure(result.cube), overwrite=overwrite))
     return Outcome(
@@ -75,4 +97,18 @@ def _measured(task: SkyTask, results: Sequence[SkyResult]) -> dict[str, Any]:
         }
         for result in results
     }
-    return {"object": task.target.label, "sky": task.sky.label, "ifus": ifus}
+    return {"object": task.target.label, "sky": task.choice.label, **_choice_told(task.choice), "ifus": ifus}
+
+
+def _choice_told(choice: SkyChoice) -> dict[str, Any]:
+    """Return what --json tells of the sky that was taken."""
+    skies = [
+        {
+            "file": source.exposure.label,
+            "weight": weight,
+            "spaxels_with_stars": {str(ifu or "cube"): number for ifu, number in source.n_masked.items()},
+        }
+        for source, weight in zip(choice.sources, choice.weights, strict=True)
+    ]
+    tried = [{"file": name, "rms_after": left} for name, left in choice.tried]
+    return {"why": choice.reason, "skies": skies, "tried": tried}

@@ -1,4 +1,4 @@
-"""Which object takes which sky, and where the result goes: told by the headers, before anything is computed."""
+"""Which object takes which skies, and where the result goes: told by the headers, before anything is computed."""
 
 from __future__ import annotations
 
@@ -8,24 +8,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import SkyError, WriteError
-from napari_kmos.io import fits_stem, read_exposure
-from napari_kmos.sky.pairing import check_sky, nearest_sky
+from napari_kmos.io import fits_stem, read_exposure, read_sky_mask
+from napari_kmos.sky import SkySource, sky_options
+from napari_kmos.sky.cleaning import SkyCleaner
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
+    from napari_kmos.sky import SkyChoice, SkyParameters
 
 SUFFIX = "_SKY_TWEAK"
+#: What a file of sky masks is called after its sky.
+MASK_SUFFIX = "_SKY_MASK"
+#: What is done about stars in sky exposures.
+SKY_STARS = ("mask", "keep")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkyUse:
+    """The skies that are given, and how they are used."""
+
+    skies: Sequence[Path | str]
+    pick: str
+    stars: str
+    masks: Sequence[Path | str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SkyTask:
-    """One object exposure, the sky it takes, and where the result goes."""
+    """One object exposure, the skies it may take, and where the result goes."""
 
     target: Exposure
-    sky: Exposure
-    product: Path
     cubes: tuple[Cube, ...]
+    options: tuple[SkyChoice, ...]
+    product: Path
+    masks: tuple[Path, ...] = ()
+    with_figures: bool = True
+
+    @property
+    def choice(self) -> SkyChoice:
+        """The sky that is taken: the first."""
+        return self.options[0]
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Files that the product is made from."""
+        exposures = (self.target, *(source.exposure for source in self.choice.sources))
+        return (*(exposure.path for exposure in exposures if exposure.path is not None), *self.masks)
 
     @property
     def record(self) -> Path:
@@ -45,21 +74,64 @@ class SkyTask:
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All files that will be written."""
-        return (self.product, self.record, self.table, *(self.figure(cube) for cube in self.cubes))
+        figures = [self.figure(cube) for cube in self.cubes] if self.with_figures else []
+        return (self.product, self.record, self.table, *figures)
 
 
 def plan_tasks(
-    objects: Sequence[Path | str], skies: Sequence[Path | str], out_dir: Path, ifu: int | None
+    objects: Sequence[Path | str],
+    use: SkyUse,
+    out_dir: Path,
+    *,
+    ifu: int | None,
+    parameters: SkyParameters,
+    with_figures: bool = True,
 ) -> tuple[SkyTask, ...]:
-    """Read the headers, find the sky of each object and the name of each product."""
-    if not objects or not skies:
-        msg = f"{len(objects)} objects and {len(skies)} skies given; at least one of each is needed"
+    """Read the headers, find the skies of each object and the name of each product."""
+    if not objects or not use.skies:
+        msg = f"{len(objects)} objects and {len(use.skies)} skies given; at least one of each is needed"
         raise SkyError(msg)
     products = name_products(objects, out_dir, SUFFIX)
     targets = {product: read_unmosaicked(path) for product, path in products.items()}
-    sky_exposures = [read_unmosaicked(Path(path)) for path in skies]
-    pairs = {product: (target, nearest_sky(target, sky_exposures)) for product, target in targets.items()}
-    return tuple(SkyTask(*pair, product, _cubes(*pair, ifu)) for product, pair in pairs.items())
+    sources = _read_skies(use)
+    masks = tuple(Path(path) for path in use.masks)
+    tasks = []
+    for product, target in targets.items():
+        cubes = _cubes(target, ifu)
+        options = sky_options(target, cubes, sources, use.pick, parameters)
+        tasks.append(SkyTask(target, cubes, options, product, masks, with_figures))
+    return tuple(tasks)
+
+
+def _read_skies(use: SkyUse) -> tuple[SkySource, ...]:
+    """Read the headers of the skies, and the masks of their stars.
+
+    One mask file serves one sky, whatever its name; of several, each serves the sky whose name it has.
+    """
+    exposures = [read_unmosaicked(Path(path)) for path in use.skies]
+    if use.stars == "keep":
+        if use.masks:
+            msg = f"{use.masks[0]}: a sky mask is given, and stars are to be kept; leave one out (--sky-stars mask)"
+            raise SkyError(msg)
+        return tuple(SkySource(exposure) for exposure in exposures)
+    files = _masks_of_skies([Path(path) for path in use.skies], [Path(path) for path in use.masks])
+    given = [read_sky_mask(path, exposure=sky) if path else None for path, sky in zip(files, exposures, strict=True)]
+    return tuple(
+        SkySource(exposure, SkyCleaner(exposure, masks=mask)) for exposure, mask in zip(exposures, given, strict=True)
+    )
+
+
+def _masks_of_skies(skies: Sequence[Path], masks: Sequence[Path]) -> list[Path | None]:
+    """Return the mask file of each sky, if it has one."""
+    if len(skies) == len(masks) == 1:
+        return [masks[0]]
+    named = {fits_stem(path): path for path in masks}
+    wanted = [f"{fits_stem(path)}{MASK_SUFFIX}" for path in skies]
+    for name, path in named.items():
+        if name not in wanted:
+            msg = f"{path}: is the mask of none of the skies; expected a name like {wanted[0]}.fits, after its sky"
+            raise SkyError(msg)
+    return [named.get(name) for name in wanted]
 
 
 def name_products(files: Sequence[Path | str], out_dir: Path, suffix: str) -> dict[Path, Path]:
@@ -83,11 +155,10 @@ def read_unmosaicked(path: Path) -> Exposure:
     return exposure
 
 
-def _cubes(target: Exposure, sky: Exposure, ifu: int | None) -> tuple[Cube, ...]:
-    """Cubes to work on; each has a sky, as far as the headers tell."""
+def _cubes(target: Exposure, ifu: int | None) -> tuple[Cube, ...]:
+    """Cubes to work on."""
     cubes = target.cubes if ifu is None else (target.cube(ifu),)
     if not cubes:
         msg = f"{target.label}: no IFU has data; leave this file out"
         raise SkyError(msg)
-    check_sky(target, cubes, sky)
     return cubes

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import KmosWarning, SkyError
 from napari_kmos.io import check_free, output_dir, write_exposure
+from napari_kmos.lazy import compute_ahead
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
-from napari_kmos.recipes.sky_products import describe_step, explain
-from napari_kmos.recipes.sky_tasks import plan_tasks
-from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters, has_data, subtract_sky
-from napari_kmos.sky.pairing import choose_sky_cube
+from napari_kmos.recipes.sky_products import OPTIONS, describe_step, explain
+from napari_kmos.recipes.sky_tasks import SKY_STARS, SkyUse, plan_tasks
+from napari_kmos.sky import (
+    DEFAULT_METHOD,
+    PICKS,
+    SKY_METHODS,
+    SkyParameters,
+    choose_best,
+    has_data,
+    n_trials,
+    subtract_skies,
+)
 
 if TYPE_CHECKING:
+    from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
     from napari_kmos.recipes.sky_tasks import SkyTask
     from napari_kmos.sky import SkyResult
 
 CATEGORY = "SKY_TWEAK"
-#: How one of several skies is chosen.
-PICKS = ("nearest",)
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +48,9 @@ def sky_tweak(
     parameters: SkyParameters | None = None,
     ifu: int | None = None,
     pick: str = "nearest",
+    sky_stars: str = "mask",
+    sky_masks: Sequence[Path | str] = (),
+    figures: bool = True,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -47,8 +59,8 @@ def sky_tweak(
     Parameters
     ----------
     objects, skies : sequence of path
-        Exposures (or combined cubes of one target). One sky serves all objects; of several, each object takes the one
-        of its band nearest in time.
+        Exposures (or combined cubes of one target). One sky serves all objects; of several, each object takes what
+        ``pick`` says among those of its band.
     out_dir : path
         Folder of the products; made if missing.
     method : str
@@ -58,7 +70,15 @@ def sky_tweak(
     ifu : int, optional
         This IFU only; the others are left empty in the product.
     pick : str
-        How one of several skies is chosen: ``"nearest"`` in time.
+        Which of several skies: the ``"nearest"`` in time, the ``"best"`` (that leaves least, see `choose_best`), or
+        ``"interpolate"`` between the one before and the one after, weighted by time (see `subtract_skies`).
+    sky_stars : str
+        ``"mask"`` puts sky in the place of stars in IFUs of the sky where there are any; ``"keep"`` leaves them.
+    sky_masks : sequence of path
+        Masks of skies, as `read_sky_mask` reads them, to be used instead of looking for stars. One serves one sky; of
+        several, ``<sky stem>_SKY_MASK.fits`` that of its name.
+    figures : bool
+        Draw a figure an IFU.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -69,8 +89,9 @@ def sky_tweak(
     Outcome
         Products in the layout of the inputs, with NOISE: where the input has none it is estimated before the sky, whose
         light it counts, is gone, and the header says so. Extras: for each its record
-        ``.json``, the table of bands ``_bands.ecsv`` and a figure an IFU, ``_IFU<n>.png``. Measured, for each product
-        and IFU: sky, shift, factors, line pixels, residuals before and after.
+        ``.json``, the table of bands ``_bands.ecsv`` and a figure an IFU, ``_IFU<n>.png``. Measured, for each product:
+        the sky and why it was taken, how many of its spaxels had stars; for each IFU: sky, shift, factors, line pixels,
+        residuals before and after.
 
     Raises
     ------
@@ -82,33 +103,31 @@ def sky_tweak(
     WriteError
         If a product exists, or two inputs would have the same product.
     """
-    _check_choices(method, pick)
+    _check_choices(method, pick, sky_stars)
     chosen = parameters or SkyParameters()
-    tasks = plan_tasks(objects, skies, Path(out_dir), ifu)
+    use = SkyUse(skies=skies, pick=pick, stars=sky_stars, masks=sky_masks)
+    tasks = plan_tasks(objects, use, Path(out_dir), ifu=ifu, parameters=chosen, with_figures=figures)
     output_dir(out_dir)
     for task in tasks:
         for path in task.outputs:
             check_free(path, overwrite)
-    options = {"method": method, "pick": pick, "ifu": ifu or 0}
-    counter = _Counter(progress, sum(2 * len(task.cubes) + 1 for task in tasks))
-    outcomes = []
-    for task in tasks:
-        results = _subtract_all(task, method, chosen, counter)
-        found = [result for result in results if result is not None]
-        step = describe_step(task, options, chosen, found)
-        counter.next(f"{task.target.label}: writing {task.product.name}")
-        write_exposure(_without_sky(task, results), task.product, step=step, category=CATEGORY, overwrite=overwrite)
-        outcomes.append(explain(task, step, found, overwrite=overwrite, tell=counter.next))
-        _log.info("%s: sky of %s subtracted from %d IFUs", task.target.label, task.sky.label, len(found))
-    counter.next("sky subtracted")
-    return join_outcomes(outcomes)
+    masks = ",".join(Path(path).name for path in sky_masks)
+    given = (method, pick, sky_stars, masks, ifu or 0)
+    work = _Work(method, chosen, dict(zip(OPTIONS, given, strict=True)), overwrite, _Counter(progress, tasks, chosen))
+    outcome = join_outcomes(_do_task(task, work) for task in tasks)
+    work.counter.next("sky subtracted")
+    return outcome
 
 
 class _Counter:
     """Counts finished parts and tells the progress."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
+    def __init__(self, progress: Progress, tasks: Sequence[SkyTask], parameters: SkyParameters) -> None:
+        self._progress, self._done = progress, 0
+        self._total = sum(
+            n_trials(task.options, task.cubes, parameters) + (1 + task.with_figures) * len(task.cubes) + 1
+            for task in tasks
+        )
 
     def next(self, text: str) -> None:
         """Tell what is done now, then count it."""
@@ -116,32 +135,85 @@ class _Counter:
         self._done += 1
 
 
-def _check_choices(method: str, pick: str) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Work:
+    """How every object is worked on."""
+
+    method: str
+    parameters: SkyParameters
+    options: dict[str, Any]
+    overwrite: bool
+    counter: _Counter
+
+
+def _check_choices(method: str, pick: str, sky_stars: str) -> None:
     """Refuse names that are not in the tables."""
-    for what, value, known in (("sky method", method, tuple(SKY_METHODS)), ("pick", pick, PICKS)):
+    choices = (("sky method", method, tuple(SKY_METHODS)), ("pick", pick, PICKS), ("sky stars", sky_stars, SKY_STARS))
+    for what, value, known in choices:
         if value not in known:
             msg = f"{what} {value!r} is not known; choose one of {', '.join(known)}"
             raise SkyError(msg)
 
 
-def _subtract_all(task: SkyTask, method: str, parameters: SkyParameters, counter: _Counter) -> list[SkyResult | None]:
-    """Subtract the sky from every IFU that has data; None, with a warning, for those without."""
-    results: list[SkyResult | None] = []
-    for cube in task.cubes:
-        counter.next(f"{task.target.label}: sky of {cube.label}")
-        result = None
-        if has_data(cube):
-            sky = choose_sky_cube(cube, task.sky)
-            result = subtract_sky(cube, sky, method=method, parameters=parameters)
-        results.append(result)
+def _do_task(task: SkyTask, work: _Work) -> Outcome:
+    """Subtract the sky from one object and write everything."""
+    task = _chosen(task, work)
+    results = _subtract_all(task, work)
+    found = [result for result in results if result is not None]
+    step = describe_step(task, work.options, work.parameters, found)
+    work.counter.next(f"{task.target.label}: writing {task.product.name}")
+    without = _without_sky(task, results)
+    write_exposure(without, task.product, step=step, category=CATEGORY, overwrite=work.overwrite)
+    return explain(task, step, found, overwrite=work.overwrite, tell=work.counter.next)
+
+
+def _chosen(task: SkyTask, work: _Work) -> SkyTask:
+    """Return the task with the sky it takes."""
+    label = task.target.label
+    choice = choose_best(
+        task.options,
+        task.cubes,
+        method=work.method,
+        parameters=work.parameters,
+        progress=lambda _done, _total, text: work.counter.next(f"{label}: {text}"),
+    )
+    if choice.shortfall:
+        msg = f"{label}: {choice.shortfall}; the sky is {choice.label}, {choice.reason}"
+        warnings.warn(msg, KmosWarning, stacklevel=4)
+    _log.info("%s: sky %s, %s", label, choice.label, choice.reason)
+    return dataclasses.replace(task, options=(choice,))
+
+
+def _subtract_all(task: SkyTask, work: _Work) -> list[SkyResult | None]:
+    """Subtract the sky from every IFU that has data, two at a time; None, with a warning, for those without."""
+
+    def subtract(cube: Cube) -> SkyResult | None:
+        if not has_data(cube):
+            return None
+        return subtract_skies(cube, task.choice.skies_for(cube), method=work.method, parameters=work.parameters)
+
+    results = []
+    with contextlib.closing(compute_ahead(subtract, task.cubes)) as found:
+        for cube in task.cubes:
+            work.counter.next(f"{task.target.label}: sky of {cube.label}")
+            results.append(next(found))
     empty = [cube.label for cube, result in zip(task.cubes, results, strict=True) if result is None]
     if len(empty) == len(results):
         msg = f"{task.target.label}: no data in {', '.join(empty)} (all NaN); leave this file out or choose other IFUs"
         raise SkyError(msg)
     if empty:
         msg = f"{task.target.label}: no data in {', '.join(empty)} (all NaN); left as it is"
-        warnings.warn(msg, KmosWarning, stacklevel=3)
+        warnings.warn(msg, KmosWarning, stacklevel=4)
+    _log_stars(task)
     return results
+
+
+def _log_stars(task: SkyTask) -> None:
+    """Tell where the sky had stars."""
+    for source in task.choice.sources:
+        for ifu, number in source.n_masked.items():
+            where = "cube" if ifu is None else f"IFU {ifu}"
+            _log.info("%s: %d spaxels of %s have stars; sky put in their place", source.exposure.label, number, where)
 
 
 def _without_sky(task: SkyTask, results: Sequence[SkyResult | None]) -> Exposure:

@@ -14,8 +14,8 @@ from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
 from napari_kmos.recipes.offset_rows import UNACCEPTED
-from napari_kmos.recipes.sky_tweak import PICKS
-from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
+from napari_kmos.recipes.sky_tasks import SKY_STARS
+from napari_kmos.sky import DEFAULT_METHOD, PICKS, SKY_METHODS, SkyParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,14 @@ STEPS: Mapping[str, Mapping[str, Setting]] = {
     "sky-tweak": _settings(
         SkyParameters,
         method=Setting(default=DEFAULT_METHOD, choices=tuple(SKY_METHODS), text="How the sky is matched."),
-        pick=Setting(default="nearest", choices=PICKS, text="Which of several skies is taken."),
+        pick=Setting(
+            default="nearest",
+            choices=PICKS,
+            text="Which of several skies is taken: the nearest in time, that which leaves least, or two interpolated.",
+        ),
+        sky_stars=Setting(
+            default="mask", choices=SKY_STARS, text="Stars in sky exposures: put sky in their place, or keep them."
+        ),
     ),
     "align": _settings(
         AlignParameters,
