@@ -106,14 +106,15 @@ def build_result(
     spectra = evidence.spectra
     clean, model_spectrum = subtract_model(cube, sky, model), model.flux(spectra.sky)
     error = _mean_error(clean, evidence.mask)
-    z = _left_over(spectra.target - model_spectrum, evidence) / error
+    left = _left_over(spectra.target - model_spectrum, evidence)
     return SkyResult(
         cube=clean,
-        bands=band_fits(spectra, model_spectrum, *factors, z),
+        bands=band_fits(spectra, model_spectrum, *factors, left / error),
         wavelength_um=spectra.wavelength_um,
         object_spectrum=spectra.target,
         sky_spectrum=spectra.sky,
         model_spectrum=model_spectrum,
+        left_spectrum=left,
         error_spectrum=error,
         scale=model.scale,
         line_mask=spectra.lines,

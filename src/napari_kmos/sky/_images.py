@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_kmos.sky._lines import beside_lines
 from napari_kmos.sky.result import SkyImages
-from napari_kmos.spectral.nan import divide, nan_mean, nan_median
+from napari_kmos.spectral.nan import divide, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,6 @@ def sky_images(cube: Cube, sky: Cube, clean: Cube, lines: NDArray[np.bool_]) -> 
 
 
 def _left_on_lines(flux: Floats, noise: Floats, lines: NDArray[np.bool_]) -> Floats:
-    """Return the scatter on line pixels above the continuum, over the noise on line pixels."""
+    """Return the robust scatter on line pixels above the continuum, over the noise on line pixels."""
     z = divide((flux - beside_lines(flux, lines))[lines], np.broadcast_to(noise, flux[lines].shape))
-    return np.sqrt(nan_mean(z**2))
+    return 1.4826 * nan_median(np.abs(z))

@@ -103,17 +103,19 @@ def build_levels_result(
     mask = np.zeros(target.used.shape, dtype=bool)
     mask[target.used] = dark
     clean = _subtract(cube, target, modelled, variance)
+    left, error = _left_over(seen, lines), _expected_error(lines)
     return SkyResult(
         cube=clean,
         method="levels",
-        bands=_bands(seen, model_spectrum, scale, lines, p),
+        bands=_bands(seen, model_spectrum, scale, left / error, lines, p),
         shift_pix=lines.fit.shift,
         thermal=thermal,
         wavelength_um=seen.wavelength_um,
         object_spectrum=seen.target,
         sky_spectrum=seen.sky,
         model_spectrum=model_spectrum,
-        error_spectrum=np.where(np.isfinite(lines.error), _expected_error(lines), np.nan),
+        left_spectrum=left,
+        error_spectrum=np.where(np.isfinite(error), error, np.nan),
         scale=scale,
         line_mask=seen.lines,
         sky_mask=mask,
@@ -176,17 +178,17 @@ def _subtract(cube: Cube, target: SpaxelSpectra, modelled: Floats, variance: Flo
     return dataclasses.replace(cube, flux=flux, noise=noise)
 
 
-def _bands(seen: MeanSpectra, model: Floats, scale: Floats, lines: Lines, p: SkyParameters) -> tuple[BandFit, ...]:
+def _bands(
+    seen: MeanSpectra, model: Floats, scale: Floats, z: Floats, lines: Lines, p: SkyParameters
+) -> tuple[BandFit, ...]:
     """Report each band: factor and error weighted by light, and what is left over its expected error."""
     pieces = band_pieces(seen)
     counts = [int(np.count_nonzero(piece.lines)) for _, _, piece in pieces]
     fits = tuple(FactorFit(1.0 if n >= p.min_pixels else float("nan"), n) for n in counts)
     none = np.zeros(lines.model.parts.shape[1])
     usual = lines.model.groups(none, lines.fit.shifts(), lines.fit.width)
-    left = seen.target - lines.in_object().derivatives[0] - lines.fit.continuum - lines.continuum
-    found = band_fits(seen, model, fits, scale, left / _expected_error(lines))
     bands = []
-    for band, (_, planes, _) in zip(found, pieces, strict=True):
+    for band, (_, planes, _) in zip(band_fits(seen, model, fits, scale, z), pieces, strict=True):
         light = usual[planes].sum(axis=0)
         share = light * np.exp(lines.fit.factors) / max(float(light.sum()), 1e-300)
         covariance = lines.fit.covariance[: light.size, : light.size]
@@ -198,6 +200,11 @@ def _bands(seen: MeanSpectra, model: Floats, scale: Floats, lines: Lines, p: Sky
             )
         )
     return tuple(bands)
+
+
+def _left_over(seen: MeanSpectra, lines: Lines) -> Floats:
+    """Return what the fit leaves of the mean spectrum."""
+    return np.asarray(seen.target - lines.in_object().derivatives[0] - lines.fit.continuum - lines.continuum)
 
 
 def _expected_error(lines: Lines) -> Floats:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_kmos.sky._lines import beside_lines
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,8 +37,8 @@ class BandFit:
     error : float
         Of the factor, 1 sigma; NaN without a fit.
     residual_over_noise : float
-        What lines, a smooth continuum and starlight leave in the mean spectrum on line pixels over its expected error,
-        1.4826 times the median of the absolute; NaN without line pixels or noise.
+        What is left of the mean spectrum on line pixels over its expected error, 1.4826 times the median of the
+        absolute: 1 is noise alone; NaN without line pixels or noise.
     misfit_pix, misfit_error_pix : float
         How far the lines that are left lie from those of the model, in pixels, positive towards longer wavelengths,
         and 1 sigma; NaN if the method does not tell.
@@ -109,8 +111,8 @@ class SkyImages:
     white_before, white_after : ndarray
         Median over all planes of object minus sky as it is, and of the cube without sky.
     left_before, left_after : ndarray
-        Root mean square over the line pixels of what stands above the continuum of the spaxel, over its noise: 1 is
-        noise alone; features of stars count as well.
+        What stands above the continuum of the spaxel on line pixels over its noise, 1.4826 times the median of the
+        absolute: 1 is noise alone; features of stars count as well.
     """
 
     white_before: NDArray[np.float64]
@@ -168,8 +170,9 @@ class SkyResult:
         Wavelengths of the spectra below.
     object_spectrum, sky_spectrum, model_spectrum : ndarray, shape (n_wavelength,)
         Means over the sky spaxels: object, sky as it came, and the model that was subtracted. NaN is no data.
-    error_spectrum : ndarray, shape (n_wavelength,)
-        Expected error of object minus model in these means, 1 sigma; NaN is not known.
+    left_spectrum, error_spectrum : ndarray, shape (n_wavelength,)
+        What is left in the mean of the object less its lines, a smooth continuum and starlight; and the error that is
+        expected of it, 1 sigma. NaN is not known.
     scale : ndarray, shape (n_wavelength,)
         Factor of the sky lines, bands times groups.
     line_mask : ndarray of bool, shape (n_wavelength,)
@@ -198,6 +201,7 @@ class SkyResult:
     object_spectrum: NDArray[np.float64]
     sky_spectrum: NDArray[np.float64]
     model_spectrum: NDArray[np.float64]
+    left_spectrum: NDArray[np.float64]
     error_spectrum: NDArray[np.float64]
     scale: NDArray[np.float64]
     line_mask: NDArray[np.bool_]
@@ -212,6 +216,12 @@ class SkyResult:
     def residual_spectrum(self) -> NDArray[np.float64]:
         """Mean object spectrum of the sky spaxels minus the model."""
         return self.object_spectrum - self.model_spectrum
+
+    @property
+    def left_spectrum_before(self) -> NDArray[np.float64]:
+        """The same as ``left_spectrum`` for the sky as it is: its lines were not matched."""
+        change = self.model_spectrum - self.sky_spectrum
+        return self.left_spectrum + change - beside_lines(change, self.line_mask)
 
     @property
     def rms_before(self) -> float:
