@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 #: FWHM of a Gaussian over its sigma.
 FWHM_PER_SIGMA = 2.354820045
-_DENSITY = 1 / np.sqrt(2 * np.pi)
+#: Of a Gaussian of sigma 1 at its middle.
+DENSITY = 1 / np.sqrt(2 * np.pi)
 #: Share of the start that is the same everywhere, for lines that are not known.
 _FLAT = 0.2
 #: The least background, in units of the noise, that keeps the ratios of Richardson-Lucy finite.
@@ -73,7 +74,7 @@ class LineSpread:
         is that by width over sigma squared.
         """
         v = self._edges(shift, fwhm)
-        density, per_plane = _DENSITY * np.exp(-0.5 * v**2), fwhm / FWHM_PER_SIGMA
+        density, per_plane = DENSITY * np.exp(-0.5 * v**2), fwhm / FWHM_PER_SIGMA
         kernels = [ndtr(v), -density / per_plane, -v * density]
         if order > 1:
             kernels += [(1 - v**2) * density / per_plane, v * (1 - v**2) * density]
@@ -118,8 +119,8 @@ class Comb:
     rest: Floats
 
 
-def make_comb(lines: Floats, noise: Floats, groups: LevelGroups, p: SkyParameters) -> tuple[Comb, float]:
-    """Deconvolve the line part of a spectrum; return the comb and by how many planes the known lines lie further.
+def make_comb(lines: Floats, noise: Floats, groups: LevelGroups, fwhm: float, p: SkyParameters) -> Comb:
+    """Deconvolve the line part of a spectrum.
 
     Richardson-Lucy, accelerated: the most likely cells that are not negative if the variance is proportional to light.
     That holds above a background which is found from the noise. It begins with the known lines, blurred, so that what
@@ -130,11 +131,13 @@ def make_comb(lines: Floats, noise: Floats, groups: LevelGroups, p: SkyParameter
     lines, noise : ndarray, shape (n_planes,)
         Spectrum above its continuum, and 1 sigma; no gaps.
     groups : LevelGroups
-        The known lines.
+        The known lines, where they lie in this spectrum.
+    fwhm : float
+        Of the lines, in planes.
     p : SkyParameters
         Cells of a plane, rounds.
     """
-    fwhm = p.comb_narrowing * measure_fwhm(lines, p)
+    fwhm = p.comb_narrowing * fwhm
     spread = LineSpread(lines.size, p.comb_cells, p.comb_reach)
     matrix = spread.matrix(0.0, fwhm)
     back = matrix.T.tocsr()
@@ -142,21 +145,11 @@ def make_comb(lines: Floats, noise: Floats, groups: LevelGroups, p: SkyParameter
     background = _background(lines, noise)
     seen = np.maximum(lines + background, _LEAST * noise)
     usual = groups.light(spread, p.comb_blur)
-    shift = _list_shift(lines, matrix @ usual, p)
-    usual = groups.light(spread, p.comb_blur, shift=shift)
     level = max(float(np.mean(np.maximum(lines, 0))), float(np.mean(noise))) / p.comb_cells
     light = level * (_FLAT + (1 - _FLAT) * usual / max(float(usual.mean()), 1e-300))
     for _ in range(p.comb_rounds):
         light *= ((back @ (seen / (matrix @ light + background))) / total) ** p.comb_power
-    return Comb(spread, light, fwhm, lines - matrix @ light), shift
-
-
-def _list_shift(lines: Floats, usual: Floats, p: SkyParameters) -> float:
-    """Return by how many planes the known lines are to be moved to meet those of the spectrum, to a tenth."""
-    steps = np.arange(-p.list_shift, p.list_shift + 0.05, 0.1)
-    kept = np.sqrt(np.maximum(lines, 0))  # so that not the brightest line alone decides
-    products = [float(kept @ np.sqrt(np.maximum(ndimage.shift(usual, step, order=1), 0))) for step in steps]
-    return float(steps[int(np.argmax(products))]) if max(products) > 0 else 0.0
+    return Comb(spread, light, fwhm, lines - matrix @ light)
 
 
 def _background(lines: Floats, noise: Floats) -> Floats:
@@ -189,7 +182,7 @@ def _fit_lines(profiles: Floats, window: NDArray[np.int_], guess: float) -> Floa
     for _ in range(_LINE_ROUNDS):
         sigma = np.exp(log_sigma)[:, None]
         v = (np.arange(window[0] - 0.5, window[-1] + 1) - place[:, None]) / sigma
-        density = _DENSITY * np.exp(-0.5 * v**2)
+        density = DENSITY * np.exp(-0.5 * v**2)
         shape = np.diff(ndtr(v), axis=1)
         columns = [shape, -height[:, None] * np.diff(density, axis=1) / sigma,
                    -height[:, None] * np.diff(v * density, axis=1), np.ones_like(shape)]  # fmt: skip

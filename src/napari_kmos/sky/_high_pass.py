@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_kmos.errors import SkyError
-from napari_kmos.sky._level_fit import spline_columns
+from napari_kmos.sky._level_model import spline_columns
 from napari_kmos.sky._level_spectra import gather_spectra, spaxels_with_data
 from napari_kmos.sky._line_groups import LineGroups, find_line_groups
 from napari_kmos.sky._resample import fill_gaps

@@ -51,15 +51,18 @@ class LevelGroups:
     strength: Floats
     group: NDArray[np.int_]
 
-    def light(self, spread: LineSpread, sigma_pix: float, *, shift: float = 0.0) -> Floats:
-        """Return all known lines as cells, each blurred by a Gaussian and moved by some planes."""
-        cells = np.bincount(self._cell(spread, shift), weights=self.strength, minlength=spread.n_cells)
+    def light(self, spread: LineSpread, sigma_pix: float) -> Floats:
+        """Return all known lines as cells, each blurred by a Gaussian."""
+        cells = np.bincount(self._cell(spread), weights=self.strength, minlength=spread.n_cells)
         return np.asarray(ndimage.gaussian_filter1d(cells, sigma_pix * spread.n_sub, mode="constant"))
 
-    def shares(self, spread: LineSpread, p: SkyParameters, *, shift: float = 0.0) -> sparse.csr_array:
-        """Return the share of each group in each cell, shape (n_cells, n_groups); their sum is 1."""
-        offset, kernel = _label_kernel(spread.n_sub, p)
-        cells = self._cell(spread, shift)[:, None] + offset
+    def shares(self, spread: LineSpread, sigma_pix: float, p: SkyParameters) -> sparse.csr_array:
+        """Return the share of each group in each cell, shape (n_cells, n_groups); their sum is 1.
+
+        Light within ``sigma_pix`` of a known line is taken to be its.
+        """
+        offset, kernel = _label_kernel(spread.n_sub, sigma_pix, p)
+        cells = self._cell(spread)[:, None] + offset
         light = self.strength[:, None] * kernel
         inside = (cells >= 0) & (cells < spread.n_cells)
         groups = np.broadcast_to(self.group[:, None], cells.shape)
@@ -88,17 +91,17 @@ class LevelGroups:
         covariance[np.diag_indices(self.v.size)] += np.where(other, p.prior_other**2, p.prior_level**2)
         return np.asarray(covariance)
 
-    def _cell(self, spread: LineSpread, shift: float) -> NDArray[np.int_]:
+    def _cell(self, spread: LineSpread) -> NDArray[np.int_]:
         """Return the cell each line falls into, the outermost for lines beyond the ends."""
-        cell = np.rint((self.position_pix + shift + spread.reach + 0.5) * spread.n_sub - 0.5).astype(int)
+        cell = np.rint((self.position_pix + spread.reach + 0.5) * spread.n_sub - 0.5).astype(int)
         return np.asarray(np.clip(cell, 0, spread.n_cells - 1))
 
 
-def _label_kernel(n_sub: int, p: SkyParameters) -> tuple[NDArray[np.int_], Floats]:
+def _label_kernel(n_sub: int, sigma_pix: float, p: SkyParameters) -> tuple[NDArray[np.int_], Floats]:
     """Return distances in cells, and how likely light at each is that of a line: a core and a broad wing."""
-    reach = int(np.ceil(4 * max(p.label_sigma, p.label_wing_sigma) * n_sub))
+    reach = int(np.ceil(4 * max(sigma_pix, p.label_wing_sigma) * n_sub))
     offset = np.arange(-reach, reach + 1)
-    core, wing = (np.exp(-0.5 * (offset / (sigma * n_sub)) ** 2) for sigma in (p.label_sigma, p.label_wing_sigma))
+    core, wing = (np.exp(-0.5 * (offset / (sigma * n_sub)) ** 2) for sigma in (sigma_pix, p.label_wing_sigma))
     return offset, (1 - p.label_wing) * core / core.sum() + p.label_wing * wing / wing.sum()
 
 

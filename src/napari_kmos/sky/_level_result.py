@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Cube
-    from napari_kmos.sky._level_fit import LevelFit, LevelModel
+    from napari_kmos.sky._level_fit import LevelFit
     from napari_kmos.sky._level_groups import LevelGroups
+    from napari_kmos.sky._level_model import LevelModel
     from napari_kmos.sky._level_spaxels import SpaxelTerms
     from napari_kmos.sky._level_spectra import SpaxelSpectra
     from napari_kmos.sky._lines import MeanSpectra
@@ -67,23 +68,22 @@ class Lines:
 
     def in_sky(self) -> MeanLines:
         """Return the lines of the mean sky."""
-        none = np.zeros(self.model.parts.shape[1])
-        found = self.model.derivatives(none, 0.0, 0.0, order=2)
+        found = self.model.derivatives(self.model.comb.light, 0.0, 0.0, order=2)
         found[0] += self.model.comb.rest
         return MeanLines(found, self.model.comb.fwhm / FWHM_PER_SIGMA)
 
     def in_object(self) -> MeanLines:
         """Return the lines in the object's mean."""
-        found = self.model.derivatives(self.fit.factors, self.fit.shifts(), self.fit.width, order=2)
+        found = self.model.derivatives(self.fit.light, self.fit.shifts(), self.fit.width, order=2)
         found[0] += self.model.rest(found[0], self.fit.shifts())
         sigma = self.model.comb.fwhm * float(np.exp(self.fit.width)) / FWHM_PER_SIGMA
         return MeanLines(found, sigma, self.starlight)
 
     def scale(self) -> Floats:
         """Return the factor of the sky lines about every plane."""
-        none = np.zeros(self.model.parts.shape[1])
-        usual = self.model.derivatives(none, 0.0, 0.0, order=1)[0]
-        found = self.model.derivatives(self.fit.factors, 0.0, 0.0, order=1)[0]
+        usual, found = (
+            self.model.derivatives(light, 0.0, 0.0, order=1)[0] for light in (self.model.comb.light, self.fit.light)
+        )
         both = ndimage.uniform_filter1d(np.stack([usual * found, usual**2]), _ABOUT, axis=1) + self.model.level**2
         return np.asarray(both[0] / both[1])
 
@@ -108,7 +108,7 @@ def build_levels_result(
         cube=clean,
         method="levels",
         bands=_bands(seen, model_spectrum, scale, left / error, lines, p),
-        shift_pix=lines.fit.shift,
+        shift_pix=float(np.median(lines.fit.shifts())),
         thermal=thermal,
         wavelength_um=seen.wavelength_um,
         object_spectrum=seen.target,
@@ -228,7 +228,7 @@ def _levels(lines: Lines) -> tuple[LevelFactor, ...]:
 def _shapes(target: SpaxelSpectra, terms: SpaxelTerms, lines: Lines) -> LineShapes:
     """Report shift, stretch and width of the mean and of the spaxels."""
     return LineShapes(
-        stretch_pix=lines.fit.stretch,
+        stretch_pix=float(lines.fit.places[1]),
         width=float(np.exp(lines.fit.width)),
         fwhm_pix=lines.model.comb.fwhm,
         gain=target.image(1 + terms.values[0]),

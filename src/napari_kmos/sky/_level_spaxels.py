@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.sky._level_fit import spline_columns
+from napari_kmos.sky._level_model import spline_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

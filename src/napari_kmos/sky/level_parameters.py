@@ -65,7 +65,12 @@ class LabelParameters:
     Parameters
     ----------
     list_shift : float
-        Known lines may lie this many planes off in the sky cube.
+        Known lines may all lie this many planes off in the sky cube.
+    list_error, list_strength : float
+        A single line of the list may be off by this many planes, and by this in the logarithm of its strength, 1
+        sigma; how far off they really are is told by the bright ones.
+    list_rounds : int
+        Rounds in which they are measured in the sky.
     faintest : float
         Known lines fainter than this times the brightest are not looked at.
     label_sigma : float
@@ -74,14 +79,26 @@ class LabelParameters:
         Share of a line's light in broad wings, and their sigma in planes, for the same purpose.
     label_floor : float
         Light below this times the brightest known line belongs to no known line.
+    doubt_share : float
+        How much the ratio of lines that lie together may be off, 1 sigma.
+    doubt_sigma : float
+        Lines within this sigma, in planes, lie together.
+    doubt_least : float
+        Light that may be wrong by less than this many sigma of the mean spectrum is not looked at.
     """
 
     list_shift: float = 3.0
+    list_error: float = 0.7
+    list_strength: float = 0.3
+    list_rounds: int = 8
     faintest: float = 1e-5
-    label_sigma: float = 0.6
+    label_sigma: float = 0.4
     label_wing: float = 0.03
     label_wing_sigma: float = 3.0
     label_floor: float = 1e-4
+    doubt_share: float = 0.8
+    doubt_sigma: float = 0.8
+    doubt_least: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +173,14 @@ class LevelParameters(SpaxelParameters, FitParameters, LabelParameters, CombPara
 
 
 #: These are at least 1, at least 2, and more than 0.
-COUNTS = ("comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "fit_rounds", "spaxel_rounds", "star_templates")
+COUNTS = (
+    "comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "list_rounds", "fit_rounds", "spaxel_rounds",
+    "star_templates",
+)  # fmt: skip
 KNOTS = ("fit_knots", "spaxel_knots")
 POSITIVE = (
-    "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "faintest", "label_sigma", "label_floor",
+    "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "list_error", "list_strength",
+    "faintest", "label_sigma", "label_floor", "doubt_sigma",
     "prior_band", "prior_rotation", "prior_f2", "prior_level", "prior_other", "prior_shift", "prior_stretch",
     "prior_width", "huber", "model_error", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
 )  # fmt: skip

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import KmosWarning, SkyError
-from napari_kmos.sky._comb import make_comb
-from napari_kmos.sky._level_fit import LevelModel, MeanTarget, fit_levels
+from napari_kmos.sky._comb import make_comb, measure_fwhm
+from napari_kmos.sky._level_doubt import doubtful_light
+from napari_kmos.sky._level_fit import MeanTarget, fit_levels
 from napari_kmos.sky._level_groups import find_groups
+from napari_kmos.sky._level_lines import measure_lines
+from napari_kmos.sky._level_model import LevelModel
 from napari_kmos.sky._level_result import Lines, build_levels_result
 from napari_kmos.sky._level_spaxels import SpaxelTerms, fit_spaxels
 from napari_kmos.sky._level_spectra import (
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Cube
-    from napari_kmos.sky._level_fit import LevelFit
     from napari_kmos.sky._lines import MeanSpectra
     from napari_kmos.sky.parameters import SkyParameters
     from napari_kmos.sky.result import SkyResult
@@ -73,10 +75,10 @@ def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     lines, fitted = _fit(seen, errors, cube, p)
     in_sky = _sky_terms(lines, dark_sky, p)
     expected = in_sky.relative_to(dark)
-    lines = _fit_with_starlight(lines, fitted, (target, dark, expected), p)
+    lines = _fit_again(lines, fitted, (target, dark, expected), p)
     terms = _object_terms(lines, target, dark, expected, p)
     result = build_levels_result(cube, sky, (target, dark, in_sky, terms), seen, lines, p)
-    return _checked(result, lines.fit, cube, sky, p)
+    return _checked(result, cube, sky, p)
 
 
 def _gather(cube: Cube, sky: Cube) -> tuple[SpaxelSpectra, SpaxelSpectra]:
@@ -111,31 +113,40 @@ def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyPar
     """Make the comb of the sky and fit it to the object."""
     filled = [fill_gaps(spectrum[:, None])[:, 0] for spectrum in (seen.sky, *errors)]
     continuum = low_continuum(filled[0], p)
-    groups = find_groups(_vacuum_um(cube), p.comb_reach, p.faintest)
-    comb, list_shift = make_comb(filled[0] - continuum, filled[2], groups, p)
-    shares = groups.shares(comb.spread, p, shift=list_shift)
-    model = LevelModel(comb, shares, float(np.median(filled[2])))
+    above, listed = filled[0] - continuum, find_groups(_vacuum_um(cube), p.comb_reach, p.faintest)
+    fwhm = measure_fwhm(above, p)
+    groups = measure_lines(listed, above, filled[2], fwhm, p)
+    comb = make_comb(above, filled[2], groups, fwhm, p)
+    model = LevelModel(comb, groups.shares(comb.spread, p.label_sigma, p), float(np.median(filled[2])))
     known = np.isfinite(seen.target) & np.isfinite(seen.sky)
     sigma = np.where(known, np.hypot(filled[1], filled[2]), np.inf)
     fitted = MeanTarget(seen.target - continuum, sigma, groups.prior(p))
     return Lines(groups, model, fit_levels(model, fitted, p), continuum, filled[2], sigma), fitted
 
 
-def _fit_with_starlight(
+def _fit_again(
     lines: Lines, fitted: MeanTarget, spaxels: tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms], p: SkyParameters
 ) -> Lines:
-    """Fit again beside the spectra of stars, which are those of the spaxels that are not dark less that of the dark.
+    """Fit again with what the first fit tells: light whose level is in doubt, and the spectra of stars.
 
-    Features of the stars whose faint light is in the dark spaxels would be taken for lines of the sky.
+    These are those of the spaxels that are not dark less that of the dark. Features of the stars whose faint light is
+    in the dark spaxels would be taken for lines of the sky.
     """
+    doubtful = doubtful_light(lines.groups, lines.model, lines.fit, fitted.sigma, p)
+    starlight = None if spaxels[1].all() else _starlight(lines, fitted, spaxels, p)
+    fitted = dataclasses.replace(fitted, starlight=starlight, doubtful=doubtful)
+    fit = fit_levels(lines.model, fitted, p, start=lines.fit)
+    return dataclasses.replace(lines, fit=fit, starlight=starlight)
+
+
+def _starlight(
+    lines: Lines, fitted: MeanTarget, spaxels: tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms], p: SkyParameters
+) -> Floats:
+    """Return the spectra of the stars in the field."""
     target, dark, terms = spaxels
-    if dark.all():
-        return lines
     left = target.flux - lines.in_object().of_spaxels(terms.values)
     level = robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
-    starlight = star_templates(left[:, ~dark] - level[:, None], fitted.sigma, p)
-    fit = fit_levels(lines.model, dataclasses.replace(fitted, starlight=starlight), p, start=lines.fit)
-    return dataclasses.replace(lines, fit=fit, starlight=starlight)
+    return star_templates(left[:, ~dark] - level[:, None], fitted.sigma, p)
 
 
 def _vacuum_um(cube: Cube) -> Floats:
@@ -163,12 +174,13 @@ def _object_terms(
     return fit_spaxels(target.flux, noise, lines.in_object(), expected, p)
 
 
-def _checked(result: SkyResult, fit: LevelFit, cube: Cube, sky: Cube, p: SkyParameters) -> SkyResult:
+def _checked(result: SkyResult, cube: Cube, sky: Cube, p: SkyParameters) -> SkyResult:
     """Return the result, or that of `davies` where the fit is doubtful and `davies` leaves less."""
     left = [band.residual_over_noise for band in result.bands if np.isfinite(band.residual_over_noise)]
-    if abs(fit.shift) < p.max_shift and np.all(np.array(left) <= p.doubt):
+    if abs(result.shift_pix) < p.max_shift and np.all(np.array(left) <= p.doubt):
         return result
-    why = f"the fit leaves up to {max(left, default=float('nan')):.1f} times its error, at a shift of {fit.shift:.2f}"
+    most = max(left, default=float("nan"))
+    why = f"the fit leaves up to {most:.1f} times its error, at a shift of {result.shift_pix:.2f}"
     other = _fall_back(cube, sky, p, why, warn=False)
     if other.rms_after < result.rms_after:
         _warn(cube, why)

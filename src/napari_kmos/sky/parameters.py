@@ -166,7 +166,8 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
             raise SkyError(msg)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                msg = f"{name} is {getattr(self, name)!r}; expected {' or '.join(map(repr, choices))}"
+                expected = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
+                msg = f"{name} is {getattr(self, name)!r}; expected {expected}"
                 raise SkyError(msg)
 
     def _check_least(self, least: int, *names: str) -> None:
