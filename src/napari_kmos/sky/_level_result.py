@@ -13,6 +13,7 @@ from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.sky._evidence import band_fits
 from napari_kmos.sky._images import sky_images
 from napari_kmos.sky._level_spaxels import MeanLines
+from napari_kmos.sky._level_stars import star_continua
 from napari_kmos.sky._lines import FactorFit, band_pieces
 from napari_kmos.sky._thermal import fit_thermal, thermal_shape
 from napari_kmos.sky.result import LevelFactor, LineShapes, SkyResult, ThermalFit
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from napari_kmos.sky._level_model import LevelModel
     from napari_kmos.sky._level_spaxels import SpaxelTerms
     from napari_kmos.sky._level_spectra import SpaxelSpectra
-    from napari_kmos.sky._lines import MeanSpectra
+    from napari_kmos.sky._level_stars import star_continua
+from napari_kmos.sky._lines import MeanSpectra
     from napari_kmos.sky.parameters import SkyParameters
     from napari_kmos.sky.result import BandFit
 
@@ -141,7 +143,7 @@ def _background(
     below, thermal = lines.continuum, None
     if p.tbsub and not dark.all():
         above = left - lines.continuum[:, None] * gain
-        starlight = nan_mean(above[:, ~dark].T) - nan_mean(above[:, dark].T)
+        starlight = star_continua(above[:, ~dark] - nan_mean(above[:, dark].T)[:, None], p)
         same_gain = dataclasses.replace(seen, sky=seen.sky * gain_of_dark)
         thermal = fit_thermal(same_gain, starlight, p)
     if thermal is not None:

@@ -23,6 +23,8 @@ _VISIBLE_FROM_UM = 2.2
 #: end of a grating changes it by tens of kelvin.
 _TEMPERATURE_RANGE_K = 120.0
 _MIN_PIXELS = 50
+#: The slope of starlight over the range, as a share, may differ by this.
+_SLOPE = 0.3
 #: The change between sky and object is fitted from here on, where it rises from nothing.
 _CHANGE_FROM_UM = 2.0
 
@@ -30,20 +32,23 @@ _CHANGE_FROM_UM = 2.0
 def fit_thermal(spectra: MeanSpectra, starlight: NDArray[np.float64], p: SkyParameters) -> ThermalFit | None:
     """Fit A + B f(T) to the continuum of the sky, and B' f(T) + starlight to object minus sky; f is Planck's law.
 
-    The sky has no stars, so that it tells the temperature. Object and sky differ by starlight as well: its spectrum is
-    known from the brighter spaxels, ``starlight``, and what there is of it, times a slope, is told apart from the
-    thermal change B' and is not subtracted. None where the range ends before the thermal background shows, or where
-    there is too little continuum.
+    The sky has no stars, so that it tells the temperature. Object and sky differ by starlight as well: its spectra are
+    known from the brighter spaxels, ``starlight`` of shape (n_wavelength, n), the brightest first and each as bright as
+    there. What there is of them, the first with a slope, is told apart from the thermal change B' and is not
+    subtracted. The change is expected to be small. None where the range ends before the thermal background shows, or
+    where there is too little continuum.
     """
     wavelength = spectra.wavelength_um
     known = np.isfinite(spectra.target) & np.isfinite(spectra.sky)
-    continuum = spectra.continuum & known & np.isfinite(starlight) & (wavelength >= _CHANGE_FROM_UM)
+    continuum = spectra.continuum & known & np.isfinite(starlight).all(axis=1) & (wavelength >= _CHANGE_FROM_UM)
     if wavelength[-1] < _VISIBLE_FROM_UM or np.count_nonzero(continuum) < _MIN_PIXELS:
         return None
     sky = _prefiltered(spectra.sky, p)
     temperature, level = _fit_sky(wavelength, sky, known, p)
-    columns = [thermal_shape(wavelength, temperature), starlight, starlight * wavelength]
-    change = _clipped_fit(np.stack(columns, axis=1), spectra.target - spectra.sky, continuum, p)[0]
+    slope = np.interp(wavelength, wavelength[continuum][[0, -1]], (-1, 1))
+    columns = np.column_stack([thermal_shape(wavelength, temperature), starlight[:, 0] * slope, starlight])
+    expected = np.array([p.thermal_change * level, _SLOPE, *[1.0] * starlight.shape[1]])
+    change = _clipped_fit(columns, expected, spectra.target - spectra.sky, continuum, p)[0]
     return ThermalFit(temperature_k=temperature, object_level=max(0.0, level + float(change)), sky_level=level)
 
 
@@ -100,16 +105,23 @@ def _linear(
 
 
 def _clipped_fit(
-    columns: NDArray[np.float64], values: NDArray[np.float64], used: NDArray[np.bool_], p: SkyParameters
+    columns: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    values: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    p: SkyParameters,
 ) -> NDArray[np.float64]:
-    """Coefficients of a linear least squares without outliers."""
-    coefficients = np.linalg.lstsq(columns[used], values[used], rcond=None)[0]
+    """Coefficients of a linear least squares without outliers; ``expected`` is how large they may be, 1 sigma."""
+    precision = np.diag(np.maximum(expected, np.finfo(float).tiny**0.25) ** -2.0)
+    coefficients = np.zeros(expected.size)
     for _ in range(p.thermal_iterations):
-        residual = values - columns @ coefficients
-        limit = p.clip_sigma * 1.4826 * np.median(np.abs(residual[used]))
-        new = used & (np.abs(residual) <= limit)
+        inside = columns[used]
+        free = np.linalg.lstsq(inside, values[used], rcond=None)[0]
+        sigma = 1.4826 * float(np.median(np.abs(values[used] - inside @ free)))
+        coefficients = np.linalg.solve(inside.T @ inside + sigma**2 * precision, inside.T @ values[used])
+        residual = np.abs(values - columns @ coefficients)
+        new = used & (residual <= p.clip_sigma * 1.4826 * np.median(residual[used]))
         if np.array_equal(new, used) or np.count_nonzero(new) < _MIN_PIXELS:
             break
         used = new
-        coefficients = np.linalg.lstsq(columns[used], values[used], rcond=None)[0]
     return np.asarray(coefficients)

@@ -48,7 +48,7 @@ def subtract_davies(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     resampler = WaveResampler(np.arange(shifts.size) - shifts, p.stretch_resampling if p.stretch else "spline")
     moved = resampler.flux(seen.sky[:, None])[:, 0]
     factors = fit_lines(mean_spectra(seen.wavelength_um, seen.target, moved, p), p)
-    thermal = fit_thermal(seen, evidence.starlight, p) if p.tbsub else None
+    thermal = fit_thermal(seen, evidence.starlight[:, None], p) if p.tbsub else None
     offset = np.zeros(shifts.size)
     if thermal is not None:
         change = thermal.object_level - thermal.sky_level

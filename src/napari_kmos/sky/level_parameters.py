@@ -96,9 +96,9 @@ class LabelParameters:
     label_wing: float = 0.03
     label_wing_sigma: float = 3.0
     label_floor: float = 1e-4
-    doubt_share: float = 0.8
+    doubt_share: float = 2.0
     doubt_sigma: float = 0.8
-    doubt_least: float = 0.5
+    doubt_least: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +122,10 @@ class FitParameters:
         Error of the model as a share of the lines.
     star_templates : int
         Spectra of stars, taken from the brighter spaxels, that may be in the mean of the dark ones.
+    star_smoothing : float
+        These are smoothed by a Gaussian of this sigma in planes.
+    star_continua : int
+        The same for the fit of the thermal background.
     doubt : float
         Where lines are left with more than this many times the expected error, `davies` is tried as well.
     """
@@ -139,6 +143,8 @@ class FitParameters:
     huber: float = 2.5
     model_error: float = 0.003
     star_templates: int = 10
+    star_smoothing: float = 3.0
+    star_continua: int = 4
     doubt: float = 3.0
 
 
@@ -175,12 +181,12 @@ class LevelParameters(SpaxelParameters, FitParameters, LabelParameters, CombPara
 #: These are at least 1, at least 2, and more than 0.
 COUNTS = (
     "comb_cells", "comb_reach", "comb_rounds", "fwhm_lines", "list_rounds", "fit_rounds", "spaxel_rounds",
-    "star_templates",
+    "star_templates", "star_continua",
 )  # fmt: skip
 KNOTS = ("fit_knots", "spaxel_knots")
 POSITIVE = (
     "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "list_error", "list_strength",
     "faintest", "label_sigma", "label_floor", "doubt_sigma",
     "prior_band", "prior_rotation", "prior_f2", "prior_level", "prior_other", "prior_shift", "prior_stretch",
-    "prior_width", "huber", "model_error", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
+    "prior_width", "huber", "model_error", "star_smoothing", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
 )  # fmt: skip

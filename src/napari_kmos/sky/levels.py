@@ -146,7 +146,8 @@ def _starlight(
     target, dark, terms = spaxels
     left = target.flux - lines.in_object().of_spaxels(terms.values)
     level = robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
-    return star_templates(left[:, ~dark] - level[:, None], fitted.sigma, p)
+    light = SpaxelSpectra(left[:, ~dark] - level[:, None], target.noise[:, ~dark], target.used)
+    return star_templates(light, fitted.sigma, p)
 
 
 def _vacuum_um(cube: Cube) -> Floats:

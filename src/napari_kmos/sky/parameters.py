@@ -75,6 +75,8 @@ class ThermalParameters:
     ----------
     thermal_temperature : float
         First guess of the temperature of the thermal background in kelvin.
+    thermal_change : float
+        How much of it may change between sky and object, as a share, 1 sigma.
     thermal_sigma : float
         Pixels above the thermal fit by median plus this many sigma are lines and are left out of the next fit.
     thermal_iterations : int
@@ -84,6 +86,7 @@ class ThermalParameters:
     """
 
     thermal_temperature: float = 280.0
+    thermal_change: float = 0.05
     thermal_sigma: float = 2.0
     thermal_iterations: int = 20
     sky_bkg_filter_width: int = 12
@@ -182,7 +185,7 @@ _COUNTS = (
     "line_hw", "min_pixels", "thermal_iterations", "sky_bkg_filter_width", "stretch_degree", "pick_skies", "pick_ifus",
 )  # fmt: skip
 _POSITIVE = (
-    "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "dark_share", "star_sigma",
-    "pick_hours",
+    "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "thermal_change", "dark_share",
+    "star_sigma", "pick_hours",
 )  # fmt: skip
 _CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "local", "none")}
