@@ -44,6 +44,10 @@ class Excess:
     voxel_noise: float
 
 
+#: That of an IFU without data.
+NOTHING = Excess(np.zeros(0), np.zeros(0), 0.0, 0.0)
+
+
 def excess_light(spectra: SpaxelSpectra, sky: SkyOfSpaxels, p: CleaningParameters) -> Excess:
     """Return how much brighter spaxels are than their sky, mean over the planes weighted by the noise."""
     noise = nan_median(spectra.noise.T)
