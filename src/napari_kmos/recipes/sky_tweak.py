@@ -114,9 +114,9 @@ def sky_tweak(
     masks = ",".join(Path(path).name for path in sky_masks)
     given = (method, pick, sky_stars, masks, ifu or 0)
     work = _Work(method, chosen, dict(zip(OPTIONS, given, strict=True)), overwrite, _Counter(progress, tasks, chosen))
-    outcome = join_outcomes(_do_task(task, work) for task in tasks)
+    outcomes = [_do_task(task, work) for task in tasks]
     work.counter.next("sky subtracted")
-    return outcome
+    return join_outcomes(outcomes)
 
 
 class _Counter:
