@@ -66,6 +66,11 @@ class SkyTask:
         """Table of the bands."""
         return self.product.with_name(f"{self.product.stem}_bands.ecsv")
 
+    @property
+    def level_table(self) -> Path:
+        """Table of the upper levels, if the method has them."""
+        return self.product.with_name(f"{self.product.stem}_levels.ecsv")
+
     def figure(self, cube: Cube) -> Path:
         """Figure of one IFU."""
         ending = "" if cube.ifu is None else f"_IFU{cube.ifu}"
@@ -75,7 +80,7 @@ class SkyTask:
     def outputs(self) -> tuple[Path, ...]:
         """All files that will be written."""
         figures = [self.figure(cube) for cube in self.cubes] if self.with_figures else []
-        return (self.product, self.record, self.table, *figures)
+        return (self.product, self.record, self.table, self.level_table, *figures)
 
 
 def plan_tasks(

@@ -88,10 +88,11 @@ def sky_tweak(
     -------
     Outcome
         Products in the layout of the inputs, with NOISE: where the input has none it is estimated before the sky, whose
-        light it counts, is gone, and the header says so. Extras: for each its record
-        ``.json``, the table of bands ``_bands.ecsv`` and a figure an IFU, ``_IFU<n>.png``. Measured, for each product:
-        the sky and why it was taken, how many of its spaxels had stars; for each IFU: sky, shift, factors, line pixels,
-        residuals before and after.
+        light it counts, is gone, and the header says so. Extras: for each its record ``.json``, the table of bands
+        ``_bands.ecsv``, with `levels` that of upper levels, ``_levels.ecsv``, and a figure an IFU, ``_IFU<n>.png``.
+        Measured, for each product: the sky and why it was taken, how many of its spaxels had stars; for each IFU: sky,
+        method and why it stands in for another, shift, factors with errors, line pixels, residuals before and after
+        and over the noise.
 
     Raises
     ------
