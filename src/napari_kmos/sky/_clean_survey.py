@@ -77,6 +77,12 @@ class Survey:
         """Return which of the spaxels with data show sky, shape (n_spaxels,)."""
         return self.sky_mask[self.used]
 
+    def starlight(self) -> Floats:
+        """Return the light above the level of the sky as an image, shape (n_y, n_x); NaN in spaxels without data."""
+        image = np.full(self.used.shape, np.nan)
+        image[self.used] = self.excess.light - self.level
+        return image
+
     def compared(self, other: Survey, light: float, error: float, p: CleaningParameters) -> Survey:
         """Return what is found when another IFU tells how much starlight there is even in the darkest spaxels.
 

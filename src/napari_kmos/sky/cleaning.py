@@ -134,6 +134,18 @@ class SkyCleaner:
         """
         return self._finding(self._cube(ifu)).survey.sky_mask
 
+    def starlight(self, ifu: int | None) -> NDArray[np.float64]:
+        """Return the light of an IFU that is not sky, by which stars are found: mean over the planes, shape (n_y, n_x).
+
+        In the unit of the flux; NaN in spaxels without data.
+
+        Raises
+        ------
+        SkyError
+            If the exposure has no data for it.
+        """
+        return self._finding(self._cube(ifu)).survey.starlight()
+
     def n_masked(self, ifu: int | None) -> int:
         """Return how many spaxels of an IFU, of those with data, show stars.
 
