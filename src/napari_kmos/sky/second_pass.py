@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
@@ -133,7 +133,8 @@ def subtract_residual(cube: Cube, second: SecondPass) -> Cube:
 
     flux = (cube.flux - times(t.columns, second.spaxel)).astype(np.float32)
     extra = times(t.column_errors, second.spaxel) ** 2 + times(t.columns**2, second.spaxel_error**2)
-    noise = np.sqrt(np.square(cube.noise, dtype=float) + extra).astype(np.float32)
+    noise: Any = cube.noise
+    noise = np.sqrt(noise.astype(float) ** 2 + extra).astype(np.float32)
     return dataclasses.replace(cube, flux=flux, noise=noise)
 
 
@@ -141,16 +142,17 @@ def _fit_ifu(own: IfuResidual, template: SkyTemplate, p: SecondPassParameters) -
     """Amplitudes of an IFU and their errors, drawn towards 0."""
     sigma = np.hypot(own.true_error, template.error)
     known = np.isfinite(sigma) & np.isfinite(own.spectrum) & template.columns.any(axis=1)
+    used = template.columns.any(axis=0)
     amplitude, error = np.zeros((2, len(template.name)))
     for _ in range(_ROUNDS):
         if not known.any():
             break
-        columns = template.columns[known] / sigma[known, None]
+        columns = template.columns[known][:, used] / sigma[known, None]
         covariance = np.linalg.pinv(columns.T @ columns)
-        amplitude = covariance @ (columns.T @ (own.spectrum[known] / sigma[known]))
+        amplitude[used] = covariance @ (columns.T @ (own.spectrum[known] / sigma[known]))
         z = (own.spectrum - template.columns @ amplitude) / sigma
         spread = max(1.0, robust_sigma(z[known]))
-        error = spread * np.sqrt(np.maximum(np.diag(covariance), 0))
+        error[used] = spread * np.sqrt(np.maximum(np.diag(covariance), 0))
         known &= ~(np.abs(z) > p.voxel_clip * spread)
     significant = (error > 0) & (amplitude >= p.significance * error) & (amplitude <= p.largest)
     kept = 1 - divide(error**2, np.where(significant, amplitude**2, 0.0))
