@@ -182,10 +182,21 @@ def test_trials_give_errors_but_no_warnings(pair):
     with pytest.raises(GeometryError, match="covers"):
         choose_best(options, target.cubes)
     lines = make_pair(sigma=2.0, without=("7-5", "8-6", "9-7", "final bit"))
-    faint = [SkyChoice(sources=(SkySource(_of_cubes([lines.sky], k, "sky")),)) for k in (1, 2)]
+    faint = [SkyChoice(sources=(SkySource(_of_cubes([lines.sky], k, f"{k}.fits")),)) for k in (1, 2)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         choose_best(faint, _of_cubes([lines.target], 0, "object").cubes, method="davies")
+
+
+def test_warnings_that_name_the_chosen_sky_are_given(pair):
+    target = _of_cubes([pair.target] * 2, 0, "object")
+    skies = [_of_cubes([_scaled(pair.sky, factor)], 1, name) for factor, name in ((1.0, "alike"), (0.5, "dim"))]
+    options = [SkyChoice(sources=(SkySource(sky),)) for sky in skies]
+    with pytest.warns(KmosWarning) as warned:
+        assert choose_best(options, target.cubes, method="plain").label == "alike"
+    assert [str(one.message) for one in warned] == [
+        "IFU 2 target: alike has no data in this IFU; the sky of IFU 1 is used"
+    ]
 
 
 def test_only_ifus_with_stars_are_cleaned(pair):
