@@ -61,8 +61,8 @@ def choose_best(
     sky is subtracted.
 
     On 30 simulated nights, flexure 0.1 to 0.25 planes, object 12 minutes after the first of three skies, 6 before the
-    second and 24 before the third, the best of the three left 24 % less than the nearest in the mean of an aperture
-    with `plain`, 15 % less with `davies` and 2 % less with `levels`: in 3 IFUs it nearly always was the one that
+    second and 24 before the third, the best of the three left 25 % less than the nearest in the mean of an aperture
+    with `plain`, 15 % less with `davies` and 1.5 % less with `levels`: in 3 IFUs it nearly always was the one that
     leaves least over the truth.
     """
     p = parameters or SkyParameters()
