@@ -97,15 +97,23 @@ def filling(table: QTableWidget) -> Iterator[None]:
 
 
 class Message(QPlainTextEdit):
-    """Says what happened: names of files are wrapped too, and it is as high as it must be, so that nothing is cut."""
+    """Says what happened: names of files are wrapped too, and it is as high as it must be, so that nothing is cut.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most_lines : int
+        It grows no higher; all of the text is in the tip.
+    """
+
+    def __init__(self, *, most_lines: int = _MOST_LINES) -> None:
         super().__init__()
+        self._most_lines = most_lines
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setStyleSheet("background: transparent; border: none; padding: 0")
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.document().setDocumentMargin(1)
         self._fit()
@@ -126,7 +134,7 @@ class Message(QPlainTextEdit):
         self._fit()
 
     def _fit(self) -> None:
-        n_lines = min(max(round(self.document().size().height()), 1), _MOST_LINES)
+        n_lines = min(max(round(self.document().size().height()), 1), self._most_lines)
         self.setFixedHeight(n_lines * self.fontMetrics().lineSpacing() + 4)
 
 
