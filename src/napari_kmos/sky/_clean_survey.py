@@ -73,6 +73,11 @@ class Survey:
         """Whether there is any sky in it."""
         return bool(np.isfinite(self.mean.flux).any())
 
+    @property
+    def typical_starlight(self) -> float:
+        """Starlight of the spaxels, median."""
+        return float(np.nanmedian(self.excess.light)) - self.level
+
     def spaxels(self) -> Bools:
         """Return which of the spaxels with data show sky, shape (n_spaxels,)."""
         return self.sky_mask[self.used]

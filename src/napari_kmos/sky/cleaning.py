@@ -222,9 +222,9 @@ class SkyCleaner:
         """Return what is found in a crowded IFU when its sky is compared with that of others.
 
         With the nearest that is not crowded, of the same detector if there is one; where all are crowded, with the
-        darkest, whose level is as uncertain as the next darkest is brighter.
+        darkest, and how much starlight there is even in that is uncertain.
         """
-        told = []
+        told = [(0.0, 0.0, cube.ifu)]
         for other in sorted(self._cubes.values(), key=lambda each: _distance(cube.ifu, each.ifu)):
             if other.ifu == cube.ifu or not same_wavelengths(cube.wavelength_um, other.wavelength_um):
                 continue
@@ -236,12 +236,11 @@ class SkyCleaner:
                 return _Finding(alone.compared(survey, light, error, self.parameters), other.ifu, max(0.0, light))
             told.append((light, error, other.ifu))
         self._warn_of_stars(cube, alone)
-        if not told:
-            return _Finding(alone)
-        light, error, ifu = max(told)
-        brighter = sorted([0.0, *(item[0] for item in told)])
-        error = float(np.hypot(error, brighter[-1] - brighter[-2]))
-        return _Finding(alone.compared(self._surveys[ifu], light, error, self.parameters), ifu, max(0.0, light))
+        light, error, ifu = max(told, key=lambda item: item[0])
+        darkest = self._surveys[ifu]
+        error = float(np.hypot(error, self.parameters.wing_share * darkest.typical_starlight))
+        reference = None if ifu == cube.ifu else ifu
+        return _Finding(alone.compared(darkest, light, error, self.parameters), reference, light)
 
     def _warn_of_stars(self, cube: Cube, survey: Survey) -> None:
         n_sky, n_used = (int(np.count_nonzero(mask)) for mask in (survey.sky_mask, survey.used))

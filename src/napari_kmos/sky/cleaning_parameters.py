@@ -24,6 +24,9 @@ class CleaningParameters:
     least_sky : float
         Where a smaller share of an IFU's spaxels shows sky, its mean sky is what the spectra of all of them tend to
         without starlight, at a level that another IFU tells.
+    wing_share : float
+        Where all IFUs are like that: starlight in the darkest spaxels of the darkest IFU over that of its usual ones,
+        1 sigma.
     max_error : float
         Where the mean sky of such an IFU is still less certain than this many times the noise of a voxel, it is that
         of the other IFU.
@@ -44,6 +47,7 @@ class CleaningParameters:
     flat_error: float = 0.005
     kernel_arcsec: float = 0.6
     least_sky: float = 0.5
+    wing_share: float = 0.05
     max_error: float = 0.5
     star_spread: float = 0.05
     bad_sigma: float = 6.0
