@@ -24,6 +24,7 @@ from napari_kmos.sky import (
     SkyParameters,
     choose_best,
     has_data,
+    in_memory,
     n_trials,
     subtract_skies,
 )
@@ -191,7 +192,9 @@ def _subtract_all(task: SkyTask, work: _Work) -> list[SkyResult | None]:
     def subtract(cube: Cube) -> SkyResult | None:
         if not has_data(cube):
             return None
-        return subtract_skies(cube, task.choice.skies_for(cube), method=work.method, parameters=work.parameters)
+        return subtract_skies(
+            in_memory(cube), task.choice.skies_for(cube), method=work.method, parameters=work.parameters
+        )
 
     results = []
     with contextlib.closing(compute_ahead(subtract, task.cubes)) as found:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from napari_kmos.sky.choosing import PICKS, SkyChoice, SkySource, sky_options
 from napari_kmos.sky.interpolation import subtract_skies
-from napari_kmos.sky.methods import DEFAULT_METHOD, SKY_METHODS, SkyMethod, check_pair, has_data, subtract_sky
+from napari_kmos.sky.methods import (
+    DEFAULT_METHOD,
+    SKY_METHODS,
+    SkyMethod,
+    check_pair,
+    has_data,
+    in_memory,
+    subtract_sky,
+)
 from napari_kmos.sky.pairing import check_sky, choose_sky_cube, nearest_sky
 from napari_kmos.sky.parameters import SkyParameters
 from napari_kmos.sky.residual_template import SkyTemplate, make_template
@@ -18,6 +26,6 @@ __all__ = [
     "DEFAULT_METHOD", "PICKS", "SKY_METHODS", "BandFit", "GroupFit", "IfuResidual", "SecondPass",
     "SecondPassParameters", "SkyChoice", "SkyMethod", "SkyParameters", "SkyResult", "SkySource", "SkyTemplate",
     "ThermalFit", "check_pair", "check_sky", "choose_best", "choose_emptier", "choose_sky_cube", "fit_second_pass",
-    "has_data", "make_template", "measure_residual", "n_trials", "nearest_sky", "residuals_by_group", "sky_options",
-    "subtract_residual", "subtract_skies", "subtract_sky",
+    "has_data", "in_memory", "make_template", "measure_residual", "n_trials", "nearest_sky", "residuals_by_group",
+    "sky_options", "subtract_residual", "subtract_skies", "subtract_sky",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,7 @@ def build_result(
         line_mask=spectra.lines,
         sky_mask=evidence.mask,
         images=sky_images(cube, sky, clean, spectra.lines),
+        subtraction=functools.partial(subtract_model, model=model),
         sky_source=sky.source,
         **found,
     )
