@@ -47,7 +47,7 @@ class CleaningParameters:
     flat_error: float = 0.005
     kernel_arcsec: float = 0.6
     least_sky: float = 0.5
-    wing_share: float = 0.05
+    wing_share: float = 0.1
     max_error: float = 0.5
     star_spread: float = 0.05
     bad_sigma: float = 6.0
