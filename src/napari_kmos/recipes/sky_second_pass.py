@@ -122,9 +122,15 @@ def _plan(files: Sequence[Path | str], out_dir: Path, sources: Sequence[int]) ->
         msg = "no files given; at least one is needed"
         raise SkyError(msg)
     tasks = tuple(_Task(read_unmosaicked(path), product) for product, path in products.items())
-    for task in tasks:
-        for number in sources:
-            task.exposure.cube(number)
+    for exposure in (task.exposure for task in tasks if task.exposure.kind == "exposure"):
+        have = [cube.ifu for cube in exposure.cubes]
+        missing = sorted(set(sources).difference(have))
+        if missing:
+            msg = (
+                f"{exposure.label}: no data for IFU {', '.join(map(str, missing))} (--from); "
+                f"IFUs with data: {', '.join(map(str, have))}"
+            )
+            raise SkyError(msg)
     return tasks
 
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 #: A scatter of amplitudes counts if it exceeds that of the noise by so many times its own error.
-_SCATTER_SIGMA = 3.0
+_SCATTER_SIGMA = 4.0
+#: Error of the square of a scatter that is told by the median absolute deviation of n numbers, times the root of n.
+_SCATTER_ERROR = 2.33
 #: Rounds of the fit of an IFU.
 _ROUNDS = 2
 
@@ -170,8 +172,8 @@ def _fit_spaxels(
     products = (columns[:, :, None] * columns[:, None, :]).reshape(len(left), -1)
     normal = (products.T @ weight).T.reshape(-1, n_groups, n_groups)
     slope = (columns.T @ (weight * left)).T
-    scatter = _true_scatter(normal, slope, spectra.starless)
-    varies = (scatter > 0) & (amplitude > 0)
+    scatter = np.minimum(_true_scatter(normal, slope, spectra.starless), (p.spaxel_scatter * amplitude) ** 2)
+    varies = scatter > 0
     change, error = np.zeros((2, n_groups, len(slope)))
     if varies.any():
         precision = normal[:, varies][:, :, varies] + np.diag(1 / scatter[varies])
@@ -188,5 +190,5 @@ def _true_scatter(normal: Floats, slope: Floats, starless: NDArray[np.bool_]) ->
     found = np.array([robust_sigma(values) for values in single.T]) ** 2
     noise = nan_median(divide(np.ones(power.shape), power))
     beyond = found - noise
-    least = _SCATTER_SIGMA * np.sqrt(2 / max(len(single), 1)) * noise
+    least = _SCATTER_SIGMA * _SCATTER_ERROR / np.sqrt(max(len(single), 1)) * noise
     return np.where(np.nan_to_num(beyond) > np.nan_to_num(least), np.nan_to_num(beyond), 0.0)
