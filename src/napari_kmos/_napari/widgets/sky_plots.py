@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands
 from napari_kmos._napari.plots import Curve, SpectrumPlot, pg
@@ -24,6 +24,10 @@ _NAMED = 0.2
 _LEAST_HEIGHT, _AXIS_WIDTH = 88, 58
 #: The residual is shown to so many times its typical error, and further where more than this share lies beyond.
 _SIGMAS, _BEYOND_PERCENT = 5.0, 0.5
+_NAMES_TIP = (
+    "Means of the sky spaxels. Below, what is left of the lines, without continuum and starlight: with the sky as it "
+    "is, with the model, and the expected error. Ticks: bright lines, a colour a vibrational band."
+)
 
 
 class MarkedPlot(SpectrumPlot):
@@ -39,7 +43,7 @@ class MarkedPlot(SpectrumPlot):
         super().__init__(hint=hint, least_height=_LEAST_HEIGHT)
         self._named = named
         if pg is not None:
-            self.legend.hide()  # the axis names the curves in their colours: a plot so low has no room for more
+            self.legend.hide()  # a plot so low has no room for it: `SkyPlots` names the curves above
         self.marks: list = []
 
     def show_marks(self, marks: Sequence[LineMarks]) -> None:
@@ -88,6 +92,9 @@ class SkyPlots(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
+        self.names = QLabel()
+        self.names.setToolTip(_NAMES_TIP)
+        column.addWidget(self.names)
         for plot in (self.spectra, self.residual):
             column.addWidget(plot, stretch=1)
             plot.marker_moved.connect(self.marker_moved)
@@ -111,24 +118,27 @@ class SkyPlots(QWidget):
         wave, zero = result.wavelength_um, np.zeros(result.wavelength_um.size)
         spectra = (
             Curve(name="object", x=wave, y=result.object_spectrum, colour=OBJECT),
-            Curve(name="model", x=wave, y=result.model_spectrum, colour=MODEL),
+            Curve(name="sky model", x=wave, y=result.model_spectrum, colour=MODEL),
         )
         residuals = (
             Curve(name="before", x=wave, y=result.left_spectrum_before, colour=BEFORE),
             Curve(name="error", x=wave, y=zero, err=result.error_spectrum, colour=NOISE),
             Curve(name="after", x=wave, y=result.left_spectrum, colour=AFTER),
         )
+        above, below = (_in_colours(curves) for curves in (spectra, residuals))
+        self.names.setText(f"{above} &nbsp; residual {below}")
         self.spectra.show_curves(spectra, unit=unit)
         self.residual.show_curves(residuals, unit=unit)
         if pg is not None:
-            self.spectra.plot.setLabel("left", _in_colours(spectra))
-            self.residual.plot.setLabel("left", _in_colours(residuals))
+            self.spectra.plot.setLabel("left", "spectra")
+            self.residual.plot.setLabel("left", "residual")
             self.residual.plot.setLabel("bottom", f"wavelength (µm), flux in {unit}")
         for plot in (self.spectra, self.residual):
             plot.show_marks(marks)
 
     def clear(self) -> None:
         """Show nothing."""
+        self.names.clear()
         for plot in (self.spectra, self.residual):
             plot.show_curves((), unit="")
             plot.show_marks(())
@@ -143,4 +153,4 @@ class SkyPlots(QWidget):
 
 def _in_colours(curves: Sequence[Curve]) -> str:
     """Return the names of curves, each in its colour."""
-    return " ".join(f'<span style="color: {curve.colour[:7]}">{curve.name}</span>' for curve in curves)
+    return " &nbsp;".join(f'<span style="color: {curve.colour[:7]}">{curve.name}</span>' for curve in curves)
