@@ -4,7 +4,8 @@ Every second IFU has no stars. The first pass stands for the pipeline's subtract
 per spaxel and that of the mean of the 36 star-poorest spaxels on sky lines over that of the object exposure alone,
 before and after. A sky cube subtracted spaxel by spaxel brings 1.41 to the first of them.
 
-    python benchmarks/sky_second_pass.py [--quick] [--first davies] [--seed 1] [--density 15] [--amplitude 0.1]
+    python benchmarks/sky_second_pass.py [--quick] [--first davies] [--band K] [--seed 1] [--density 15]
+        [--amplitude 0.1] [--flexure 0.1]
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--first", default="davies", help="method of the first pass")
     parser.add_argument("--quick", action="store_true", help="twelve IFUs")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--band", default="K")
     for name, value in (("density", 15.0), ("amplitude", 0.1), ("flexure", 0.1)):
         parser.add_argument(f"--{name}", type=float, default=value)
     given = vars(parser.parse_args())
