@@ -19,6 +19,7 @@ from napari_kmos.sky._clean_model import (
     sky_of_spaxels,
 )
 from napari_kmos.sky._level_spectra import SpaxelSpectra, gather_spectra, spaxels_with_data
+from napari_kmos.spectral.nan import nan_median
 from napari_kmos.spectral.noise import ensure_noise
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def survey_ifu(cube: Cube, spectra: SpaxelSpectra, sky_mask: Bools | None, p: Cl
         if sky_mask is None:
             found = used & ~find_stars(excess, level, used, scale, p)
         chosen = found[used]
-        crowded = bool(np.count_nonzero(chosen) < p.least_sky * chosen.size)
+        crowded = bool(np.count_nonzero(chosen) < max(1, p.least_sky * chosen.size))
         if crowded:
             light = excess.light - level
             dark = light <= np.nanquantile(light, p.least_sky)
@@ -156,3 +157,13 @@ def fill_values(spectra: SpaxelSpectra, survey: Survey, p: CleaningParameters) -
     if np.count_nonzero(survey.spaxels()) >= _LEAST_SCATTER:
         variance += scatter_of(spectra, sky, survey.spaxels())[:, None]
     return sky.flux(), np.sqrt(variance)
+
+
+def good_voxels(spectra: SpaxelSpectra, fill: Floats, error: Floats, p: CleaningParameters) -> Bools:
+    """Return which voxels agree with the sky of their spaxel, shape (n_planes, n_spaxels).
+
+    Whatever light a spaxel has besides, which a given mask may leave in it, its voxels have in common.
+    """
+    left = spectra.flux - fill
+    left = np.abs(left - nan_median(left))
+    return np.asarray(left <= p.bad_sigma * np.maximum(np.hypot(spectra.noise, error), 1.4826 * nan_median(left)))

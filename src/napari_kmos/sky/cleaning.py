@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_kmos.errors import GeometryError, KmosWarning, SkyError
 from napari_kmos.instrument import ARMS, detector_of
-from napari_kmos.sky._clean_survey import Survey, fill_values, load_spectra, starlight_in, survey_ifu
+from napari_kmos.sky._clean_survey import Survey, fill_values, good_voxels, load_spectra, starlight_in, survey_ifu
 from napari_kmos.sky.cleaning_parameters import CleaningParameters
 from napari_kmos.sky.methods import same_wavelengths
 
@@ -180,9 +180,7 @@ class SkyCleaner:
         survey = finding.survey
         fill, error = fill_values(spectra, survey, self.parameters)
         masked = np.broadcast_to(~survey.spaxels(), fill.shape)
-        limit = self.parameters.bad_sigma * np.hypot(spectra.noise, error)
-        good = np.isfinite(spectra.flux) & (np.abs(spectra.flux - fill) <= limit)
-        replaced = np.isfinite(fill) & (masked | ~good)
+        replaced = np.isfinite(fill) & (masked | ~good_voxels(spectra, fill, error, self.parameters))
         self._done[cube.ifu] = CleanedSky(
             ifu=cube.ifu,
             name=cube.name,

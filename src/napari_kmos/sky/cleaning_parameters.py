@@ -18,7 +18,7 @@ class CleaningParameters:
     wing_sigma : float
         The star reaches as far as spaxels that touch it are brighter by this many sigma.
     flat_error : float
-        How well the sky lines tell the continuum of the sky in a spaxel: a share of that continuum, 1 sigma.
+        How well the sky lines of a spaxel tell its sky, wings of lines included: a share of its light, 1 sigma.
     kernel_arcsec : float
         FWHM of the smoothing with which faint stars and extended light are found.
     least_sky : float
