@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QTabWidget
 
-from napari_kmos._napari.widgets.parts import ResultTable
+from napari_kmos._napari.widgets.tables import ResultTable
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.sky import BandFit, SkyResult
 from napari_kmos.sky.result import LevelFactor
