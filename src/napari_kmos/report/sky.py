@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SIZE_INCH = (14.0, 8.4)
 #: Where the panels lie, in parts of the figure: a layout that has to be found takes longer than the drawing.
-_LEFT, _IMAGES, _LEVELS = (0.082, 0.71), (0.735, 0.965), (0.765, 0.985)
+_LEFT, _IMAGES, _LEVELS = (0.082, 0.71), (0.735, 0.955), (0.765, 0.985)
 #: Of the labels of the axes of flux, in parts of these.
 _LABEL_X = -0.06
 _BOTTOM, _TOP = 0.06, 0.93
