@@ -45,7 +45,7 @@ class SecondPassParameters:
     """
 
     dark_share: float = 0.2
-    star_limit: float = 0.3
+    star_limit: float = 0.2
     empty_share: float = 0.5
     rotation_low: int = 2
     rotation_mid: int = 5
