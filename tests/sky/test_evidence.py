@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sky_pairs import N_PLANES, SHAPE, make_pair
 
-from napari_kmos.sky import SKY_METHODS, subtract_sky
+from napari_kmos.sky import SKY_METHODS, subtract_skies, subtract_sky
 
 ONES = (1.0, 1.0, 1.0, 1.0)
 
@@ -70,3 +70,11 @@ def test_images_show_the_field_before_and_after(method):
         assert images.left_after == pytest.approx(images.left_before, rel=1e-5)
     else:
         assert np.median(images.left_after) < 1.3 < np.median(images.left_before)
+
+
+def test_two_equal_skies_leave_what_one_leaves():
+    pair = make_pair(sigma=2.0)
+    one = subtract_sky(pair.target, pair.sky, method="davies")
+    two = subtract_skies(pair.target, [(pair.sky, 0.5), (pair.sky, 0.5)], method="davies")
+    assert two.residual_over_noise == pytest.approx(one.residual_over_noise, rel=1e-6)
+    assert two.left_spectrum == pytest.approx(one.left_spectrum, rel=1e-6, nan_ok=True)

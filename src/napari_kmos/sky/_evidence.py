@@ -93,10 +93,15 @@ def band_fits(
                 rms_after=line_rms(piece.target - model[planes], piece),
                 fitted=bool(np.isfinite(fit.factor)),
                 error=fit.error,
-                residual_over_noise=float(1.4826 * nan_median(np.abs(z[planes][piece.lines]))),
+                residual_over_noise=over_noise(z[planes], piece.lines),
             )
         )
     return tuple(bands)
+
+
+def over_noise(z: NDArray[np.float64], lines: NDArray[np.bool_]) -> float:
+    """Return 1.4826 times the median of the absolute of what is left over its error on line pixels."""
+    return float(1.4826 * nan_median(np.abs(z[lines])))
 
 
 def build_result(
