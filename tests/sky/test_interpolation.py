@@ -143,6 +143,6 @@ def _left(target, skies, how, truth, light):
 @pytest.mark.parametrize("pick", ["best", "interpolate"])
 def test_best_and_interpolation_leave_no_more_than_the_nearest(nights, method, pick):
     nearest, other = (np.mean([night[method, which] for night in nights]) for which in ("nearest", pick))
-    # With `levels` every sky leaves the noise of the object, which 45 pixels in each of three IFUs tell to 6 %: what two
-    # skies leave differs by 8 %.
+    # With `levels` every sky leaves the noise of the object, which 45 pixels in each of three IFUs tell to 6 %: what
+    # two skies leave differs by 8 %.
     assert other <= nearest * (1.08 if method == "levels" else 0.97)
