@@ -74,9 +74,11 @@ def _draw_spectral(figure: Figure, result: SkyResult) -> None:
     for axes in panels:
         shade_bands(axes, result.bands)
         axes.set_xlim(result.wavelength_um[0], result.wavelength_um[-1])
-        axes.tick_params(labelsize="small", labelbottom=axes is panels[-1])
+        axes.tick_params(labelsize="small")
         axes.yaxis.set_label_coords(_LABEL_X, 0.5)
         axes.yaxis.label.set_fontsize("small")
+    for axes in panels[:-1]:
+        axes.set_xticks([])  # those of the last serve all, and ticks take time
     draw_marks(panels[0], line_marks(result.cube))
     for draw, axes in zip((draw_spectra, draw_residuals, draw_factors, draw_over_noise), panels[1:], strict=True):
         draw(axes, result)
