@@ -9,7 +9,7 @@ import pytest
 from napari_kmos.cli import sky_mask as command
 from napari_kmos.cli.main import main
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.sky.cleaning_parameters import CleaningParameters
+from napari_kmos.sky import CleaningParameters
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from napari_kmos.recipes.sky_mask import sky_mask
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.simulate import SimulationParameters, simulate_night
 from napari_kmos.simulate.detector import with_zeros
-from napari_kmos.sky.cleaning import SkyCleaner
-from napari_kmos.sky.cleaning_parameters import CleaningParameters
+from napari_kmos.sky import CleaningParameters, SkyCleaner
 
 NIGHT_IFUS = (3, 11, 19)
 #: Lines as broad in planes as in real cubes, but fewer planes.

@@ -13,9 +13,7 @@ from napari_kmos.errors import GeometryError, KmosWarning, SkyError
 from napari_kmos.instrument import BANDS
 from napari_kmos.simulate import SimulationParameters, simulate_night, true_sky, true_stars
 from napari_kmos.simulate.psf import moffat_images
-from napari_kmos.sky import subtract_sky
-from napari_kmos.sky.cleaning import SkyCleaner
-from napari_kmos.sky.cleaning_parameters import CleaningParameters
+from napari_kmos.sky import CleaningParameters, SkyCleaner, subtract_sky
 from napari_kmos.spectral.nan import nan_median
 
 #: Electrons per ADU/s in an exposure of 300 s.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
 from napari_kmos.recipes.sky_mask import sky_mask
-from napari_kmos.sky.cleaning_parameters import CleaningParameters
+from napari_kmos.sky import CleaningParameters
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress

@@ -29,8 +29,7 @@ from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.sky_tasks import MASK_SUFFIX, masks_of_skies, name_products, read_unmosaicked
 from napari_kmos.report.sky_mask import MaskPanel, sky_mask_figure
-from napari_kmos.sky.cleaning import SkyCleaner
-from napari_kmos.sky.cleaning_parameters import CleaningParameters
+from napari_kmos.sky import CleaningParameters, SkyCleaner
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
