@@ -4,7 +4,8 @@ Every second IFU has no stars. The first pass stands for the pipeline's subtract
 per spaxel and that of the mean of the 36 star-poorest spaxels on sky lines over that of the object exposure alone,
 before and after. A sky cube subtracted spaxel by spaxel brings 1.41 to the first of them.
 
-    python benchmarks/sky_second_pass.py [--quick] [--first davies] [--seed 1] [--density 15] [--amplitude 0.1]
+    python benchmarks/sky_second_pass.py [--quick] [--first davies] [--band K] [--seed 1] [--density 15]
+        [--amplitude 0.1] [--flexure 0.1]
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sky_levels import measure
+from sky_cases import HARSH, measure
 
 from napari_kmos.errors import KmosWarning
 from napari_kmos.simulate import Night, SimulationParameters, true_sky, true_stars
@@ -34,46 +35,47 @@ from napari_kmos.sky import (
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
+    from napari_kmos.sky import IfuResidual, SkyTemplate
 
 
 def main() -> None:
     """Print a line an IFU, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", default="davies", help="method of the first pass")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--ifus", type=int, default=24)
     parser.add_argument("--quick", action="store_true", help="twelve IFUs")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--band", default="K")
     for name, value in (("density", 15.0), ("amplitude", 0.1), ("flexure", 0.1)):
         parser.add_argument(f"--{name}", type=float, default=value)
     given = vars(parser.parse_args())
-    first, ifus = given.pop("first"), given.pop("ifus")
-    night = half_empty_night(
-        SimulationParameters(ifus=12 if given.pop("quick") else ifus, **given, exposures=1, epochs=1)
-    )
+    first, ifus = given.pop("first"), 12 if given.pop("quick") else 24
+    night = half_empty_night(SimulationParameters(ifus=ifus, exposures=1, epochs=1, **HARSH, **given))
     cubes = first_pass(night, first)
     start = time.perf_counter()
-    residuals = {cube.ifu: measure_residual(cube) for cube in cubes}
-    emptier = choose_emptier(list(residuals.values()))
-    print(f"emptier IFUs: {', '.join(map(str, emptier))}")
+    residuals = [measure_residual(cube) for cube in cubes]
+    emptier = choose_emptier(residuals)
+    templates = [make_template(cube, residuals, emptier) for cube in cubes]
+    after = [_second_pass(*each) for each in zip(cubes, residuals, templates, strict=True)]
+    seconds = time.perf_counter() - start
+    print(f"first pass: {first}; emptier IFUs: {', '.join(map(str, emptier))}; second pass: {seconds:.1f} s")
     print(f"{'IFU':>4}{'empty':>7}{'spaxel: before':>16}{'after':>8}{'mean: before':>16}{'after':>8}   from")
-    rows = []
-    for cube in cubes:
-        template = make_template(cube, list(residuals.values()), emptier)
-        after, sources = cube, ""
-        if template is not None:
-            second, _ = fit_second_pass(cube, residuals[cube.ifu], template)
-            after, sources = subtract_residual(cube, second), ",".join(map(str, template.sources))
-        rows.append([number for each in (cube, after) for number in score(night, each)])
-        before, later = rows[-1][:2], rows[-1][2:]
-        print(
-            f"{cube.ifu:4d}{residuals[cube.ifu].empty_share:7.2f}{before[0]:16.2f}{later[0]:8.2f}"
-            f"{before[1]:16.2f}{later[1]:8.2f}   {sources}"
-        )
-    told = np.array(rows)
-    worse = int(np.count_nonzero((told[:, 2:] > told[:, :2]).any(axis=1)))
-    average = told.mean(axis=0)
-    print(f"{'mean':>11}{average[0]:16.2f}{average[2]:8.2f}{average[1]:16.2f}{average[3]:8.2f}")
-    print(f"worse in {worse} of {len(rows)} IFUs; {time.perf_counter() - start:.1f} s with the measuring")
+    rows = np.array([[*score(night, before), *score(night, later)] for before, later in zip(cubes, after, strict=True)])
+    for residual, template, row in zip(residuals, templates, rows, strict=True):
+        sources = ",".join(map(str, template.sources)) if template else ""
+        print(f"{residual.ifu:4d}{residual.empty_share:7.2f}{_numbers(row)}   {sources}")
+    print(f"{'mean':>11}{_numbers(rows.mean(axis=0))}")
+    worse = np.count_nonzero((rows[:, 2:] > rows[:, :2]).any(axis=1))
+    print(f"worse in {worse} of {len(rows)} IFUs")
+
+
+def _second_pass(cube: Cube, residual: IfuResidual, template: SkyTemplate | None) -> Cube:
+    if template is None:
+        return cube
+    return subtract_residual(cube, fit_second_pass(cube, residual, template)[0])
+
+
+def _numbers(row: np.ndarray) -> str:
+    return f"{row[0]:16.2f}{row[2]:8.2f}{row[1]:16.2f}{row[3]:8.2f}"
 
 
 def half_empty_night(parameters: SimulationParameters) -> Night:

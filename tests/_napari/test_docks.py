@@ -348,12 +348,12 @@ def test_sky_is_subtracted_from_the_dock_and_comes_back_as_layers(
     objects, skies = night
     add_file(viewer, objects[0])
     dock = dock_of(SkyTweakDock)
-    dock.objects.add_open.click()
+    dock.settings.files.objects.add_open.click()
     assert dock.session.objects == (objects[0],)
     dock.session.skies = tuple(skies)
     dock.session.out_dir = tmp_path / "tweaked"
-    dock.form.rows["clip_sigma"].value = 2.5
-    dock.run_button.click()
+    dock.settings.form.rows["clip_sigma"].value = 2.5
+    dock.settings.files.run_button.click()
     assert dock.cancel.isVisible()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
     product = tmp_path / "tweaked" / f"{objects[0].stem}_SKY_TWEAK.fits"
@@ -361,8 +361,8 @@ def test_sky_is_subtracted_from_the_dock_and_comes_back_as_layers(
     names = [layer.name for layer in viewer.layers]
     assert len(names) == 4
     assert "sky tweak" in names[2]
-    assert dock.table.rowCount() > 4
-    assert float(dock.table.item(0, 2).text()) == pytest.approx(1.0, abs=0.5)
+    assert dock.view.tables.run.rowCount() > 4
+    assert float(dock.view.tables.run.item(0, 2).text()) == pytest.approx(1.0, abs=0.5)
 
 
 def test_exposures_are_combined_from_the_dock_with_the_offsets_made_in_the_other(
@@ -406,11 +406,11 @@ def test_a_step_that_fails_says_why_and_loses_nothing(
     session.skies = (tmp_path / "gone.fits",)
     session.out_dir = tmp_path / "never"
     dock = dock_of(SkyTweakDock)
-    dock.run_button.click()
+    dock.settings.files.run_button.click()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
     assert "gone.fits" in dock.message.text()
     assert (session.offsets, session.objects, session.skies) == ((row,), (objects[0],), (tmp_path / "gone.fits",))
-    assert dock.run_button.isEnabled()
+    assert dock.settings.files.run_button.isEnabled()
     assert not list(tmp_path.glob("never/*"))
 
 
@@ -421,7 +421,7 @@ def test_a_step_can_be_cancelled(
     dock = dock_of(SkyTweakDock)
     dock.session.objects, dock.session.skies = tuple(objects), tuple(skies)
     dock.session.out_dir = tmp_path / "tweaked"
-    dock.run_button.click()
+    dock.settings.files.run_button.click()
     dock.cancel.click()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
     assert dock.message.text() == "Cancelled"

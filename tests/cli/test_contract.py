@@ -28,6 +28,8 @@ CALLS = {
     "run": "night.toml -o OUT",
     "info": "cube.fits",
     "sky-tweak": "object.fits --sky sky.fits -o OUT",
+    "sky-mask": "sky.fits -o OUT",
+    "sky-second-pass": "object.fits -o OUT",
     "align": "object.fits object2.fits -o OUT/offsets.ecsv --method header",
     "offsets": "offsets.ecsv -o OUT --crval",
     "combine": "object.fits object2.fits -o OUT",

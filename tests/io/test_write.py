@@ -31,7 +31,7 @@ STEP = Step(
     inputs=(Path("night/object.fits"),),
     parameters={"method": "davies", "tbsub": False, "stretch_degree": 8},
     defaults={"tbsub": True, "stretch_degree": 8},
-    measured={"SKY IFU3 FACTOR": 1.25},
+    measured={"SKY IFU3 FACTOR": 1.25, "SKY REASON": "nearest: 6 min after µ " + 20 * "long "},
 )
 
 
@@ -90,6 +90,8 @@ def test_the_header_says_what_was_done(tmp_path: Path) -> None:
     assert (header["ESO PRO REC2 PARAM2 NAME"], header["ESO PRO REC2 PARAM2 VALUE"]) == ("tbsub", "false")
     assert header.comments["ESO PRO REC2 PARAM2 VALUE"] == "Default: true"
     assert header["ESO QC SKY IFU3 FACTOR"] == 1.25
+    assert header["ESO QC SKY REASON"].startswith("nearest: 6 min after ? long")
+    assert header["ESO QC SKY REASON"].endswith("...")
     assert header["ESO PRO CATG"] == "SKY_TWEAK"
     assert header["ESO OBS NAME"] == "GC_OB1"
     assert "sky-tweak: object.fits; method=davies" in str(header["HISTORY"])

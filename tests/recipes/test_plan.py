@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import product_trees as trees
@@ -10,6 +11,7 @@ import pytest
 from napari_kmos.errors import KmosError, NotKmosError, SkyError, WriteError
 from napari_kmos.recipes.plan import make_plan
 from napari_kmos.recipes.plan_file import read_plan
+from napari_kmos.recipes.planned_steps import sky_tweak_jobs
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,27 @@ def test_edits_are_read(planned):
     assert plan.exposures[0].targets == {5: "star5"}
     assert plan.settings["sky-tweak"]["method"] == "plain"
     assert plan.settings["sky-tweak"]["line_hw"] == 6
+
+
+def test_another_pick_than_the_nearest_chooses_among_the_skies_of_the_epoch(planned, tmp_path):
+    """One sky is named for every object: there would be nothing to choose from. Several that are named stay."""
+    _edit(planned, 'epoch = "p2"', 'epoch = "p1"')
+    plan = read_plan(planned)
+    skies = [sky.file for sky in plan.of_role("sky")]
+    first, *_, last = plan.of_role("object")
+
+    def taken(pick, exposure, **changes):
+        changed = dataclasses.replace(plan, settings={"sky-tweak": {"pick": pick}})
+        (job,) = sky_tweak_jobs(changed, [dataclasses.replace(exposure, **changes)], tmp_path)
+        assert job.parameters["pick"] == pick
+        return list(job.inputs[1:])
+
+    assert taken("nearest", first) == list(first.skies) == skies[:1]
+    assert taken("best", first) == skies
+    assert taken("interpolate", last) == skies[::-1]
+    assert taken("best", dataclasses.replace(last, epoch="p9")) == skies[1:]
+    assert taken("best", last, skies=(*skies, first.file)) == [*skies, first.file]
+    assert taken("nearest", last, skies=()) == skies
 
 
 @pytest.mark.parametrize(

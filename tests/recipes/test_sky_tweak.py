@@ -14,7 +14,7 @@ from factories import make_exposure
 from sky_pairs import make_pair
 
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning, SkyError, WriteError
-from napari_kmos.io import read_exposure, read_json, read_table, write_cube, write_exposure
+from napari_kmos.io import read_exposure, read_json, read_table, write_cube, write_exposure, write_sky_mask
 from napari_kmos.progress import Cancelled
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.sky import SkyParameters, subtract_sky
@@ -108,6 +108,121 @@ def test_each_object_takes_the_sky_nearest_in_time(night, pair):
     outcome = sky_tweak([night["object"], late], skies, night["out"], method="plain")
     assert [told["sky"] for told in outcome.measured.values()] == ["sky.fits", "far.fits"]
     assert [path.name for path in outcome.products] == ["object_SKY_TWEAK.fits", "late_SKY_TWEAK.fits"]
+
+
+def test_which_sky_was_taken_and_why_is_told(night):
+    outcome = sky_tweak([night["object"]], [night["far"], night["sky"]], night["out"], method="plain", figures=False)
+    told = outcome.measured["object_SKY_TWEAK.fits"]
+    assert told["why"] == "nearest in time of 2 skies (14 min after)"
+    assert told["skies"] == [{"file": "sky.fits", "weight": 1.0, "spaxels_with_stars": {}}]
+    header = fits.getheader(outcome.products[0])
+    assert header["ESO QC SKY REASON"] == told["why"]
+    assert (header["ESO QC SKY1 NAME"], header["ESO QC SKY1 WEIGHT"]) == ("sky.fits", 1.0)
+
+
+def test_the_best_sky_is_taken_and_all_that_were_tried_are_told(night, pair):
+    near = night["write"]("near.fits", dataclasses.replace(pair.sky, flux=1.5 * np.asarray(pair.sky.flux)), mjd=MJD)
+    skies = [near, night["far"], night["sky"], night["object"]]
+    told = []
+    outcome = sky_tweak(
+        [night["object"]], skies, night["out"], method="plain", pick="best", figures=False,
+        progress=lambda *said: told.append(said),
+    )  # fmt: skip
+    measured = outcome.measured["object_SKY_TWEAK.fits"]
+    assert measured["sky"] == "sky.fits"
+    assert [one["file"] for one in measured["tried"]] == ["near.fits", "sky.fits", "far.fits"]
+    header, record = fits.getheader(outcome.products[0]), read_json(night["out"] / "object_SKY_TWEAK.json")
+    assert header["ESO QC SKY TRIED2 NAME"] == "sky.fits"
+    assert header["ESO QC SKY TRIED2 RMS"] == pytest.approx(measured["tried"][1]["rms_after"], rel=1e-5)
+    assert "leaves least of 3 skies" in record["measured"]["SKY REASON"]
+    assert record["parameters"]["pick"] == "best"
+    assert [done for done, _, _ in told] == list(range(6 + 4))
+    assert {total for _, total, _ in told} == {6 + 3}
+    assert told[0][2] == "object.fits: trying sky near.fits on IFU 3 star3"
+
+
+def test_two_skies_are_interpolated(night, pair):
+    before = night["write"]("before.fits", pair.sky, mjd=MJD - 0.03)
+    outcome = sky_tweak([night["object"]], [before, night["sky"]], night["out"], method="plain", pick="interpolate")
+    measured = outcome.measured["object_SKY_TWEAK.fits"]
+    assert [(one["file"], round(one["weight"], 4)) for one in measured["skies"]] == [
+        ("before.fits", 0.25), ("sky.fits", 0.75)]  # fmt: skip
+    assert measured["sky"] == "before.fits and sky.fits"
+    product = read_exposure(outcome.products[0]).cube(3)
+    alone = subtract_sky(pair.target, pair.sky, method="plain").cube
+    assert product.flux == pytest.approx(np.asarray(alone.flux), abs=1e-3)
+    own, sky = (float(np.nanmean(np.asarray(cube.noise) ** 2)) for cube in (pair.target, pair.sky))
+    expected = np.sqrt(own + (0.25**2 + 0.75**2) * sky)
+    assert float(np.nanmean(product.noise)) == pytest.approx(expected, rel=1e-3)
+    record = read_json(night["out"] / "object_SKY_TWEAK.json")
+    names = [one["file"].rpartition("/")[2] for one in record["inputs"]]
+    assert names == ["object.fits", "before.fits", "sky.fits"]
+    assert record["measured"]["SKY2 WEIGHT"] == pytest.approx(0.75, abs=1e-4)
+    assert len(outcome.extras) == 4
+
+
+def test_what_cannot_be_interpolated_takes_the_nearest_with_a_warning(night):
+    with pytest.warns(KmosWarning, match=r"object.fits: nothing to interpolate between: all 2 skies are after it; the"):
+        outcome = sky_tweak(
+            [night["object"]], [night["far"], night["sky"]], night["out"], method="plain", pick="interpolate", ifu=5,
+        )  # fmt: skip
+    assert outcome.measured["object_SKY_TWEAK.fits"]["sky"] == "sky.fits"
+
+
+def test_figures_can_be_left_out(night):
+    outcome = sky_tweak([night["object"]], [night["sky"]], night["out"], method="plain", figures=False)
+    assert [path.suffix for path in outcome.extras] == [".json", ".ecsv"]
+    assert sorted(night["out"].iterdir()) == sorted((*outcome.products, *outcome.extras))
+
+
+@pytest.fixture
+def starry(night, pair):
+    """A sky exposure with a star, and where it is."""
+    y, x = np.indices(pair.sky.shape[1:])
+    star = np.exp(-((y - 6) ** 2 + (x - 3) ** 2)).astype(np.float32)
+    flux = np.asarray(pair.sky.flux) + 10 * star
+    return night["write"]("starry.fits", dataclasses.replace(pair.sky, flux=flux), mjd=MJD + 0.01), star > 0.01
+
+
+def test_stars_of_the_sky_leave_no_holes(night, starry):
+    path, where = starry
+    kept = sky_tweak([night["object"]], [path], night["out"], method="plain", sky_stars="keep", ifu=5)
+    holes = np.nanmedian(np.asarray(read_exposure(kept.products[0]).cube(5).flux), axis=0)
+    outcome = sky_tweak([night["object"]], [path], night["out"], method="plain", ifu=5, overwrite=True)
+    left = np.nanmedian(np.asarray(read_exposure(outcome.products[0]).cube(5).flux), axis=0)
+    assert holes[where].min() < -8
+    # Noise of the median over 2048 planes is 0.1; gains of 2 % of a continuum of 5 another 0.1.
+    assert np.abs(left[where]).max() < 0.6
+    told = outcome.measured["object_SKY_TWEAK.fits"]["skies"][0]["spaxels_with_stars"]
+    header = fits.getheader(outcome.products[0])
+    assert told == {"5": header["ESO QC SKY1 IFU5 MASKED"]}
+    assert 9 <= told["5"] <= 60
+
+
+def test_a_mask_is_used_instead_of_looking_for_stars(night, starry, tmp_path):
+    path, where = starry
+    exposure = read_exposure(path)
+    masks = [
+        write_sky_mask({3: ~where, 5: np.ones_like(where)}, tmp_path / name, exposure=exposure)
+        for name in ("mine.fits", "starry_SKY_MASK.fits")
+    ]
+    outcome = sky_tweak([night["object"]], [path], night["out"], method="plain", sky_masks=masks[:1], figures=False)
+    told = outcome.measured["object_SKY_TWEAK.fits"]["skies"][0]["spaxels_with_stars"]
+    assert told == {"3": int(where.sum())}
+    record = read_json(night["out"] / "object_SKY_TWEAK.json")
+    assert record["parameters"]["sky_masks"] == "mine.fits"
+    assert record["inputs"][-1]["file"].endswith("mine.fits")
+    skies = [night["far"], path]
+    again = {"method": "plain", "figures": False, "overwrite": True}
+    outcome = sky_tweak([night["object"]], skies, night["out"], sky_masks=masks[1:], **again)
+    told = outcome.measured["object_SKY_TWEAK.fits"]["skies"][0]
+    assert (told["file"], told["spaxels_with_stars"]) == ("starry.fits", {"3": int(where.sum())})
+    with pytest.raises(
+        SkyError, match=r"mine.fits: is the mask of none of the skies; expected a name like far_SKY_MASK"
+    ):
+        sky_tweak([night["object"]], skies, night["out"], sky_masks=masks[:1], **again)
+    with pytest.raises(SkyError, match=r"mine.fits: a sky mask is given, and stars are to be kept"):
+        sky_tweak([night["object"]], skies, night["out"], sky_masks=masks[:1], sky_stars="keep", **again)
 
 
 def test_one_ifu_leaves_the_others_empty(night):

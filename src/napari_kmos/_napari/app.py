@@ -18,7 +18,9 @@ from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
 
-_SIDE = {"Sky tweak": SkyTweakDock, "Align IFUs": AlignDock, "Combine": CombineDock}
+_SIDE = {"Align IFUs": AlignDock, "Combine": CombineDock}
+_BELOW = {"Sky tweak": SkyTweakDock, "Spectra": SpectraDock, "Maps": MapsDock}
+_FIRST = "Spectra"
 
 
 def view(paths: Sequence[Path | str]) -> None:
@@ -39,20 +41,19 @@ def view(paths: Sequence[Path | str]) -> None:
 
 
 def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
-    """Return a viewer with files open, north up, spectra and maps below and the other docks at the side."""
+    """Return a viewer with files open, north up, docks with plots below and the other ones at the side."""
     layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
     sheet_if_scattered(viewer, add_layers(viewer, layers))
-    sides = [
-        viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area="right", tabify=True)
-        for name, dock in _SIDE.items()
-    ]
-    spectra = viewer.window.add_dock_widget(SpectraDock(viewer), name="Spectra (KMOS)", area="bottom")
-    viewer.window.add_dock_widget(MapsDock(viewer), name="Maps (KMOS)", area="bottom", tabify=True)
-    spectra.window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    docks = {
+        name: viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area=area, tabify=True)
+        for area, some in (("right", _SIDE), ("bottom", _BELOW))
+        for name, dock in some.items()
+    }
+    docks[_FIRST].window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     viewer.show()
-    for dock in (sides[0], spectra):
-        dock.raise_()
+    for name in (next(iter(_SIDE)), _FIRST):
+        docks[name].raise_()
     set_north_up(viewer)
     shown_of = [part.path for layer in cube_layers(viewer) for part in kmos_of(layer).parts]
     if len(shown_of) > len(set(shown_of)):

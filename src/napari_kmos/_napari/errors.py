@@ -54,8 +54,18 @@ def notified(tell: Callable[[str], None] | None = None) -> Iterator[None]:
                 tell(text)
 
 
-#: A thread that sets ``quiet.thread`` has its warnings told otherwise.
+#: A thread that sets ``quiet.thread`` has its warnings told otherwise; ``quiet.heard`` is a list that gets their texts.
 quiet = threading.local()
+
+
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """Collect the texts of the `KmosWarning` of this thread, each once, while warnings are shown."""
+    quiet.heard = heard = []
+    try:
+        yield heard
+    finally:
+        quiet.heard = None
 
 
 class _WarningsShown:
@@ -76,6 +86,7 @@ class _WarningsShown:
         if self._users == 1:
             self._stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("always", KmosWarning)
+        if warnings.showwarning != self._show:  # napari sets its own when its window begins to work
             self._elsewhere, warnings.showwarning = warnings.showwarning, self._show
 
     def end(self) -> None:
@@ -83,6 +94,7 @@ class _WarningsShown:
         self._users -= 1
         if self._users == 0:
             self._stack.close()
+            warnings.showwarning = self._elsewhere
 
     @contextmanager
     def once(self) -> Iterator[None]:
@@ -96,7 +108,10 @@ class _WarningsShown:
     def _show(self, message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         """Show ours, and send the others where they always go."""
         if isinstance(message, KmosWarning):
-            if not getattr(quiet, "thread", False):
+            heard = getattr(quiet, "heard", None)
+            if heard is not None:
+                heard.extend([] if str(message) in heard else [str(message)])
+            elif not getattr(quiet, "thread", False):
                 notify(message)
         else:
             self._elsewhere(message, category, *where, **more)

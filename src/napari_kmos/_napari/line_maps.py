@@ -108,7 +108,7 @@ def show_maps(viewer: ViewerModel, target: Target, maps: LineMaps) -> None:
     active = viewer.layers.selection.active
     for name, image in images.items():
         if name in before:
-            _replace_image(before[name], image)
+            replace_image(before[name], image)
         else:
             layer = add_derived(viewer, target.layer, target.shown, image, f"{target.cube.label} {name}")
             layer.metadata = {**layer.metadata, MAP: name}
@@ -132,6 +132,13 @@ def add_derived(viewer: ViewerModel, source: Layer, shown: KmosLayer, image: Ima
     move_to(layer, *offset_of(source))
     add_image(viewer, layer)
     return layer
+
+
+def replace_image(layer: Layer, image: Image) -> None:
+    """Show another image in a layer of `add_derived`."""
+    layer.metadata = {**layer.metadata, KEY: dataclasses.replace(kmos_of(layer), product=image)}
+    layer.data = image.data
+    layer.contrast_limits = contrast_limits(image.data)
 
 
 def box_on_screen(viewer: ViewerModel, target: Target) -> SkyBox:
@@ -180,9 +187,3 @@ def _aperture(ra: float, dec: float, cube: Cube) -> Aperture:
     """Return some spaxels about a place, of kind sky: nothing is subtracted from their light."""
     radius = _SPAXELS * pixel_scale_arcsec(cube.wcs)
     return Aperture(id=MIDDLE, kind="sky", ra=float(ra), dec=float(dec), radius_arcsec=radius)
-
-
-def _replace_image(layer: Layer, image: Image) -> None:
-    layer.metadata = {**layer.metadata, KEY: dataclasses.replace(kmos_of(layer), product=image)}
-    layer.data = image.data
-    layer.contrast_limits = contrast_limits(image.data)

@@ -40,20 +40,31 @@ class Curve:
         NaN is a gap.
     err : ndarray, same shape, optional
         1 sigma, drawn as a band.
+    colour : str
+        Of the line; empty is that of its place in the list.
     """
 
     name: str
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     err: NDArray[np.float64] | None = None
+    colour: str = ""
 
 
 class SpectrumPlot(QWidget):
-    """Spectra over wavelength, and a marker at the wavelength the slider shows; dark, as the canvas is."""
+    """Spectra over wavelength, and a marker at the wavelength the slider shows; dark, as the canvas is.
+
+    Parameters
+    ----------
+    hint : str
+        What stands over it while it is empty.
+    least_height : int
+        Of the plot, in pixels.
+    """
 
     marker_moved = Signal(float)
 
-    def __init__(self) -> None:
+    def __init__(self, *, hint: str = HINT, least_height: int = _SIZE[1]) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +79,7 @@ class SpectrumPlot(QWidget):
             layout.addWidget(self.message)
             return
         self.plot = pg.PlotWidget(background=_DARK)
-        self.plot.setMinimumHeight(_SIZE[1])
+        self.plot.setMinimumHeight(least_height)
         self.plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
         self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=_TEXT, brush=_LEGEND)
         for side in ("left", "bottom"):
@@ -82,9 +93,9 @@ class SpectrumPlot(QWidget):
         self.marker.setZValue(10)
         self.marker.sigDragged.connect(self._on_marker_dragged)
         self.plot.addItem(self.marker, ignoreBounds=True)
-        self.plot.getViewBox().sigRangeChangedManually.connect(self._on_zoomed)
-        self.plot.getPlotItem().autoBtn.clicked.connect(self._on_auto)
-        self.hint = QLabel(HINT)
+        self.plot.getViewBox().sigRangeChangedManually.connect(self.keep_range)
+        self.plot.getPlotItem().autoBtn.clicked.connect(self.show_all)
+        self.hint = QLabel(hint)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addWidget(self.hint)
         layout.addWidget(self.plot)
@@ -102,10 +113,19 @@ class SpectrumPlot(QWidget):
             self.plot.removeItem(old)
         self.curves = []
         for number, curve in enumerate(curves):
-            self._draw(curve, COLOURS[number % len(COLOURS)])
+            self._draw(curve, curve.colour or COLOURS[number % len(COLOURS)])
         self.hint.setVisible(not curves)
         self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)" if curves else "flux")
         self._show_range(curves)
+
+    def keep_range(self) -> None:
+        """Keep the range there is, as the user chose it, until the button in the corner of the plot is pressed."""
+        self._is_zoomed = True
+
+    def show_all(self) -> None:
+        """Show the whole range again."""
+        self._is_zoomed = False
+        self._show_range(self._shown)
 
     def show_marker(self, wavelength_um: float, span_um: tuple[float, float] | None) -> None:
         """Put the marker at a wavelength, or hide it if that is NaN; an empty plot shows the span. Does not tell."""
@@ -115,6 +135,10 @@ class SpectrumPlot(QWidget):
         self.marker.setValue(np.nan_to_num(wavelength_um))
         if span_um is not None and not self._shown and not self._is_zoomed:
             self.plot.setXRange(*span_um, padding=0.01)
+
+    def limits(self, curves: Sequence[Curve]) -> tuple[float, float] | None:
+        """Return the range along y that is shown until the user zooms; None without data."""
+        return shown_range(curves)
 
     def _draw(self, curve: Curve, colour: str) -> None:
         known = np.zeros(curve.x.shape, dtype=bool) if curve.err is None else np.isfinite(curve.y + curve.err)
@@ -133,20 +157,12 @@ class SpectrumPlot(QWidget):
         self.curves.append(item)
 
     def _show_range(self, curves: Sequence[Curve]) -> None:
-        limits = shown_range(curves)
+        limits = self.limits(curves)
         if limits is None or self._is_zoomed:
             return
         self.plot.setYRange(*limits, padding=_HEADROOM)
         first, last = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
         self.plot.setXRange(first, last, padding=0.01)
-
-    def _on_zoomed(self) -> None:
-        """Keep the range the user chose, until the button in the corner of the plot is pressed."""
-        self._is_zoomed = True
-
-    def _on_auto(self) -> None:
-        self._is_zoomed = False
-        self._show_range(self._shown)
 
     def _on_marker_dragged(self) -> None:
         self.marker_moved.emit(float(self.marker.value()))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_kmos._napari.sky_preview import Masks
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import ExtractionError, KmosError
 from napari_kmos.extract import ExtractParameters
+from napari_kmos.io import fits_stem, output_dir, read_exposure, write_sky_mask
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.extract import extract
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.sky_second_pass import sky_second_pass
+from napari_kmos.recipes.sky_tasks import MASK_SUFFIX
+from napari_kmos.recipes.sky_tweak import sky_tweak
+from napari_kmos.sky.cleaning import SkyCleaner
 
 TARGETS, TARGET, IFU, MOSAIC = "every target", "one target", "one IFU", "a mosaic of all"
 WHAT = (TARGETS, TARGET, IFU, MOSAIC)
@@ -76,3 +82,66 @@ def combine_files(
         raise KmosError(msg)
     choice = {TARGET: {"name": which}, IFU: {"ifus": which}, MOSAIC: {"mosaic": True}}.get(what, {})
     return combine(files, out_dir, progress=progress, **choice, **options)
+
+
+def tweak_sky(
+    objects: Sequence[Path],
+    skies: Sequence[Path],
+    out_dir: Path,
+    *,
+    fills_stars: bool,
+    masks: Mapping[Path, Masks],
+    overwrite: bool,
+    progress: Progress = silent,
+    **how: Any,
+) -> Outcome:
+    """Subtract the sky from all exposures; masks that are given for skies are written beside the products, and used.
+
+    Raises
+    ------
+    KmosError
+        As `sky_tweak` and `write_masks` say.
+    """
+    files = []
+    for sky in skies if fills_stars else ():
+        if sky in masks:
+            path = output_dir(out_dir) / mask_name(sky)
+            files.append(write_masks(sky, masks[sky], path, overwrite=overwrite, progress=progress))
+    stars = {"sky_stars": "mask" if fills_stars else "keep", "sky_masks": files}
+    return sky_tweak(objects, skies, out_dir, **stars, **how, overwrite=overwrite, progress=progress)
+
+
+def second_pass(files: Sequence[Path], out_dir: Path, *, overwrite: bool, progress: Progress = silent) -> Outcome:
+    """Subtract what an earlier subtraction left.
+
+    Raises
+    ------
+    KmosError
+        If there is no file, and as the recipe says.
+    """
+    if not files:
+        msg = "no exposures for a second pass; subtract the sky first, or list exposures without sky as objects"
+        raise KmosError(msg)
+    return sky_second_pass(files, out_dir, overwrite=overwrite, progress=progress)
+
+
+def write_masks(sky: Path, masks: Masks | None, path: Path, *, overwrite: bool, progress: Progress = silent) -> Path:
+    """Write the star masks of a sky exposure; stars are looked for in the IFUs without one.
+
+    Raises
+    ------
+    KmosError
+        If the sky cannot be used, or the file exists.
+    """
+    exposure = read_exposure(sky)
+    cleaner = SkyCleaner(exposure, masks=None if masks is None else masks.by_ifu)
+    found = {}
+    for done, cube in enumerate(exposure.cubes):
+        progress(done, len(exposure.cubes), f"{exposure.label}: stars of {cube.label}")
+        found[cube.ifu] = cleaner.mask(cube.ifu)
+    return write_sky_mask(found, path, exposure=exposure, overwrite=overwrite)
+
+
+def mask_name(sky: Path) -> str:
+    """Return how the file of the masks of a sky is called, so that it is found to be of that sky."""
+    return f"{fits_stem(sky)}{MASK_SUFFIX}.fits"

@@ -30,6 +30,8 @@ COMMANDS = {
     "run": "do every step of a plan, resumable",
     "info": "say what files hold and how they were made",
     "sky-tweak": "subtract the sky from object exposures",
+    "sky-mask": "find stars in sky exposures and replace them by sky",
+    "sky-second-pass": "subtract what the subtraction of the sky left, found in the emptier IFUs",
     "align": "measure the pointing offsets of exposures",
     "offsets": "turn offsets into a kmos_combine shift file or corrected headers",
     "combine": "combine exposures into cubes by target, by IFU or as a mosaic",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
+from napari_kmos.recipes.sky_compare import describe_comparison, sky_compare
 from napari_kmos.recipes.sky_tasks import SKY_STARS
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.sky import DEFAULT_METHOD, PICKS, SKY_METHODS, SkyParameters
@@ -67,22 +68,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figures", action=argparse.BooleanOptionalAction, default=True, help="draw a figure an IFU (default: yes)"
     )
+    parser.add_argument(
+        "--compare-methods",
+        action="store_true",
+        help="subtract the sky with every method and print what each leaves, write it as <input stem>_SKY_COMPARE.ecsv "
+        "with a figure an IFU, and no cubes",
+    )
     add_parameters(parser, SkyParameters, title="parameters of the sky subtraction")
 
 
 def run(args: argparse.Namespace, progress: Progress) -> Outcome:
-    """Subtract the sky."""
-    return sky_tweak(
-        args.objects,
-        args.skies,
-        args.output,
-        method=args.method,
-        parameters=build_parameters(args, SkyParameters),
-        ifu=args.ifu,
-        pick=args.pick,
-        sky_stars=args.sky_stars,
-        sky_masks=args.sky_masks,
-        figures=args.figures,
-        overwrite=args.overwrite,
-        progress=progress,
-    )
+    """Subtract the sky, or compare the methods."""
+    files = args.objects, args.skies, args.output
+    given = {
+        "parameters": build_parameters(args, SkyParameters),
+        "ifu": args.ifu,
+        "pick": args.pick,
+        "sky_stars": args.sky_stars,
+        "sky_masks": args.sky_masks,
+        "overwrite": args.overwrite,
+        "progress": progress,
+    }
+    if args.compare_methods:
+        return sky_compare(*files, **given)
+    return sky_tweak(*files, method=args.method, figures=args.figures, **given)
+
+
+def describe(outcome: Outcome) -> str:
+    """Return the comparison of the methods as text, if there is one."""
+    return describe_comparison(outcome)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_kmos.errors import KmosError
-from napari_kmos.io import check_free, output_dir, read_json, write_apertures, write_json
+from napari_kmos.io import check_free, output_dir, read_json, read_table, write_apertures, write_json
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.demo_clicks import click_list
 from napari_kmos.recipes.demo_page import write_page
@@ -107,6 +109,11 @@ def numbers(measured: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
             "the same for the mean of 36 spaxels, over its own noise",
         ),
         (
+            "lines over noise, as told",
+            f"{sky['told']:.2f}",
+            f"median of the bands by sky-tweak itself, without the truth; largest {sky['told_largest']:.2f}",
+        ),
+        (
             "offset error",
             f"{offsets['median_spaxels']:.3f} spaxel",
             f"median; {offsets['accepted']} of {offsets['total']} accepted, largest error {offsets['max_spaxels']:.3f}",
@@ -139,6 +146,7 @@ def _page(out: Path, night: Outcome, run: Outcome, measured: Mapping[str, Any], 
         files=[
             (out / "night.toml", "the plan: edit it and run it again"),
             *((path, "combined cube") for path in cubes),
+            *((path, "how well the sky was subtracted, an IFU") for path in _sky_figures(run)),
             *((path, "offsets") for path in step_products(run, "align")),
             *regions,
             *compared,
@@ -184,11 +192,31 @@ def _measure(scene: Scene, night: Outcome, run: Outcome) -> dict[str, Any]:
     cubes = combined_cubes(run)
     offsets = step_products(run, "align")[0]
     return {
-        "sky": measure_sky(scene, night.products[:n_objects], step_products(run, "sky-tweak")),
+        "sky": {
+            **measure_sky(scene, night.products[:n_objects], step_products(run, "sky-tweak")),
+            **_told_of_sky(step_products(run, "sky-tweak")),
+        },
         "offsets": measure_offsets(scene, offsets),
         "flux": measure_fluxes(scene, cubes, star_spectra(run), click_list(scene)),
         "noise": measure_noise(scene, cubes),
     }
+
+
+def _told_of_sky(products: Sequence[Path]) -> dict[str, float]:
+    """Return what sky-tweak said of its bands: median and largest of what is left over the noise."""
+    tables = [read_table(product.with_name(f"{product.stem}_bands.ecsv")) for product in products]
+    left = np.concatenate([np.asarray(table["residual_over_noise"], dtype=float) for table in tables])
+    known = left[np.isfinite(left)]
+    return {
+        "told": float(np.median(known)) if known.size else float("nan"),
+        "told_largest": float(known.max(initial=0.0)) if known.size else float("nan"),
+    }
+
+
+def _sky_figures(run: Outcome) -> list[Path]:
+    """Return the figures of the first exposure whose sky was subtracted."""
+    first = step_products(run, "sky-tweak")[0]
+    return sorted(first.parent.glob(f"{first.stem}_IFU*.png"))
 
 
 def _parts(seconds: Mapping[str, float]) -> str:

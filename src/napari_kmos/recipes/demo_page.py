@@ -20,6 +20,7 @@ from napari_kmos.io import (
     write_text,
 )
 from napari_kmos.report.summary import SkyPanel, Summary, summary_figures, summary_html
+from napari_kmos.sky.views import line_marks
 from napari_kmos.spectral.nan import nan_mean, nan_median
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def sky_panel(before: Path, after: Path) -> SkyPanel:
         after=nan_median(clean.T),
         noise=np.sqrt(nan_mean(sigma.T**2) / _DARK_SPAXELS * np.pi / 2),
         unit="" if first.unit is None else first.unit.to_string(),
+        marks=line_marks(first),
     )
 
 

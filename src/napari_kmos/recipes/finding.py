@@ -188,6 +188,8 @@ def _not_an_input(exposure: Exposure, path: Path, named: bool) -> str | None:
     recipes = [block.recipe for block in read_recipe_blocks(exposure.header)]
     if "SKY_TWEAK" in f"{path.name} {exposure.category}".upper() or any(recipe in _TWEAKED for recipe in recipes):
         return "its sky is subtracted already"
+    if "SKY_CLEAN" in f"{path.name} {exposure.category}".upper():
+        return "it was made from a sky exposure, in which sky-tweak replaces stars itself"
     if exposure.category and not named and not _category(exposure, path):
         return f"its category is {exposure.category}, not {' or '.join(CATEGORIES)}"
     return None

@@ -27,7 +27,8 @@ File names are relative to this file."""
 _EXPOSURES = """\
 Exposures in the order of time.
 role    object, sky or skip; `why` says what it was decided by: change the role if that is wrong.
-sky     the sky files of an object; with several, `pick` of [sky-tweak] chooses. Without it, the nearest in time.
+sky     the sky files of an object; with several, `pick` of [sky-tweak] chooses, and with one, `pick` other than
+        nearest chooses among all of the epoch. Without it, among all.
 epoch   exposures of one visit; half: 1 before, 2 after the sky of the OB. See `by` of [combine].
 targets IFUs with data and their targets: take an IFU out, and it is left out of the combination."""
 _KEYS = {"file", "role", "why", "band", "date", "ob", "epoch", "half", "targets", "sky", "sky_why"}

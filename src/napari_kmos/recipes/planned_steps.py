@@ -62,7 +62,7 @@ def sky_tweak_jobs(plan: Plan, objects: Sequence[PlannedExposure], folder: Path)
 
 def _sky_tweak_job(plan: Plan, exposure: PlannedExposure, folder: Path) -> Job:
     values, parameters = settings_of(plan, "sky-tweak")
-    skies = exposure.skies or tuple(sky.file for sky in plan.of_role("sky"))
+    skies = _skies_for(plan, exposure, values["pick"])
 
     def call(overwrite: bool, progress: Progress) -> Outcome:
         how = {name: values[name] for name in ("method", "pick", "sky_stars")} | {"parameters": parameters}
@@ -70,6 +70,17 @@ def _sky_tweak_job(plan: Plan, exposure: PlannedExposure, folder: Path) -> Job:
 
     inputs = (exposure.file, *skies)
     return Job(step="sky-tweak", name=exposure.file.stem, folder=folder, inputs=inputs, parameters=values, call=call)
+
+
+def _skies_for(plan: Plan, exposure: PlannedExposure, pick: str) -> tuple[Path, ...]:
+    """Return the skies an object may take: its own; where that is one, and one of several is to be picked, the epoch's.
+
+    Without skies of its own those are all of the plan.
+    """
+    if len(exposure.skies) > 1 or (exposure.skies and pick == "nearest"):
+        return exposure.skies
+    among = [sky for sky in plan.of_role("sky") if not exposure.skies or sky.epoch == exposure.epoch]
+    return tuple(dict.fromkeys((*exposure.skies, *(sky.file for sky in among))))
 
 
 def align_job(plan: Plan, objects: Sequence[PlannedExposure], files: Sequence[Path], folder: Path) -> Job:

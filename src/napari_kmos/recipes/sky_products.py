@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from napari_kmos.io import write_figure, write_record, write_table
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.report.sky import band_table, sky_figure
+from napari_kmos.report.sky import sky_figure
+from napari_kmos.report.sky_tables import band_table, level_table
 from napari_kmos.sky import DEFAULT_METHOD
 
 if TYPE_CHECKING:
@@ -50,15 +51,23 @@ def _choice_keywords(choice: SkyChoice) -> Iterator[tuple[str, str | float | int
             yield f"SKY{number} MASKED" if ifu is None else f"SKY{number} IFU{ifu} MASKED", n_masked
 
 
-def _keywords(result: SkyResult) -> Iterator[tuple[str, float | int]]:
-    """Yield what is told of one IFU in the header; numbers that are not known are left out."""
+def _keywords(result: SkyResult) -> Iterator[tuple[str, str | float | int]]:
+    """Yield what is told of one IFU in the header; what is not known is left out."""
     start = "SKY" if result.cube.ifu is None else f"SKY IFU{result.cube.ifu}"
+    if result.note:
+        yield f"{start} NOTE", result.note
     numbers = [("SHIFT", result.shift_pix), ("RMS BEFORE", result.rms_before), ("RMS AFTER", result.rms_after)]
+    numbers.append(("OVER NOISE", result.residual_over_noise))
     numbers += [(f"ROT {group.name.upper()}", group.factor) for group in result.groups]
     for band in result.bands:
         name = band.name.upper()
-        numbers += [(f"{name} FACTOR", band.factor), (f"{name} NPIX", band.n_line_pixels)]
+        numbers += [
+            (f"{name} FACTOR", band.factor),
+            (f"{name} ERROR", band.error),
+            (f"{name} NPIX", band.n_line_pixels),
+        ]
         numbers += [(f"{name} RMS BEFORE", band.rms_before), (f"{name} RMS AFTER", band.rms_after)]
+        numbers += [(f"{name} OVER NOISE", band.residual_over_noise), (f"{name} MISFIT", band.misfit_pix)]
     for name, value in numbers:
         if math.isfinite(value):
             yield f"{start} {name}", value if isinstance(value, int) else _short(value)
@@ -72,9 +81,11 @@ def _short(value: float) -> float:
 def explain(
     task: SkyTask, step: Step, results: Sequence[SkyResult], *, overwrite: bool, tell: Callable[[str], None]
 ) -> Outcome:
-    """Write what explains the product: record, bands, figures."""
+    """Write what explains the product: record, tables, figures."""
     extras = [write_record(task.product, step, overwrite=overwrite)]
     extras.append(write_table(band_table(results), task.table, overwrite=overwrite))
+    if any(result.levels for result in results):
+        extras.append(write_table(level_table(results), task.level_table, overwrite=overwrite))
     for result in results if task.with_figures else ():
         tell(f"{task.target.label}: figure of {result.cube.label}")
         extras.append(write_figure(sky_figure(result), task.figure(result.cube), overwrite=overwrite))
@@ -89,6 +100,9 @@ def _measured(task: SkyTask, results: Sequence[SkyResult]) -> dict[str, Any]:
         "cube" if result.cube.ifu is None else str(result.cube.ifu): {
             "target": result.cube.name,
             "sky": result.sky_source,
+            "method": result.method,
+            "note": result.note,
+            "residual_over_noise": result.residual_over_noise,
             "shift_pix": result.shift_pix,
             "rms_before": result.rms_before,
             "rms_after": result.rms_after,

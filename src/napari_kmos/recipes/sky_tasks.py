@@ -66,6 +66,11 @@ class SkyTask:
         """Table of the bands."""
         return self.product.with_name(f"{self.product.stem}_bands.ecsv")
 
+    @property
+    def level_table(self) -> Path:
+        """Table of the upper levels, if the method has them."""
+        return self.product.with_name(f"{self.product.stem}_levels.ecsv")
+
     def figure(self, cube: Cube) -> Path:
         """Figure of one IFU."""
         ending = "" if cube.ifu is None else f"_IFU{cube.ifu}"
@@ -75,7 +80,7 @@ class SkyTask:
     def outputs(self) -> tuple[Path, ...]:
         """All files that will be written."""
         figures = [self.figure(cube) for cube in self.cubes] if self.with_figures else []
-        return (self.product, self.record, self.table, *figures)
+        return (self.product, self.record, self.table, self.level_table, *figures)
 
 
 def plan_tasks(
@@ -114,14 +119,14 @@ def _read_skies(use: SkyUse) -> tuple[SkySource, ...]:
             msg = f"{use.masks[0]}: a sky mask is given, and stars are to be kept; leave one out (--sky-stars mask)"
             raise SkyError(msg)
         return tuple(SkySource(exposure) for exposure in exposures)
-    files = _masks_of_skies([Path(path) for path in use.skies], [Path(path) for path in use.masks])
+    files = masks_of_skies([Path(path) for path in use.skies], [Path(path) for path in use.masks])
     given = [read_sky_mask(path, exposure=sky) if path else None for path, sky in zip(files, exposures, strict=True)]
     return tuple(
         SkySource(exposure, SkyCleaner(exposure, masks=mask)) for exposure, mask in zip(exposures, given, strict=True)
     )
 
 
-def _masks_of_skies(skies: Sequence[Path], masks: Sequence[Path]) -> list[Path | None]:
+def masks_of_skies(skies: Sequence[Path], masks: Sequence[Path]) -> list[Path | None]:
     """Return the mask file of each sky, if it has one."""
     if len(skies) == len(masks) == 1:
         return [masks[0]]

@@ -24,6 +24,7 @@ from napari_kmos.sky import (
     SkyParameters,
     choose_best,
     has_data,
+    in_memory,
     n_trials,
     subtract_skies,
 )
@@ -88,10 +89,11 @@ def sky_tweak(
     -------
     Outcome
         Products in the layout of the inputs, with NOISE: where the input has none it is estimated before the sky, whose
-        light it counts, is gone, and the header says so. Extras: for each its record
-        ``.json``, the table of bands ``_bands.ecsv`` and a figure an IFU, ``_IFU<n>.png``. Measured, for each product:
-        the sky and why it was taken, how many of its spaxels had stars; for each IFU: sky, shift, factors, line pixels,
-        residuals before and after.
+        light it counts, is gone, and the header says so. Extras: for each its record ``.json``, the table of bands
+        ``_bands.ecsv``, with `levels` that of upper levels, ``_levels.ecsv``, and a figure an IFU, ``_IFU<n>.png``.
+        Measured, for each product: the sky and why it was taken, how many of its spaxels had stars; for each IFU: sky,
+        method and why it stands in for another, shift, factors with errors, line pixels, residuals before and after
+        and over the noise.
 
     Raises
     ------
@@ -114,9 +116,9 @@ def sky_tweak(
     masks = ",".join(Path(path).name for path in sky_masks)
     given = (method, pick, sky_stars, masks, ifu or 0)
     work = _Work(method, chosen, dict(zip(OPTIONS, given, strict=True)), overwrite, _Counter(progress, tasks, chosen))
-    outcome = join_outcomes(_do_task(task, work) for task in tasks)
+    outcomes = [_do_task(task, work) for task in tasks]
     work.counter.next("sky subtracted")
-    return outcome
+    return join_outcomes(outcomes)
 
 
 class _Counter:
@@ -190,7 +192,9 @@ def _subtract_all(task: SkyTask, work: _Work) -> list[SkyResult | None]:
     def subtract(cube: Cube) -> SkyResult | None:
         if not has_data(cube):
             return None
-        return subtract_skies(cube, task.choice.skies_for(cube), method=work.method, parameters=work.parameters)
+        return subtract_skies(
+            in_memory(cube), task.choice.skies_for(cube), method=work.method, parameters=work.parameters
+        )
 
     results = []
     with contextlib.closing(compute_ahead(subtract, task.cubes)) as found:

@@ -1,29 +1,40 @@
-"""How well the sky was subtracted: one figure an IFU, and the table of its bands."""
+"""How well the sky was subtracted: one figure an IFU."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_kmos.report.sky_panels import (
+    draw_factors,
+    draw_images,
+    draw_levels,
+    draw_marks,
+    draw_over_noise,
+    draw_residuals,
+    draw_spectra,
+    shade_bands,
+)
+from napari_kmos.sky.views import line_marks
+
 if TYPE_CHECKING:
-    from astropy.table import Table
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from napari_kmos.sky.result import BandFit, SkyResult
+    from napari_kmos.sky.result import SkyResult
 
-_SIZE_INCH = (10.0, 7.0)
-_OBJECT, _MODEL, _BEFORE, _AFTER, _SHADE = "0.15", "tab:blue", "tab:orange", "tab:blue", "0.94"
-#: Residuals outside these percentiles are cut off in the plot.
-_SHOWN_PERCENTILES = (0.3, 99.7)
-#: Bands narrower than this part of the plot have no room for their name.
-_NAMED_WIDTH = 0.04
+_SIZE_INCH = (14.0, 8.4)
+#: Where the panels lie, in parts of the figure: a layout that has to be found takes longer than the drawing.
+_LEFT, _IMAGES, _LEVELS = (0.082, 0.71), (0.735, 0.955), (0.765, 0.985)
+#: Of the labels of the axes of flux, in parts of these.
+_LABEL_X = -0.06
+_BOTTOM, _TOP = 0.06, 0.93
+#: Of marks, spectra, residuals, factors, residual over noise.
+_HEIGHTS = (0.9, 2.2, 2.6, 1.8, 1.0)
 
 
 def sky_figure(result: SkyResult) -> Figure:
-    """Draw object, model and residual spectra of the sky spaxels with the bands and their factors.
+    """Draw what tells how well the sky was subtracted.
 
     Parameters
     ----------
@@ -33,96 +44,55 @@ def sky_figure(result: SkyResult) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Without a window; three panels over the wavelength: spectra, residuals, factor of the sky lines.
+        Without a window. Over the wavelength: mean spectra of the sky spaxels with the bright lines marked; residuals
+        with their expected noise; factor of the sky lines, by band; residual over noise, by band. Beside them the
+        field before and after: light, and what is left on line pixels over the noise; below, the factors of the
+        levels if there are any.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_SIZE_INCH, layout="constrained")
-    spectra, residuals, factors = figure.subplots(3, sharex=True, height_ratios=(3, 3, 2))
-    for axes in (spectra, residuals, factors):
-        _shade_bands(axes, result.bands)
-        axes.set_xlim(result.wavelength_um[0], result.wavelength_um[-1])
-    _draw_spectra(spectra, result)
-    _draw_residuals(residuals, result)
-    _draw_factors(factors, result)
-    figure.suptitle(_title(result), fontsize="medium")
+    figure = Figure(figsize=_SIZE_INCH)
+    figure.text(_LEFT[0], 0.98, _title(result), va="top")
+    if result.note:
+        figure.text(_LEFT[0], 0.953, result.note, va="top", color="tab:red")
+    _draw_spectral(figure, result)
+    _draw_images(figure, result)
+    if result.levels:
+        below = figure.add_gridspec(1, 1, left=_LEVELS[0], right=_LEVELS[1], bottom=_BOTTOM, top=0.36)
+        axes = figure.add_subplot(below[0, 0])
+        axes.tick_params(labelsize="small")
+        draw_levels(axes, result.levels)
     return figure
 
 
-def band_table(results: Iterable[SkyResult]) -> Table:
-    """Return a row for each IFU and band: range, factor, line pixels, residuals; IFU -1 is not known."""
-    from astropy import units as u
-    from astropy.table import Table
-
-    rows = [(result.cube, result.method, band) for result in results for band in result.bands]
-    table = Table()
-    table["ifu"] = np.array([-1 if cube.ifu is None else cube.ifu for cube, _, _ in rows], dtype=int)
-    table["target"] = np.array([cube.name for cube, _, _ in rows], dtype=str)
-    table["method"] = np.array([method for _, method, _ in rows], dtype=str)
-    table["band"] = np.array([band.name for _, _, band in rows], dtype=str)
-    for name, unit in (
-        ("start_um", u.um),
-        ("end_um", u.um),
-        ("factor", None),
-        ("rms_before", None),
-        ("rms_after", None),
-    ):
-        table[name] = np.array([getattr(band, name) for _, _, band in rows], dtype=float)
-        table[name].unit = unit
-        table[name].info.format = ".6g"
-    table["n_line_pixels"] = np.array([band.n_line_pixels for _, _, band in rows], dtype=int)
-    table["fitted"] = np.array([band.fitted for _, _, band in rows], dtype=bool)
-    return table
+def _draw_spectral(figure: Figure, result: SkyResult) -> None:
+    """Panels over the wavelength."""
+    grid = figure.add_gridspec(
+        len(_HEIGHTS), 1, left=_LEFT[0], right=_LEFT[1], bottom=_BOTTOM, top=_TOP, hspace=0.06, height_ratios=_HEIGHTS
+    )
+    panels = [figure.add_subplot(grid[row, 0]) for row in range(len(_HEIGHTS))]
+    for axes in panels:
+        shade_bands(axes, result.bands)
+        axes.set_xlim(result.wavelength_um[0], result.wavelength_um[-1])
+        axes.tick_params(labelsize="small")
+        axes.yaxis.set_label_coords(_LABEL_X, 0.5)
+        axes.yaxis.label.set_fontsize("small")
+    for axes in panels[:-1]:
+        axes.set_xticks([])  # those of the last serve all, and ticks take time
+    draw_marks(panels[0], line_marks(result.cube))
+    for draw, axes in zip((draw_spectra, draw_residuals, draw_factors, draw_over_noise), panels[1:], strict=True):
+        draw(axes, result)
 
 
-def _shade_bands(axes: Axes, bands: tuple[BandFit, ...]) -> None:
-    """Shade every other band."""
-    for band in bands[::2]:
-        axes.axvspan(band.start_um, band.end_um, color=_SHADE, linewidth=0, zorder=0)
-
-
-def _draw_spectra(axes: Axes, result: SkyResult) -> None:
-    """Mean spectra of the sky spaxels."""
-    axes.plot(result.wavelength_um, result.object_spectrum, color=_OBJECT, linewidth=0.7, label="object")
-    axes.plot(result.wavelength_um, result.model_spectrum, color=_MODEL, linewidth=0.7, label="sky model", alpha=0.8)
-    axes.set_ylabel(f"mean of {np.count_nonzero(result.sky_mask)} sky spaxels{_unit(result)}")
-    axes.legend(loc="upper right", fontsize="small")
-
-
-def _draw_residuals(axes: Axes, result: SkyResult) -> None:
-    """Residuals with the sky as it came and with the model."""
-    before, after = result.object_spectrum - result.sky_spectrum, result.residual_spectrum
-    axes.plot(result.wavelength_um, before, color=_BEFORE, linewidth=0.6, label="object - sky")
-    axes.plot(result.wavelength_um, after, color=_AFTER, linewidth=0.7, label="object - model")
-    axes.axhline(0, color="0.5", linewidth=0.5)
-    shown = np.concatenate([before, after])
-    if np.isfinite(shown).any():
-        low, high = np.nanpercentile(shown, _SHOWN_PERCENTILES)
-        margin = 0.1 * (high - low) or 1.0
-        axes.set_ylim(low - margin, high + margin)
-    axes.set_ylabel(f"residual{_unit(result)}")
-    axes.legend(loc="upper right", fontsize="small")
-
-
-def _draw_factors(axes: Axes, result: SkyResult) -> None:
-    """Factor of the sky lines; bands by name, those without a fit of their own in brackets."""
-    axes.plot(result.wavelength_um, result.scale, color=_MODEL, linewidth=1.0, drawstyle="steps-mid")
-    axes.axhline(1, color="0.5", linewidth=0.5)
-    low, high = float(np.min(result.scale)), float(np.max(result.scale))
-    margin = 0.3 * (high - low) + 0.02
-    axes.set_ylim(low - margin, high + 2 * margin)
-    width = _NAMED_WIDTH * (result.wavelength_um[-1] - result.wavelength_um[0])
-    for band in result.bands:
-        if band.end_um - band.start_um < width:
-            continue
-        text = f"{band.name}\n{band.factor:.3f}"
-        axes.annotate(
-            text if band.fitted or result.method == "plain" else f"({text})",
-            (0.5 * (band.start_um + band.end_um), 0.96), xycoords=("data", "axes fraction"),
-            ha="center", va="top", fontsize="x-small", annotation_clip=True,
-        )  # fmt: skip
-    axes.set_ylabel("factor of the lines")
-    axes.set_xlabel("wavelength (µm)")
+def _draw_images(figure: Figure, result: SkyResult) -> None:
+    """Draw images before and after: of the light with the sky spaxels dotted, and of what is left on lines."""
+    grid = figure.add_gridspec(2, 2, left=_IMAGES[0], right=_IMAGES[1], bottom=0.43, top=_TOP - 0.02, wspace=0.06)
+    above, below = ([figure.add_subplot(grid[row, column]) for column in range(2)] for row in range(2))
+    found = result.images
+    draw_images(above, (found.white_before, found.white_after), ("object - sky", "object - model"))
+    draw_images(below, (found.left_before, found.left_after), ("left on lines / noise, before", "after"))
+    y, x = np.nonzero(result.sky_mask)
+    above[1].plot(x, y, ".", markersize=1.5, color="white")
 
 
 def _title(result: SkyResult) -> str:
@@ -132,14 +102,7 @@ def _title(result: SkyResult) -> str:
     if result.thermal is not None and result.thermal.sky_level > 0:
         parts.append(f"thermal x{result.thermal.object_level / result.thermal.sky_level:.3f}")
     if np.isfinite(result.rms_after):
-        parts.append(f"line residual {_number(result.rms_before)} to {_number(result.rms_after)}")
+        parts.append(f"line residual {result.rms_before:.3g} to {result.rms_after:.3g}")
+    if np.isfinite(result.residual_over_noise):
+        parts.append(f"{result.residual_over_noise:.2f} times the noise")
     return "   ".join(parts)
-
-
-def _unit(result: SkyResult) -> str:
-    """Return the unit in brackets, if known."""
-    return "" if result.cube.unit is None else f" ({result.cube.unit})"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.3g}"

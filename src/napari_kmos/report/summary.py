@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.report.sky_panels import draw_marks
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 
     from napari_kmos.aperture import Aperture
     from napari_kmos.cube import Image
+    from napari_kmos.sky.views import LineMarks
     from napari_kmos.spectrum import StarSpectrum
 
     Floats = NDArray[np.float64]
 
 _WIDTH_INCH = 12.0
 _HEIGHTS_INCH = {"sky": 4.6, "white_light": 4.2, "spectra": 4.8}
+#: Of the marks of lines, the sky before and after.
+_SKY_HEIGHTS = (0.5, 1.5, 1.5)
 _SMOOTHED_PLANES = 5
 _LEVEL_PLANES = 101
 #: Spectra in the picture; the others are in their files.
@@ -49,6 +53,8 @@ class SkyPanel:
         Noise is that of ``after``.
     unit : str
         Of the flux.
+    marks : tuple of LineMarks
+        Bright lines of the sky by band.
     """
 
     title: str
@@ -57,6 +63,7 @@ class SkyPanel:
     after: Floats
     noise: Floats
     unit: str = ""
+    marks: tuple[LineMarks, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -115,7 +122,8 @@ def summary_html(summary: Summary, pictures: dict[str, str]) -> str:
         ``"sky"``, ``"white_light"`` and ``"spectra"`` to file names relative to the page.
     """
     captions = {
-        "sky": f"The sky before and after: {summary.sky.title}. Grey: noise, 1 sigma, about the starlight there.",
+        "sky": f"The sky before and after: {summary.sky.title}. Grey: noise, 1 sigma, about the starlight there. "
+        "Above: bright lines by vibrational band.",
         "white_light": "White light of the combined cubes with the apertures; north is up, east is left.",
         "spectra": f"Spectra of {min(len(summary.spectra), _MOST_SPECTRA)} of {len(summary.spectra)} stars.",
     }
@@ -142,7 +150,7 @@ def summary_html(summary: Summary, pictures: dict[str, str]) -> str:
 def _draw(name: str, figure: Figure | SubFigure, summary: Summary) -> None:
     """Draw one part of the page."""
     if name == "sky":
-        _draw_sky(figure.subplots(2, sharex=True), summary.sky)
+        _draw_sky(figure.subplots(3, sharex=True, height_ratios=_SKY_HEIGHTS), summary.sky)
     elif name == "white_light":
         axes = np.atleast_1d(figure.subplots(1, max(len(summary.fields), 1)))
         for axis, (image, apertures) in zip(axes, summary.fields, strict=False):
@@ -152,7 +160,9 @@ def _draw(name: str, figure: Figure | SubFigure, summary: Summary) -> None:
 
 
 def _draw_sky(axes: Any, sky: SkyPanel) -> None:
-    above, below = axes
+    marks, above, below = axes
+    marks.set_xlim(sky.wavelength_um[0], sky.wavelength_um[-1])
+    draw_marks(marks, sky.marks)
     above.plot(sky.wavelength_um, sky.before, color="tab:orange", linewidth=0.7, label="before")
     level = _running_median(sky.after)
     low, high = level - sky.noise, level + sky.noise
@@ -163,11 +173,10 @@ def _draw_sky(axes: Any, sky: SkyPanel) -> None:
         bottom, top = np.percentile(shown, (0.2, 99.8))
         margin = 0.4 * float(top - bottom) or 1.0
         below.set_ylim(bottom - margin, top + margin)
-    above.set_title(sky.title, fontsize="medium")
-    for axis in axes:
+    marks.set_title(sky.title, fontsize="medium")
+    for axis in (above, below):
         axis.set_ylabel(f"flux ({sky.unit})" if sky.unit else "flux")
         axis.legend(loc="upper left", fontsize="small")
-    below.set_xlim(sky.wavelength_um[0], sky.wavelength_um[-1])
     below.set_xlabel("wavelength (µm)")
 
 

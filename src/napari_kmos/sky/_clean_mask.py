@@ -44,6 +44,10 @@ class Excess:
     voxel_noise: float
 
 
+#: That of an IFU without data.
+NOTHING = Excess(np.zeros(0), np.zeros(0), 0.0, 0.0)
+
+
 def excess_light(spectra: SpaxelSpectra, sky: SkyOfSpaxels, p: CleaningParameters) -> Excess:
     """Return how much brighter spaxels are than their sky, mean over the planes weighted by the noise."""
     noise = nan_median(spectra.noise.T)
@@ -57,9 +61,12 @@ def excess_light(spectra: SpaxelSpectra, sky: SkyOfSpaxels, p: CleaningParameter
     total = weight @ used
     light = divide(weight @ np.where(used, left, 0.0), total)
     own = divide(np.sqrt(weight**2 @ np.where(used, spectra.noise, 0.0) ** 2), total)
-    continuum = float(weight @ sky.mean.continuum() / max(weight.sum(), np.finfo(float).tiny))
+    mean, below = (
+        float(weight @ each / max(weight.sum(), np.finfo(float).tiny))
+        for each in (sky.mean.filled(), sky.mean.continuum())
+    )
     gain = np.sqrt(sky.terms.covariance[:, 0, 0])
-    return Excess(light, np.hypot(own, gain * continuum), p.flat_error * abs(continuum), float(np.median(noise[known])))
+    return Excess(light, np.hypot(own, gain * below), p.flat_error * abs(mean), float(np.median(noise[known])))
 
 
 def sky_level(excess: Excess) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
+from scipy.interpolate import make_interp_spline, make_lsq_spline
 from scipy.optimize import nnls
 
 from napari_kmos.sky._level_spaxels import MeanLines, SpaxelTerms, fit_spaxels
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: Degree of the spline through the mean spectrum: its fourth derivative is needed.
-_DEGREE = 5
+#: Degree of the spline through the mean spectrum, whose fourth derivative is needed, and of smooth splines.
+_DEGREE, _CUBIC = 5, 3
 #: Rounds in which bad voxels are found, and what determinant of two columns makes them one.
 _LINE_ROUNDS, _SINGULAR = 3, 1e-9
 #: FWHM of a Gaussian over its sigma.
@@ -61,6 +61,17 @@ class MeanSky:
     def continuum(self) -> Floats:
         """Return what lies below the lines."""
         return low_continuum(self.filled(), SkyParameters())
+
+    def with_continuum_of(self, other: MeanSky, n_knots: int) -> MeanSky:
+        """Return the mean with what is smooth in another one, its starlight and its covariance."""
+        difference = other.flux - self.flux
+        known = np.flatnonzero(np.isfinite(difference) & (other.error > 0))
+        if known.size <= n_knots + _CUBIC:
+            return self
+        inner = np.quantile(known, np.linspace(0, 1, n_knots))
+        knots = np.concatenate([[inner[0]] * _CUBIC, inner, [inner[-1]] * _CUBIC])
+        smooth = make_lsq_spline(known, difference[known], knots, k=_CUBIC, w=1 / other.error[known])
+        return MeanSky(self.flux + smooth(np.arange(len(difference))), self.starlight, self.covariance)
 
     def without(self, light: float, error: float) -> MeanSky:
         """Return the mean with less starlight in it, known with an error."""
@@ -99,6 +110,11 @@ class SkyOfSpaxels:
         return np.asarray(of_terms + (self.mean.error[:, None] * gain) ** 2)
 
 
+def no_sky(n_planes: int) -> MeanSky:
+    """Return the mean of nothing."""
+    return MeanSky(np.full(n_planes, np.nan), np.zeros(n_planes), np.full((n_planes, 2, 2), np.nan))
+
+
 def mean_sky(spectra: SpaxelSpectra, chosen: NDArray[np.bool_], p: CleaningParameters) -> MeanSky:
     """Return the robust mean of some spaxels."""
     found, error = robust_mean(spectra.flux[:, chosen], spectra.noise[:, chosen], p.bad_sigma)
@@ -128,7 +144,7 @@ def mean_without_starlight(
         Rejection of bad voxels.
     """
     alike = (spectra.flux - sky.flux() + sky.mean.flux[:, None])[:, chosen]
-    noise = spectra.noise[:, chosen]
+    noise = np.hypot(spectra.noise, p.star_spread * light)[:, chosen]
     weight = np.where(np.isfinite(alike) & (noise > 0), noise, np.inf) ** -2.0
     columns = np.stack([np.ones(np.count_nonzero(chosen)), light[chosen]], axis=1)
     products = (columns[:, :, None] * columns[:, None, :]).reshape(-1, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from napari_kmos.sky._apply import subtract_model
 from napari_kmos.sky._images import sky_images
 from napari_kmos.sky._lines import FactorFit, MeanSpectra, band_pieces, beside_lines, line_rms, mean_spectra
 from napari_kmos.sky._spaxels import mean_spectrum, sky_spaxels
+from napari_kmos.sky._starlight import star_features, without_stars
 from napari_kmos.sky.result import BandFit, SkyResult
 from napari_kmos.spectral.nan import divide, nan_mean, nan_median
 
@@ -35,11 +37,14 @@ class Evidence:
         Mean spectra of object and sky over them.
     starlight : ndarray, shape (n_wavelength,)
         Object minus sky in the brighter half of the spaxels, less the same in the sky spaxels; NaN without data.
+    star_features : ndarray, shape (n_wavelength, n)
+        What the starlight of these spaxels is made of.
     """
 
     mask: NDArray[np.bool_]
     spectra: MeanSpectra
     starlight: NDArray[np.float64]
+    star_features: NDArray[np.float64]
 
 
 def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
@@ -50,8 +55,12 @@ def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
     if not np.any(np.isfinite(target) & np.isfinite(sky_mean)):
         msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
         raise SkyError(msg)
-    starlight = nan_mean((flux - sky_flux)[:, _bright_spaxels(flux - sky_flux)].T) - (target - sky_mean)
-    return Evidence(mask, mean_spectra(cube.wavelength_um, target, sky_mean, p), starlight)
+    spectra = mean_spectra(cube.wavelength_um, target, sky_mean, p)
+    difference = flux - sky_flux
+    bright = _bright_spaxels(difference)
+    starlight = nan_mean(difference[:, bright].T) - (target - sky_mean)
+    level = functools.partial(beside_lines, lines=spectra.lines)
+    return Evidence(mask, spectra, starlight, star_features(difference[:, bright & ~mask], spectra.continuum, level))
 
 
 def _bright_spaxels(light: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -84,10 +93,15 @@ def band_fits(
                 rms_after=line_rms(piece.target - model[planes], piece),
                 fitted=bool(np.isfinite(fit.factor)),
                 error=fit.error,
-                residual_over_noise=float(1.4826 * nan_median(np.abs(z[planes][piece.lines]))),
+                residual_over_noise=over_noise(z[planes], piece.lines),
             )
         )
     return tuple(bands)
+
+
+def over_noise(z: NDArray[np.float64], lines: NDArray[np.bool_]) -> float:
+    """Return 1.4826 times the median of the absolute of what is left over its error on line pixels."""
+    return float(1.4826 * nan_median(np.abs(z[lines])))
 
 
 def build_result(
@@ -106,7 +120,7 @@ def build_result(
     spectra = evidence.spectra
     clean, model_spectrum = subtract_model(cube, sky, model), model.flux(spectra.sky)
     error = _mean_error(clean, evidence.mask)
-    left = _left_over(spectra.target - model_spectrum, evidence)
+    left = _left_over(spectra.target - model_spectrum, error, evidence)
     return SkyResult(
         cube=clean,
         bands=band_fits(spectra, model_spectrum, *factors, left / error),
@@ -120,6 +134,7 @@ def build_result(
         line_mask=spectra.lines,
         sky_mask=evidence.mask,
         images=sky_images(cube, sky, clean, spectra.lines),
+        subtraction=functools.partial(subtract_model, model=model),
         sky_source=sky.source,
         **found,
     )
@@ -134,14 +149,8 @@ def _mean_error(cube: Cube, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return divide(np.sqrt(nan_mean(noise**2)), np.sqrt(used))
 
 
-def _left_over(residual: NDArray[np.float64], evidence: Evidence) -> NDArray[np.float64]:
-    """Return what is neither smooth nor the starlight of the brighter spaxels in a residual of the mean spectra.
-
-    How much starlight there is is told beside the lines.
-    """
+def _left_over(residual: NDArray[np.float64], error: NDArray[np.float64], evidence: Evidence) -> NDArray[np.float64]:
+    """Return what is neither smooth nor features of stars in a residual of the mean spectra."""
     spectra = evidence.spectra
-    left, starlight = (values - beside_lines(values, spectra.lines) for values in (residual, evidence.starlight))
-    used = spectra.continuum & np.isfinite(left) & np.isfinite(starlight)
-    power = float(np.sum(starlight[used] ** 2))
-    share = float(left[used] @ starlight[used]) / power if power > 0 else 0.0
-    return left - share * np.nan_to_num(starlight)
+    left = residual - beside_lines(residual, spectra.lines)
+    return without_stars(left[:, None], evidence.star_features, error, spectra.continuum)[:, 0]

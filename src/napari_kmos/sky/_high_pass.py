@@ -90,7 +90,7 @@ class _Continuum:
         known = np.flatnonzero(np.isfinite(flux).any(axis=1))
         self._planes, self._p = slice(int(known[0]), int(known[-1]) + 1), p
         on_lines = on_lines[self._planes]
-        knots = int(np.clip(p.continuum_knots * on_lines.size / len(flux), 2, p.continuum_knots))
+        knots = max(2, round(on_lines.size / p.continuum_planes))
         columns = spline_columns(on_lines.size, knots)
         root = np.sqrt(np.where(on_lines, p.line_weight, 1.0))[:, None]
         basis = np.linalg.qr(columns * root)[0]

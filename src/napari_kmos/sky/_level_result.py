@@ -13,6 +13,7 @@ from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.sky._evidence import band_fits
 from napari_kmos.sky._images import sky_images
 from napari_kmos.sky._level_spaxels import MeanLines
+from napari_kmos.sky._level_spectra import gather_spectra
 from napari_kmos.sky._level_stars import star_continua
 from napari_kmos.sky._lines import FactorFit, band_pieces
 from napari_kmos.sky._thermal import fit_thermal, thermal_shape
@@ -90,21 +91,62 @@ class Lines:
         return np.asarray(both[0] / both[1])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelSubtraction:
+    """The model of every spaxel in small: to subtract it again nothing is fitted.
+
+    Parameters
+    ----------
+    used : ndarray of bool, shape (n_y, n_x)
+        The spaxels that have data.
+    lines : MeanLines
+        Mean lines in the object.
+    terms : SpaxelTerms
+        How those of each spaxel differ.
+    below : ndarray, shape (n_planes,)
+        Background below the lines; NaN where the sky is not known.
+    gain : ndarray, shape (n_spaxels,)
+        Of the background.
+    mean_variance : ndarray, shape (n_planes,)
+        Variance of the mean model.
+    """
+
+    used: NDArray[np.bool_]
+    lines: MeanLines
+    terms: SpaxelTerms
+    below: Floats
+    gain: Floats
+    mean_variance: Floats
+
+    def flux(self) -> Floats:
+        """Return the model, shape (n_planes, n_spaxels)."""
+        return self.lines.of_spaxels(self.terms.values) + self.below[:, None] * self.gain
+
+    def __call__(self, cube: Cube, sky: Cube) -> Cube:
+        """Return the cube without the model; NaN where the flux or the model has no data."""
+        target = gather_spectra(cube, self.used)
+        flux, noise = (np.full(cube.shape, np.nan, dtype=np.float32) for _ in range(2))
+        left = target.flux - self.flux()
+        variance = self.mean_variance[:, None] + _spaxel_variance(self.lines.derivatives, self.terms)
+        flux[:, self.used] = left
+        noise[:, self.used] = np.where(np.isfinite(left), np.sqrt(target.noise**2 + variance), np.nan)
+        return dataclasses.replace(cube, flux=flux, noise=noise)
+
+
 def build_levels_result(
     cube: Cube, sky: Cube, spaxels: Spaxels, seen: MeanSpectra, lines: Lines, p: SkyParameters
 ) -> SkyResult:
     """Subtract the model and put together the result."""
     target, dark, in_sky, terms = spaxels
     mean_lines, scale = lines.in_object(), lines.scale()
-    modelled = mean_lines.of_spaxels(terms.values)
-    background, thermal = _background(target.flux - modelled, dark, 1 + in_sky.values[0], seen, lines, p)
-    modelled += background
-    modelled[~_covered(seen, lines.fit)] = np.nan
-    variance = _mean_variance(lines, scale)[:, None] + _spaxel_variance(mean_lines.derivatives, terms)
-    model_spectrum = nan_mean(modelled[:, dark].T)
+    left = target.flux - mean_lines.of_spaxels(terms.values)
+    below, gain, thermal = _background(left, dark, 1 + in_sky.values[0], seen, lines, p)
+    below = np.where(_covered(seen, lines.fit), below, np.nan)
+    subtraction = LevelSubtraction(target.used, mean_lines, terms, below, gain, _mean_variance(lines, scale))
+    model_spectrum = nan_mean(subtraction.flux()[:, dark].T)
     mask = np.zeros(target.used.shape, dtype=bool)
     mask[target.used] = dark
-    clean = _subtract(cube, target, modelled, variance)
+    clean = subtraction(cube, sky)
     left, error = _left_over(seen, lines), _expected_error(lines)
     return SkyResult(
         cube=clean,
@@ -122,6 +164,7 @@ def build_levels_result(
         line_mask=seen.lines,
         sky_mask=mask,
         images=sky_images(cube, sky, clean, seen.lines),
+        subtraction=subtraction,
         sky_source=sky.source,
         levels=_levels(lines),
         shapes=_shapes(target, terms, lines),
@@ -130,18 +173,18 @@ def build_levels_result(
 
 def _background(
     left: Floats, dark: NDArray[np.bool_], gain: Floats, seen: MeanSpectra, lines: Lines, p: SkyParameters
-) -> tuple[Floats, ThermalFit | None]:
-    """Return what is subtracted below the lines, shape (n_planes, n_spaxels), and the thermal fit behind it.
+) -> tuple[Floats, Floats, ThermalFit | None]:
+    """Return what is subtracted below the lines, its gain in each spaxel, and the thermal fit behind it.
 
     The gain of the spaxels is that of the sky cube, not that of the object's lines.
     """
     gain_of_dark = float(np.mean(gain[dark]))
     if p.background == "none":
-        return np.zeros((seen.sky.size, 1)), None
+        return np.zeros(seen.sky.size), gain, None
     if p.background == "local":
-        return (lines.fit.continuum + lines.continuum)[:, None] * (gain / gain_of_dark), None
+        return lines.fit.continuum + lines.continuum, gain / gain_of_dark, None
     below, thermal = lines.continuum, None
-    if p.tbsub and not dark.all():
+    if p.background == "thermal" and not dark.all():
         above = left - lines.continuum[:, None] * gain
         starlight = star_continua(above[:, ~dark] - nan_mean(above[:, dark].T)[:, None], p)
         same_gain = dataclasses.replace(seen, sky=seen.sky * gain_of_dark)
@@ -149,7 +192,7 @@ def _background(
     if thermal is not None:
         change = (thermal.object_level - thermal.sky_level) / gain_of_dark
         below = below + change * thermal_shape(seen.wavelength_um, thermal.temperature_k)
-    return below[:, None] * gain, thermal
+    return below, gain, thermal
 
 
 def _covered(seen: MeanSpectra, fit: LevelFit) -> NDArray[np.bool_]:
@@ -169,15 +212,6 @@ def _spaxel_variance(derivatives: Floats, terms: SpaxelTerms) -> Floats:
     slopes = derivatives[:3].T
     products = (slopes[:, :, None] * slopes[:, None, :]).reshape(len(slopes), 9)
     return np.maximum(products @ terms.covariance.reshape(-1, 9).T, 0.0)
-
-
-def _subtract(cube: Cube, target: SpaxelSpectra, modelled: Floats, variance: Floats) -> Cube:
-    """Return the cube without the model; NaN where the flux or the model has no data."""
-    flux, noise = (np.full(cube.shape, np.nan, dtype=np.float32) for _ in range(2))
-    left = target.flux - modelled
-    flux[:, target.used] = left
-    noise[:, target.used] = np.where(np.isfinite(left), np.sqrt(target.noise**2 + variance), np.nan)
-    return dataclasses.replace(cube, flux=flux, noise=noise)
 
 
 def _bands(

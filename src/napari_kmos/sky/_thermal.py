@@ -112,7 +112,7 @@ def _clipped_fit(
     p: SkyParameters,
 ) -> NDArray[np.float64]:
     """Coefficients of a linear least squares without outliers; ``expected`` is how large they may be, 1 sigma."""
-    precision = np.diag(np.maximum(expected, np.finfo(float).tiny**0.25) ** -2.0)
+    precision = np.diag(np.maximum(expected, np.finfo(float).tiny ** 0.25) ** -2.0)
     coefficients = np.zeros(expected.size)
     for _ in range(p.thermal_iterations):
         inside = columns[used]

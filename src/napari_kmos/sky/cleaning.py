@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.errors import GeometryError, SkyError
+from napari_kmos.errors import GeometryError, KmosWarning, SkyError
 from napari_kmos.instrument import ARMS, detector_of
-from napari_kmos.sky._clean_survey import Survey, fill_values, load_spectra, starlight_in, survey_ifu
+from napari_kmos.sky._clean_survey import Survey, fill_values, good_voxels, load_spectra, starlight_in, survey_ifu
 from napari_kmos.sky.cleaning_parameters import CleaningParameters
+from napari_kmos.sky.methods import same_wavelengths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +111,7 @@ class SkyCleaner:
                 )
                 raise GeometryError(msg)
         self._surveys: dict[int | None, Survey] = {}
-        self._found: dict[int | None, tuple[Survey, int | None, float]] = {}
+        self._found: dict[int | None, _Finding] = {}
         self._done: dict[int | None, CleanedSky] = {}
 
     @property
@@ -130,7 +132,19 @@ class SkyCleaner:
         SkyError
             If the exposure has no data for it.
         """
-        return self._finding(self._cube(ifu))[0].sky_mask
+        return self._finding(self._cube(ifu)).survey.sky_mask
+
+    def starlight(self, ifu: int | None) -> NDArray[np.float64]:
+        """Return the light of an IFU that is not sky, by which stars are found: mean over the planes, shape (n_y, n_x).
+
+        In the unit of the flux; NaN in spaxels without data.
+
+        Raises
+        ------
+        SkyError
+            If the exposure has no data for it.
+        """
+        return self._finding(self._cube(ifu)).survey.starlight()
 
     def n_masked(self, ifu: int | None) -> int:
         """Return how many spaxels of an IFU, of those with data, show stars.
@@ -140,7 +154,7 @@ class SkyCleaner:
         SkyError
             If the exposure has no data for it.
         """
-        return int(np.count_nonzero(~self._finding(self._cube(ifu))[0].spaxels()))
+        return int(np.count_nonzero(~self._finding(self._cube(ifu)).survey.spaxels()))
 
     def clean(self, cube: Cube) -> Cube:
         """Return a cube of the exposure with sky in place of stars, bad voxels and gaps.
@@ -162,12 +176,11 @@ class SkyCleaner:
             If the exposure has no such cube.
         """
         spectra = load_spectra(self._cube(cube.ifu))
-        survey, reference, light = self._finding(cube, spectra)
+        finding = self._finding(cube, spectra)
+        survey = finding.survey
         fill, error = fill_values(spectra, survey, self.parameters)
         masked = np.broadcast_to(~survey.spaxels(), fill.shape)
-        limit = self.parameters.bad_sigma * np.hypot(spectra.noise, error)
-        good = np.isfinite(spectra.flux) & (np.abs(spectra.flux - fill) <= limit)
-        replaced = np.isfinite(fill) & (masked | ~good)
+        replaced = np.isfinite(fill) & (masked | ~good_voxels(spectra, fill, error, self.parameters))
         self._done[cube.ifu] = CleanedSky(
             ifu=cube.ifu,
             name=cube.name,
@@ -175,8 +188,8 @@ class SkyCleaner:
             n_masked=int(np.count_nonzero(~survey.spaxels())),
             n_voxels=int(np.count_nonzero(replaced & ~masked)),
             crowded=survey.crowded,
-            reference=reference,
-            light=light,
+            reference=finding.reference,
+            light=finding.light,
         )
         return _with_spectra(
             cube, survey.used, np.where(replaced, fill, spectra.flux), np.where(replaced, error, spectra.noise)
@@ -189,14 +202,11 @@ class SkyCleaner:
             raise SkyError(msg)
         return self._cubes[ifu]
 
-    def _finding(self, cube: Cube, spectra: SpaxelSpectra | None = None) -> tuple[Survey, int | None, float]:
-        """Return what is found in an IFU, the IFU that told the level of its sky, and the starlight this showed."""
+    def _finding(self, cube: Cube, spectra: SpaxelSpectra | None = None) -> _Finding:
+        """Return what is found in an IFU, with the help of others where it is crowded."""
         if cube.ifu not in self._found:
-            survey = self._survey(cube, spectra)
-            reference, light, error = self._starlight(cube) if survey.crowded else (None, 0.0, 0.0)
-            if light > 0:
-                survey = survey.without(light, error, self.parameters)
-            self._found[cube.ifu] = survey, reference, max(light, 0.0)
+            alone = self._survey(cube, spectra)
+            self._found[cube.ifu] = self._compared(cube, alone) if alone.crowded and alone.has_data else _Finding(alone)
         return self._found[cube.ifu]
 
     def _survey(self, cube: Cube, spectra: SpaxelSpectra | None = None) -> Survey:
@@ -206,21 +216,46 @@ class SkyCleaner:
             self._surveys[cube.ifu] = survey_ifu(cube, read, self._given.get(cube.ifu), self.parameters)
         return self._surveys[cube.ifu]
 
-    def _starlight(self, cube: Cube) -> tuple[int | None, float, float]:
-        """Return the IFU that tells how much starlight the sky of a crowded one has, how much, and the error.
+    def _compared(self, cube: Cube, alone: Survey) -> _Finding:
+        """Return what is found in a crowded IFU when its sky is compared with that of others.
 
-        The nearest that is not crowded, of the same detector if there is one; where all are crowded, the darkest.
+        With the nearest that is not crowded, of the same detector if there is one; where all are crowded, with the
+        darkest, and how much starlight there is even in that is uncertain.
         """
-        mean, told = self._survey(cube).mean, []
+        told = [(0.0, 0.0, cube.ifu)]
         for other in sorted(self._cubes.values(), key=lambda each: _distance(cube.ifu, each.ifu)):
-            if other.ifu == cube.ifu or other.shape[0] != cube.shape[0]:
+            if other.ifu == cube.ifu or not same_wavelengths(cube.wavelength_um, other.wavelength_um):
                 continue
             survey = self._survey(other)
-            found = other.ifu, *starlight_in(mean, survey.mean, self.parameters)
+            if not survey.has_data:
+                continue
+            light, error = starlight_in(alone.mean, survey.mean, self.parameters)
             if not survey.crowded:
-                return found
-            told.append(found)
-        return max(told, key=lambda item: item[1], default=(None, 0.0, 0.0))
+                return _Finding(alone.compared(survey, light, error, self.parameters), other.ifu, max(0.0, light))
+            told.append((light, error, other.ifu))
+        self._warn_of_stars(cube, alone)
+        light, error, ifu = max(told, key=lambda item: item[0])
+        darkest = self._surveys[ifu]
+        error = float(np.hypot(error, self.parameters.wing_share * darkest.typical_starlight))
+        reference = None if ifu == cube.ifu else ifu
+        return _Finding(alone.compared(darkest, light, error, self.parameters), reference, light)
+
+    def _warn_of_stars(self, cube: Cube, survey: Survey) -> None:
+        n_sky, n_used = (int(np.count_nonzero(mask)) for mask in (survey.sky_mask, survey.used))
+        msg = (
+            f"{self.exposure.label}: {cube.label}: only {n_sky} of {n_used} spaxels are free of stars, and no other "
+            "IFU has more sky; its level is that of the darkest spaxels. Give another sky if you can."
+        )
+        warnings.warn(msg, KmosWarning, stacklevel=5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Finding:
+    """What is found in an IFU, the IFU it was compared with, and the starlight this showed in the darkest spaxels."""
+
+    survey: Survey
+    reference: int | None = None
+    light: float = 0.0
 
 
 def _distance(ifu: int | None, other: int | None) -> tuple[bool, int]:

@@ -18,11 +18,20 @@ class CleaningParameters:
     wing_sigma : float
         The star reaches as far as spaxels that touch it are brighter by this many sigma.
     flat_error : float
-        How well the sky lines tell the continuum of the sky in a spaxel: a share of that continuum, 1 sigma.
+        How well the sky lines of a spaxel tell its sky, wings of lines included: a share of its light, 1 sigma.
     kernel_arcsec : float
         FWHM of the smoothing with which faint stars and extended light are found.
     least_sky : float
-        Where a smaller share of an IFU's spaxels shows sky, the sky is that of another IFU.
+        Where a smaller share of an IFU's spaxels shows sky, its mean sky is what the spectra of all of them tend to
+        without starlight, at a level that another IFU tells.
+    wing_share : float
+        Where all IFUs are like that: starlight in the darkest spaxels of the darkest IFU over that of its usual ones,
+        1 sigma.
+    max_error : float
+        Where the mean sky of such an IFU is still less certain than this many times the noise of a voxel, it is that
+        of the other IFU.
+    star_spread : float
+        How much the spectra of stars differ between spaxels, as a share of their light.
     bad_sigma : float
         Single voxels of the sky that are off by this many sigma are replaced.
     smooth_knots : int
@@ -38,6 +47,9 @@ class CleaningParameters:
     flat_error: float = 0.005
     kernel_arcsec: float = 0.6
     least_sky: float = 0.5
+    wing_share: float = 0.1
+    max_error: float = 0.5
+    star_spread: float = 0.05
     bad_sigma: float = 6.0
     smooth_knots: int = 40
     gain_spread: float = 0.1
@@ -46,7 +58,16 @@ class CleaningParameters:
     rounds: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("seed_sigma", "wing_sigma", "flat_error", "kernel_arcsec", "bad_sigma", *_SPREADS):
+        for name in (
+            "seed_sigma",
+            "wing_sigma",
+            "flat_error",
+            "kernel_arcsec",
+            "max_error",
+            "star_spread",
+            "bad_sigma",
+            *_SPREADS,
+        ):
             if not getattr(self, name) > 0:
                 msg = f"{name} is {getattr(self, name)}; expected more than 0"
                 raise SkyError(msg)

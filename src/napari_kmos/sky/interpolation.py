@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_kmos.cube import Cube
 from napari_kmos.errors import SkyError
+from napari_kmos.sky._evidence import over_noise
 from napari_kmos.sky._lines import MeanSpectra, band_pieces, line_rms
 from napari_kmos.sky.methods import DEFAULT_METHOD, in_memory, subtract_sky
 from napari_kmos.spectral.nan import divide
@@ -146,11 +147,13 @@ def _measured_bands(result: SkyResult) -> tuple[BandFit, ...]:
     known = np.isfinite(result.residual_spectrum) & np.isfinite(result.sky_spectrum)
     lines = result.line_mask & known
     spectra = MeanSpectra(result.wavelength_um, result.object_spectrum, result.sky_spectrum, lines, known & ~lines)
+    z = divide(result.left_spectrum, result.error_spectrum)
     return tuple(
         dataclasses.replace(
             band,
             rms_before=line_rms(piece.target - piece.sky, piece),
             rms_after=line_rms(piece.target - result.model_spectrum[planes], piece),
+            residual_over_noise=over_noise(z[planes], piece.lines),
         )
         for band, (_, planes, piece) in zip(result.bands, band_pieces(spectra), strict=True)
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import dask.array as da
 import numpy as np
+from dask.delayed import delayed
 
 from napari_kmos.errors import GeometryError, SkyError
 from napari_kmos.sky.davies import subtract_davies
@@ -59,9 +61,11 @@ def subtract_sky(
     Returns
     -------
     SkyResult
-        The cube without sky (computed, float32, same unit) with the evidence. NaN in the object is NaN, and NaN in the
-        sky, too, except with `levels`, which minds only planes without any data. Noise is that of object and scaled
-        sky in quadrature, with `levels` that of object and model; where a cube has none it is estimated first.
+        The cube without sky (float32, same unit) with the evidence: computed if the object is in memory, lazy if it is
+        lazy; then it holds the model alone, and reads object and sky again to subtract it. NaN in the object is NaN,
+        and NaN in the sky, too, except with `levels`, which minds only planes without any data. Noise is that of
+        object and scaled sky in quadrature, with `levels` that of object and model; where a cube has none it is
+        estimated first.
 
     Raises
     ------
@@ -74,12 +78,30 @@ def subtract_sky(
         msg = f"sky method {method!r} is not known; choose one of {', '.join(SKY_METHODS)}"
         raise SkyError(msg)
     check_pair(cube, sky_cube)
+    given = cube, sky_cube
     cube, sky_cube = in_memory(cube), in_memory(sky_cube)
     for role, each in (("object", cube), ("sky", sky_cube)):
         if not has_data(each):
             msg = f"{_origin(each)}: the {role} cube has no data (all NaN); leave this IFU out or give another sky"
             raise SkyError(msg)
-    return SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters or SkyParameters())
+    result = SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters or SkyParameters())
+    return dataclasses.replace(result, cube=_lazy(result, *given)) if isinstance(given[0].flux, da.Array) else result
+
+
+def _lazy(result: SkyResult, cube: Cube, sky: Cube) -> Cube:
+    """Return the cube without sky as lazy arrays of one piece each, which subtract the model when they are computed."""
+
+    def subtract(*arrays: Any) -> tuple[Any, Any]:
+        pair = [
+            ensure_noise(dataclasses.replace(each, flux=flux, noise=noise))
+            for each, flux, noise in zip((cube, sky), arrays[::2], arrays[1::2], strict=True)
+        ]
+        found = result.subtraction(*pair)
+        return found.flux, found.noise
+
+    pieces = delayed(subtract, nout=2)(cube.flux, cube.noise, sky.flux, sky.noise)
+    flux, noise = (da.from_delayed(piece, cube.shape, np.float32) for piece in pieces)
+    return dataclasses.replace(result.cube, flux=flux, noise=noise)
 
 
 def has_data(cube: Cube) -> bool:

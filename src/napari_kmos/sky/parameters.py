@@ -119,12 +119,14 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
     Parameters
     ----------
     background : str
-        What `levels` subtracts below the lines: the smooth continuum of the sky cube (``"sky"``; with ``tbsub`` the
-        change of the thermal background as well), the smooth continuum of the dark spaxels of the object
-        (``"local"``, which takes diffuse starlight away), or nothing (``"none"``).
+        What `levels` subtracts below the lines: the smooth continuum of the sky cube (``"sky"``), the same with the
+        change of the thermal background between sky and object (``"thermal"``; in crowded fields starlight is taken
+        for it), the smooth continuum of the dark spaxels of the object (``"local"``, which takes diffuse starlight
+        away), or nothing (``"none"``).
     tbsub : bool
         Fit the thermal background of object and sky and subtract each from its own cube, so that a change of
-        temperature between the two is corrected. Without it the continuum of the sky is subtracted as it is.
+        temperature between the two is corrected. Without it the continuum of the sky is subtracted as it is. For
+        `davies`; `levels` has ``background``.
     dark_share : float
         The darkest share of the object's spaxels from which `levels` takes its sky.
     star_sigma : float
@@ -139,7 +141,7 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
         Degree of that polynomial.
     """
 
-    background: Literal["sky", "local", "none"] = "sky"
+    background: Literal["sky", "thermal", "local", "none"] = "sky"
     tbsub: bool = True
     dark_share: float = 0.4
     star_sigma: float = 4.0
@@ -188,4 +190,4 @@ _POSITIVE = (
     "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "thermal_change", "dark_share",
     "star_sigma", "pick_hours",
 )  # fmt: skip
-_CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "local", "none")}
+_CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "thermal", "local", "none")}

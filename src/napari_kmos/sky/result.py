@@ -10,6 +10,8 @@ import numpy as np
 from napari_kmos.sky._lines import beside_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Cube
@@ -154,7 +156,7 @@ class SkyResult:
     Parameters
     ----------
     cube : Cube
-        The object cube minus the model; computed arrays.
+        The object cube minus the model.
     method : str
         Key of `SKY_METHODS`.
     bands : tuple of BandFit
@@ -181,6 +183,8 @@ class SkyResult:
         True on the spaxels taken as sky.
     images : SkyImages
         Before and after.
+    subtraction : callable
+        Subtracts the same model from an object and a sky cube in memory, without another fit.
     sky_source : str
         Where the sky cube came from.
     levels : tuple of LevelFactor
@@ -207,6 +211,7 @@ class SkyResult:
     line_mask: NDArray[np.bool_]
     sky_mask: NDArray[np.bool_]
     images: SkyImages
+    subtraction: Callable[[Cube, Cube], Cube]
     sky_source: str = ""
     levels: tuple[LevelFactor, ...] = ()
     shapes: LineShapes | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 #: A scatter of amplitudes counts if it exceeds that of the noise by so many times its own error.
-_SCATTER_SIGMA = 3.0
+_SCATTER_SIGMA = 4.0
+#: Error of the square of a scatter that is told by the median absolute deviation of n numbers, times the root of n.
+_SCATTER_ERROR = 2.33
 #: Rounds of the fit of an IFU.
 _ROUNDS = 2
 
@@ -133,7 +135,8 @@ def subtract_residual(cube: Cube, second: SecondPass) -> Cube:
 
     flux = (cube.flux - times(t.columns, second.spaxel)).astype(np.float32)
     extra = times(t.column_errors, second.spaxel) ** 2 + times(t.columns**2, second.spaxel_error**2)
-    noise = np.sqrt(np.square(cube.noise, dtype=float) + extra).astype(np.float32)
+    noise: Any = cube.noise
+    noise = np.sqrt(noise.astype(float) ** 2 + extra).astype(np.float32)
     return dataclasses.replace(cube, flux=flux, noise=noise)
 
 
@@ -141,16 +144,17 @@ def _fit_ifu(own: IfuResidual, template: SkyTemplate, p: SecondPassParameters) -
     """Amplitudes of an IFU and their errors, drawn towards 0."""
     sigma = np.hypot(own.true_error, template.error)
     known = np.isfinite(sigma) & np.isfinite(own.spectrum) & template.columns.any(axis=1)
+    used = template.columns.any(axis=0)
     amplitude, error = np.zeros((2, len(template.name)))
     for _ in range(_ROUNDS):
         if not known.any():
             break
-        columns = template.columns[known] / sigma[known, None]
+        columns = template.columns[known][:, used] / sigma[known, None]
         covariance = np.linalg.pinv(columns.T @ columns)
-        amplitude = covariance @ (columns.T @ (own.spectrum[known] / sigma[known]))
+        amplitude[used] = covariance @ (columns.T @ (own.spectrum[known] / sigma[known]))
         z = (own.spectrum - template.columns @ amplitude) / sigma
         spread = max(1.0, robust_sigma(z[known]))
-        error = spread * np.sqrt(np.maximum(np.diag(covariance), 0))
+        error[used] = spread * np.sqrt(np.maximum(np.diag(covariance), 0))
         known &= ~(np.abs(z) > p.voxel_clip * spread)
     significant = (error > 0) & (amplitude >= p.significance * error) & (amplitude <= p.largest)
     kept = 1 - divide(error**2, np.where(significant, amplitude**2, 0.0))
@@ -168,8 +172,8 @@ def _fit_spaxels(
     products = (columns[:, :, None] * columns[:, None, :]).reshape(len(left), -1)
     normal = (products.T @ weight).T.reshape(-1, n_groups, n_groups)
     slope = (columns.T @ (weight * left)).T
-    scatter = _true_scatter(normal, slope, spectra.starless)
-    varies = (scatter > 0) & (amplitude > 0)
+    scatter = np.minimum(_true_scatter(normal, slope, spectra.starless), (p.spaxel_scatter * amplitude) ** 2)
+    varies = scatter > 0
     change, error = np.zeros((2, n_groups, len(slope)))
     if varies.any():
         precision = normal[:, varies][:, :, varies] + np.diag(1 / scatter[varies])
@@ -186,5 +190,5 @@ def _true_scatter(normal: Floats, slope: Floats, starless: NDArray[np.bool_]) ->
     found = np.array([robust_sigma(values) for values in single.T]) ** 2
     noise = nan_median(divide(np.ones(power.shape), power))
     beyond = found - noise
-    least = _SCATTER_SIGMA * np.sqrt(2 / max(len(single), 1)) * noise
+    least = _SCATTER_SIGMA * _SCATTER_ERROR / np.sqrt(max(len(single), 1)) * noise
     return np.where(np.nan_to_num(beyond) > np.nan_to_num(least), np.nan_to_num(beyond), 0.0)

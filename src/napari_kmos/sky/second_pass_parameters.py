@@ -27,8 +27,8 @@ class SecondPassParameters:
         Light of known lines below this times the brightest counts for little, and much below for nothing.
     edge_planes : int
         Planes at either end of the data that are told apart in the table, and in which nothing is subtracted.
-    continuum_knots : int
-        Knots of the continuum beside the lines.
+    continuum_planes : int
+        Planes from one knot of the continuum beside the lines to the next.
     line_weight : float
         Planes with known lines count this much for the continuum.
     voxel_clip : float
@@ -38,23 +38,26 @@ class SecondPassParameters:
     significance : float
         What is left of a group in the emptier IFUs, and its amplitude in an IFU, are taken as 0 below this many times
         their error.
+    spaxel_scatter : float
+        The amplitudes of spaxels scatter no more than this times that of their IFU.
     largest : float
         An amplitude above this, or below 0, shows that something else is left in an IFU: it is taken as 0.
     """
 
     dark_share: float = 0.2
-    star_limit: float = 0.3
+    star_limit: float = 0.2
     empty_share: float = 0.5
     rotation_low: int = 2
     rotation_mid: int = 5
     line_fwhm: float = 3.0
     faintest: float = 1e-3
     edge_planes: int = 25
-    continuum_knots: int = 40
+    continuum_planes: int = 50
     line_weight: float = 0.05
     voxel_clip: float = 5.0
     star_features: float = 0.05
     significance: float = 3.0
+    spaxel_scatter: float = 0.3
     largest: float = 3.0
 
     def __post_init__(self) -> None:
@@ -62,16 +65,21 @@ class SecondPassParameters:
             if not 0 < getattr(self, name) <= 1:
                 msg = f"{name} is {getattr(self, name)}; expected more than 0 and at most 1"
                 raise SkyError(msg)
-        for name in ("star_limit", "line_fwhm", "faintest", "voxel_clip", "star_features", "significance", "largest"):
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 msg = f"{name} is {getattr(self, name)}; expected more than 0"
                 raise SkyError(msg)
         if not 0 < self.rotation_low < self.rotation_mid:
             msg = f"rotation_low is {self.rotation_low} and rotation_mid {self.rotation_mid}; expected 0 < low < mid"
             raise SkyError(msg)
-        if self.continuum_knots < 2 or self.edge_planes < 0:
+        if self.continuum_planes < 1 or self.edge_planes < 0:
             msg = (
-                f"continuum_knots is {self.continuum_knots} and edge_planes {self.edge_planes}; "
-                "expected 2 or more, and 0 or more"
+                f"continuum_planes is {self.continuum_planes} and edge_planes {self.edge_planes}; "
+                "expected 1 or more, and 0 or more"
             )
             raise SkyError(msg)
+
+
+_POSITIVE = (
+    "star_limit", "line_fwhm", "faintest", "voxel_clip", "star_features", "significance", "spaxel_scatter", "largest",
+)  # fmt: skip

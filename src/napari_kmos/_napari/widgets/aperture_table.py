@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_kmos._napari.widgets.parts import filling
+from napari_kmos._napari.widgets.tables import filling
 from napari_kmos.aperture import Aperture
 
 _HEADINGS = ("id", "kind", "RA °", "Dec °", "radius ″", "SNR")

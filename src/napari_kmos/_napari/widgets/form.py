@@ -8,6 +8,7 @@ import types
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from magicgui.widgets import LineEdit, create_widget
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 
 from napari_kmos._napari.widgets.parts import folded
@@ -28,6 +29,9 @@ class ParameterForm(QWidget):
         Fields that the dock sets by other means.
     """
 
+    #: Something was typed or chosen.
+    changed = Signal()
+
     def __init__(self, parameters: type, *, exclude: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._type = parameters
@@ -36,6 +40,8 @@ class ParameterForm(QWidget):
         self._optional = {name: kind for name, hint in hints.items() if (kind := _optional(hint)) is not None}
         fields = [field for field in dataclasses.fields(parameters) if field.name not in exclude]
         self.rows = {field.name: _row(field, hints[field.name], texts.get(field.name, "")) for field in fields}
+        for row in self.rows.values():
+            row.changed.connect(self._on_edited)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for number, (title, names) in enumerate(groups_of(parameters).items()):
@@ -63,6 +69,9 @@ class ParameterForm(QWidget):
             raise
         except (TypeError, ValueError) as err:
             raise KmosError(str(err)) from err
+
+    def _on_edited(self, _value: object) -> None:
+        self.changed.emit()
 
     def _value(self, row: Any) -> Any:
         """Value of a row; an empty line is None where that is allowed."""

@@ -47,7 +47,7 @@ class WindowPlot(LivePlot):
         if self.regions:
             edges = [edge for region in self.regions for edge in region.getRegion()]
             self.plot.setXRange(min(edges), max(edges), padding=0.5)
-            self._on_zoomed()
+            self.keep_range()
 
     def range_um(self) -> Window:
         """Return the range of wavelengths in view, which is all of them where there is no plot."""

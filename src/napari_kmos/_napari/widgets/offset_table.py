@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_kmos._napari.widgets.parts import filling
+from napari_kmos._napari.widgets.tables import filling
 from napari_kmos.offset import Offset
 
 _HEADINGS = ("use", "exp", "IFU", "dRA ″", "dDec ″", "± ″", "method", "file")

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QTextOption
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSplitter,
-    QTableWidget,
-    QTableWidgetItem,
     QWidget,
 )
 from superqt import QCollapsible
@@ -82,30 +76,24 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     return fold
 
 
-@contextmanager
-def filling(table: QTableWidget) -> Iterator[None]:
-    """Fill a table in silence, its columns measured once at the end and not after every cell: that takes seconds."""
-    header = table.horizontalHeader()
-    modes = [header.sectionResizeMode(column) for column in range(table.columnCount())]
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-    try:
-        with QSignalBlocker(table):
-            yield
-    finally:
-        for column, mode in enumerate(modes):
-            header.setSectionResizeMode(column, mode)
-
-
 class Message(QPlainTextEdit):
-    """Says what happened: names of files are wrapped too, and it is as high as it must be, so that nothing is cut."""
+    """Says what happened: names of files are wrapped too, and it is as high as it must be, so that nothing is cut.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most_lines : int
+        It grows no higher; all of the text is in the tip.
+    """
+
+    def __init__(self, *, most_lines: int = _MOST_LINES) -> None:
         super().__init__()
+        self._most_lines = most_lines
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setStyleSheet("background: transparent; border: none; padding: 0")
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.document().setDocumentMargin(1)
         self._fit()
@@ -126,7 +114,7 @@ class Message(QPlainTextEdit):
         self._fit()
 
     def _fit(self) -> None:
-        n_lines = min(max(round(self.document().size().height()), 1), _MOST_LINES)
+        n_lines = min(max(round(self.document().size().height()), 1), self._most_lines)
         self.setFixedHeight(n_lines * self.fontMetrics().lineSpacing() + 4)
 
 
@@ -161,40 +149,3 @@ class SideBySide(QSplitter):
 
     def _needed(self) -> tuple[QSize, QSize]:
         return self.widget(0).minimumSizeHint(), self.widget(1).minimumSizeHint()
-
-
-class ResultTable(QTableWidget):
-    """A table to read: numbers to the right, columns as wide as needed."""
-
-    def __init__(self, headings: Sequence[str], tips: Sequence[str]) -> None:
-        super().__init__(0, len(headings))
-        self.setHorizontalHeaderLabels(list(headings))
-        for column, tip in enumerate(tips):
-            self.horizontalHeaderItem(column).setToolTip(tip)
-        self.verticalHeader().hide()
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setSectionResizeMode(len(headings) - 1, QHeaderView.ResizeMode.Stretch)
-        self.setMinimumHeight(140)
-
-    def show_rows(self, rows: Sequence[Sequence[str | float | int]]) -> None:
-        """Show rows of texts and numbers."""
-        with filling(self):
-            self.setRowCount(len(rows))
-            for row, cells in enumerate(rows):
-                for column, cell in enumerate(cells):
-                    text = _text(cell)
-                    item = QTableWidgetItem(text)
-                    if not isinstance(cell, str):
-                        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                    item.setToolTip(text)
-                    self.setItem(row, column, item)
-
-
-def _text(cell: str | float) -> str:
-    """Return what a cell says; nothing for a number that is not known."""
-    if isinstance(cell, float):
-        return "" if math.isnan(cell) else f"{cell:.4g}"
-    return str(cell)

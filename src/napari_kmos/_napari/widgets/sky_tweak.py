@@ -1,38 +1,38 @@
-"""The dock *Sky tweak*: subtract the sky of sky exposures from object exposures."""
+"""The dock *Sky tweak*: see what the subtraction of the sky does in one IFU while it is set, then do it for all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
+from qtpy.QtCore import QTimer
 
-from napari_kmos._napari.errors import notified
-from napari_kmos._napari.layers import open_paths
+from napari_kmos._napari import commands
+from napari_kmos._napari.errors import notified, notify
+from napari_kmos._napari.layers import kmos_of, open_paths
+from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.sky_layers import hide_images, show_images, shown_cube
+from napari_kmos._napari.sky_preview import Preview, PreviewMaker, guess_files
+from napari_kmos._napari.steps import second_pass, tweak_sky, write_masks
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.files import FileList, PathField
-from napari_kmos._napari.widgets.form import ParameterForm
-from napari_kmos._napari.widgets.parts import ResultTable, button, folded
+from napari_kmos._napari.widgets.parts import SideBySide
+from napari_kmos._napari.widgets.sky_settings import SkySettings
+from napari_kmos._napari.widgets.sky_view import SkyView
+from napari_kmos._napari.workers import Latest
+from napari_kmos.errors import KmosError
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.recipes.sky_tweak import sky_tweak
-from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
 
 STEP = "sky_tweak"
-_HEADINGS = ("IFU", "band", "factor", "pixels", "before", "after", "product")
-_TIPS = (
-    "IFU",
-    "Vibrational band of OH, or what else was fitted",
-    "The sky's lines were multiplied by this",
-    "Line pixels the factor was fitted on",
-    "Residual on the lines with the sky as it is",
-    "Residual on the lines with the fitted sky",
-    "Product",
-)
+#: Keys are typed one after the other, and a brush is moved on: what comes of it is computed when it rests.
+_REST_MS = 200
+_NO_FILES = "Choose object and sky exposures (Files): what the subtraction does in one IFU appears here"
+_WAIT = "Reading and subtracting…"
 
 
 class SkyTweakDock(Dock):
-    """Sky subtraction from files to files; the results come back as layers.
+    """Sky subtraction: one IFU on the screen, all exposures from files to files; these come back as layers.
 
     Parameters
     ----------
@@ -40,80 +40,152 @@ class SkyTweakDock(Dock):
         Gets the results.
     """
 
+    scrolls = False
+
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.objects, self.skies = (FileList(lambda: open_paths(self.viewer)) for _ in range(2))
-        self.method = QComboBox()
-        self.method.addItems(list(SKY_METHODS))
-        self.method.setCurrentText(DEFAULT_METHOD)
-        self.form = ParameterForm(SkyParameters)
-        self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
-        self.overwrite = QCheckBox("Replace products that exist")
-        self.run_button = button("Subtract sky", "Run in the background; the results come as layers", self.run)
-        self.table = ResultTable(_HEADINGS, _TIPS)
+        self.settings = SkySettings(self.viewer, self.session, lambda: open_paths(self.viewer))
+        self.view = SkyView()
+        self.maker, self.latest = PreviewMaker(), Latest()
+        self.preview: Preview | None = None
+        self._told, self._open = "", ()
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._build()
 
     def links(self) -> Iterable[Link]:
-        """Files and folder, which other docks may change too."""
-        events = self.session.events
-        return tuple((event, self._show_state) for event in (events.objects, events.skies, events.out_dir))
+        """Files and folder, which other docks may change too; what is looked at; and the slider."""
+        events, layers = self.session.events, self.viewer.layers
+        return (
+            (events.objects, self._show_state),
+            (events.skies, self._show_state),
+            (events.out_dir, self.settings.files.out_dir.show_path),
+            (layers.selection.events.active, self._on_activated),
+            (layers.events.inserted, self._ask),
+            (self.viewer.dims.events.current_step, self._show_marker),
+        )
 
     def run(self) -> None:
-        """Start."""
+        """Subtract the sky from all IFUs of all object exposures, in a thread."""
         with notified(self.say):
-            self.start(
-                sky_tweak,
-                self.session.objects,
-                self.session.skies,
-                self.session.out_dir,
-                method=self.method.currentText(),
-                parameters=self.form.parameters(),
-                overwrite=self.overwrite.isChecked(),
-                done=self._on_done,
-            )
+            how = {**self.settings.how(), "overwrite": self.settings.files.overwrite.isChecked()}
+            files = self.session.objects, self.settings.skies(), self.session.out_dir
+            self.start(tweak_sky, *files, **how, done=self._on_done)
+
+    def run_second_pass(self) -> None:
+        """Subtract what is left in the products of the last run, else in the object exposures, in a thread."""
+        done = self.session.outcomes.get(STEP)
+        files = done.products if done else self.session.objects
+        overwrite = self.settings.files.overwrite.isChecked()
+        self.start(second_pass, files, self.session.out_dir, overwrite=overwrite, done=self.show_products)
+
+    def save_masks(self, path: Path) -> None:
+        """Write the masks of all IFUs of the sky that is looked at, in a thread; the dialog has asked about it."""
+        sky = self.preview.sky_path
+        self.start(write_masks, sky, self.settings.mask.given.get(sky), path, overwrite=True, done=self._on_saved)
 
     def _build(self) -> None:
-        self.objects.changed.connect(self._on_objects_chosen)
-        self.skies.changed.connect(self._on_skies_chosen)
-        self.out_dir.changed.connect(self.choose_folder)
-        form = QFormLayout()
-        form.addRow(QLabel("Object exposures"))
-        form.addRow(self.objects)
-        form.addRow(QLabel("Sky exposures (the nearest in time is taken)"))
-        form.addRow(self.skies)
-        form.addRow("Method", self.method)
-        form.addRow(folded("Parameters", self.form))
-        form.addRow("Products", self.out_dir)
-        form.addRow("", self.overwrite)
-        form.addRow(self.run_button)
-        form.addRow(QLabel("Bands of the last run"))
-        self.body.addLayout(form)
-        self.body.addWidget(self.table, stretch=1)
+        self.body.addWidget(SideBySide(self.settings, self.view))
+        self._rest.timeout.connect(self._request)
+        self.latest.ready.connect(self._on_ready)
+        self.latest.failed.connect(self._on_no_preview)
+        self.view.plots.marker_moved.connect(partial(commands.show_wavelength, self.viewer))
+        settings, files = self.settings, self.settings.files
+        settings.changed.connect(self._ask)
+        settings.choice.target_changed.connect(self._show_cubes)
+        settings.choice.on_canvas.toggled.connect(self._show_overlays)
+        settings.mask.save_requested.connect(self.save_masks)
+        files.objects.changed.connect(partial(setattr, self.session, "objects"))
+        files.skies.changed.connect(partial(setattr, self.session, "skies"))
+        files.out_dir.changed.connect(self.choose_folder)
+        files.run_requested.connect(self.run)
+        files.second_pass_requested.connect(self.run_second_pass)
 
     def _show_state(self) -> None:
-        self.objects.show_paths(self.session.objects)
-        self.skies.show_paths(self.session.skies)
-        self.out_dir.show_path(self.session.out_dir)
-        done = self.session.outcomes.get(STEP)
-        self.table.show_rows(_rows(done) if done else [])
+        self.settings.show_files()
+        self.view.tables.show_run(self.session.outcomes.get(STEP))
+        self._show_cubes()
+        self._show_marker()
 
-    def _on_objects_chosen(self, paths: tuple[Path, ...]) -> None:
-        self.session.objects = paths
+    def _on_hidden(self) -> None:
+        self._rest.stop()
+        hide_images(self.viewer)
+        self.settings.mask.hide_layer()
 
-    def _on_skies_chosen(self, paths: tuple[Path, ...]) -> None:
-        self.session.skies = paths
+    def _show_marker(self) -> None:
+        self.view.plots.show_slider(self.viewer)
+
+    def _show_cubes(self) -> None:
+        """Offer the IFUs of the object exposure that is looked at."""
+        path = self.settings.choice.target.currentData()
+        try:
+            self.settings.choice.show_cubes(() if path is None else self.maker.exposure(path).cubes)
+        except KmosError as err:
+            self.settings.choice.show_cubes(())
+            self._on_no_preview(err)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask for a preview once nothing changes any more."""
+        self._rest.start()
+
+    def _request(self) -> None:
+        """Ask for a preview of what is chosen now."""
+        if not self.session.objects and not self.session.skies and (open_now := open_paths(self.viewer)) != self._open:
+            self._open = open_now
+            self.session.objects, self.session.skies = guess_files(open_now)
+        try:
+            wish = self.settings.wish()
+        except KmosError as err:
+            self._on_no_preview(err)
+            return
+        if wish is None:
+            self.view.show_problem(_NO_FILES)
+            return
+        if self.preview is None:
+            self.view.line.say(_WAIT)
+        self.latest.request(partial(self.maker.make, wish))
+
+    def _on_ready(self, preview: Preview) -> None:
+        if not self.isVisible():  # shown again, it asks again
+            return
+        self.preview = preview
+        self.view.show_preview(preview)
+        self.settings.mask.show_preview(preview)
+        self._show_overlays()
+
+    def _on_no_preview(self, problem: BaseException) -> None:
+        """Say why nothing is shown: a notification a keystroke would bury the user."""
+        text = str(problem)
+        if not isinstance(problem, KmosError) and text != self._told:
+            notify(problem)
+            self._told = text
+        self.view.show_problem(text)
+
+    def _show_overlays(self) -> None:
+        """Show on the canvas what shall be seen there."""
+        preview, shows = self.preview, self.settings.choice.on_canvas.isChecked()
+        if preview is None or not shows:
+            hide_images(self.viewer)
+            return
+        path, ifu = preview.wish.target, preview.wish.ifu
+        if shown_cube(self.viewer, path, ifu) is None:
+            with notified(self.say):
+                add_file(self.viewer, path)
+        if (over := shown_cube(self.viewer, path, ifu)) is not None:
+            show_images(self.viewer, over, preview.result)
+
+    def _on_activated(self) -> None:
+        """Look at the IFU whose layer was chosen."""
+        layer = self.viewer.layers.selection.active
+        shown = kmos_of(layer)
+        if shown is not None and shown.cube is not None and shown.path == self.settings.choice.target.currentData():
+            self.settings.choice.choose_ifu(shown.ifu)
 
     def _on_done(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, STEP: outcome}
-        self._show_state()
+        self.view.tables.show_run(outcome)
+        self.view.tables.setCurrentWidget(self.view.tables.run)
         self.show_products(outcome)
 
-
-def _rows(outcome: Outcome) -> list[tuple[str | float | int, ...]]:
-    """Rows of the table: a band of an IFU of a product each."""
-    return [
-        (ifu, band["name"], band["factor"], band["n_line_pixels"], band["rms_before"], band["rms_after"], name)
-        for name, product in outcome.measured.items()
-        for ifu, facts in product["ifus"].items()
-        for band in facts["bands"]
-    ]
+    def _on_saved(self, path: Path) -> None:
+        self.say(f"Written: {path}")

@@ -1,0 +1,50 @@
+"""Files of the sky subtraction, and the buttons that do it for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_kmos._napari.widgets.files import FileList, PathField
+from napari_kmos._napari.widgets.parts import button, row_of
+
+
+class SkyFilesPage(QWidget):
+    """Object and sky exposures, folder, and what is done with all of them.
+
+    Parameters
+    ----------
+    open_paths : callable
+        Returns the files that are open in the viewer.
+    """
+
+    run_requested = Signal()
+    second_pass_requested = Signal()
+
+    def __init__(self, open_paths: Callable[[], Sequence[Path]]) -> None:
+        super().__init__()
+        self.objects, self.skies = FileList(open_paths), FileList(open_paths)
+        self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
+        self.overwrite = QCheckBox("Replace products that exist")
+        self.run_button = button(
+            "Subtract sky", "From all object exposures, in the background; the results come as layers",
+            self.run_requested.emit,
+        )  # fmt: skip
+        self.second_button = button(
+            "Second pass", "Subtract what is left, as found in the emptier IFUs, from the products of the last run; "
+            "without one from the object exposures, if their sky is gone", self.second_pass_requested.emit,
+        )  # fmt: skip
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 0, 0)
+        for title, files in (("Object exposures", self.objects), ("Sky exposures", self.skies)):
+            column.addWidget(QLabel(title))
+            column.addWidget(files)
+        form = QFormLayout()
+        form.addRow("Products", self.out_dir)
+        form.addRow("", self.overwrite)
+        column.addLayout(form)
+        column.addLayout(row_of(self.run_button, self.second_button))
+        column.addStretch()

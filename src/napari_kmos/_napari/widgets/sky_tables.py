@@ -1,0 +1,86 @@
+"""Numbers of a sky subtraction: bands and levels of the IFU that is looked at, bands of all IFUs of the last run."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QTabWidget
+
+from napari_kmos._napari.widgets.tables import ResultTable
+from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.sky import BandFit, SkyResult
+from napari_kmos.sky.result import LevelFactor
+
+_BANDS = {
+    "band": "Vibrational band of OH, or what else was fitted",
+    "factor": "The sky's lines were multiplied by this",
+    "±": "Its error, 1 sigma",
+    "left / noise": "What is left on the lines of the mean spectrum over its expected error; 1 is noise alone",
+    "before": "Residual on the lines with the sky as it is",
+    "after": "Residual on the lines with the fitted sky",
+    "pixels": "Line pixels",
+}
+_LEVELS = {
+    "level": "Upper level of the lines: vibration, rotation N, spin component F; O2 at 1.27 micron",
+    "factor": "The sky's lines of this level were multiplied by this",
+    "±": "Its error, 1 sigma",
+    "light": "Light of the level in the sky",
+}
+_RUN = {
+    "IFU": "IFU",
+    "band": _BANDS["band"],
+    "factor": _BANDS["factor"],
+    "left / noise": _BANDS["left / noise"],
+    "before": _BANDS["before"],
+    "after": _BANDS["after"],
+    "product": "Product",
+}
+_LEAST_HEIGHT = 84
+
+
+class SkyTables(QTabWidget):
+    """Tables of bands, levels, and of the last run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bands, self.levels, self.run = (ResultTable(list(of), list(of.values())) for of in (_BANDS, _LEVELS, _RUN))
+        for table, title in ((self.bands, "Bands"), (self.levels, "Levels"), (self.run, "Last run")):
+            table.setMinimumHeight(_LEAST_HEIGHT)
+            self.addTab(table, title)
+
+    def show_result(self, result: SkyResult) -> None:
+        """Show bands and levels of a result, the brightest levels first."""
+        self.bands.show_rows(
+            [(one.name, one.factor, one.error, one.residual_over_noise, *_residuals(one)) for one in result.bands]
+        )
+        levels = sorted(result.levels, key=lambda level: -level.light)
+        self.levels.show_rows([(_name(level), level.factor, level.error, level.light) for level in levels])
+
+    def clear(self) -> None:
+        """Show no result; the last run stays."""
+        self.bands.show_rows([])
+        self.levels.show_rows([])
+
+    def show_run(self, outcome: Outcome | None) -> None:
+        """Show the bands of all IFUs and products of a run."""
+        self.run.show_rows([] if outcome is None else _rows(outcome))
+
+
+def _residuals(band: BandFit) -> tuple[float, float, int]:
+    return band.rms_before, band.rms_after, band.n_line_pixels
+
+
+def _name(level: LevelFactor) -> str:
+    """Return what to call a level."""
+    if level.v < 0:
+        return f"no known line {-level.v}"
+    return f"O2 N={level.n}" if level.v == 0 else f"OH v={level.v} N={level.n} F{level.f}"
+
+
+def _rows(outcome: Outcome) -> list[tuple[str | float | int, ...]]:
+    """Rows of the table: a band of an IFU of a product each."""
+    names = ("name", "factor", "residual_over_noise", "rms_before", "rms_after")
+    return [
+        (ifu, *(band[name] for name in names), product)
+        for product, facts in outcome.measured.items()
+        for ifu, found in facts["ifus"].items()
+        for band in found["bands"]
+    ]

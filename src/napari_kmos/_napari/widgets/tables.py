@@ -1,0 +1,61 @@
+"""Tables of the docks: filled in one go, and rows of results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+
+@contextmanager
+def filling(table: QTableWidget) -> Iterator[None]:
+    """Fill a table in silence, its columns measured once at the end and not after every cell: that takes seconds."""
+    header = table.horizontalHeader()
+    modes = [header.sectionResizeMode(column) for column in range(table.columnCount())]
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    try:
+        with QSignalBlocker(table):
+            yield
+    finally:
+        for column, mode in enumerate(modes):
+            header.setSectionResizeMode(column, mode)
+
+
+class ResultTable(QTableWidget):
+    """A table to read: numbers to the right, columns as wide as needed."""
+
+    def __init__(self, headings: Sequence[str], tips: Sequence[str]) -> None:
+        super().__init__(0, len(headings))
+        self.setHorizontalHeaderLabels(list(headings))
+        for column, tip in enumerate(tips):
+            self.horizontalHeaderItem(column).setToolTip(tip)
+        self.verticalHeader().hide()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setSectionResizeMode(len(headings) - 1, QHeaderView.ResizeMode.Stretch)
+        self.setMinimumHeight(140)
+
+    def show_rows(self, rows: Sequence[Sequence[str | float | int]]) -> None:
+        """Show rows of texts and numbers."""
+        with filling(self):
+            self.setRowCount(len(rows))
+            for row, cells in enumerate(rows):
+                for column, cell in enumerate(cells):
+                    text = _text(cell)
+                    item = QTableWidgetItem(text)
+                    if not isinstance(cell, str):
+                        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                    item.setToolTip(text)
+                    self.setItem(row, column, item)
+
+
+def _text(cell: str | float) -> str:
+    """Return what a cell says; nothing for a number that is not known."""
+    if isinstance(cell, float):
+        return "" if math.isnan(cell) else f"{cell:.4g}"
+    return str(cell)
