@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from napari_kmos.sky._level_model import LevelModel
     from napari_kmos.sky._level_spaxels import SpaxelTerms
     from napari_kmos.sky._level_spectra import SpaxelSpectra
-    from napari_kmos.sky._level_stars import star_continua
-from napari_kmos.sky._lines import MeanSpectra
+    from napari_kmos.sky._lines import MeanSpectra
     from napari_kmos.sky.parameters import SkyParameters
     from napari_kmos.sky.result import BandFit
 

@@ -112,13 +112,12 @@ def _clipped_fit(
     p: SkyParameters,
 ) -> NDArray[np.float64]:
     """Coefficients of a linear least squares without outliers; ``expected`` is how large they may be, 1 sigma."""
-    precision = np.diag(np.maximum(expected, np.finfo(float).tiny ** 0.25) ** -2.0)
-    coefficients = np.zeros(expected.size)
+    scale = np.diag(1 / np.maximum(expected, np.finfo(float).tiny ** 0.25))
+    coefficients = np.linalg.lstsq(columns[used], values[used], rcond=None)[0]
     for _ in range(p.thermal_iterations):
-        inside = columns[used]
-        free = np.linalg.lstsq(inside, values[used], rcond=None)[0]
-        sigma = 1.4826 * float(np.median(np.abs(values[used] - inside @ free)))
-        coefficients = np.linalg.solve(inside.T @ inside + sigma**2 * precision, inside.T @ values[used])
+        sigma = 1.4826 * np.median(np.abs(values[used] - columns[used] @ coefficients))
+        rows = np.vstack([columns[used], sigma * scale])
+        coefficients = np.linalg.lstsq(rows, np.append(values[used], np.zeros(expected.size)), rcond=None)[0]
         residual = np.abs(values - columns @ coefficients)
         new = used & (residual <= p.clip_sigma * 1.4826 * np.median(residual[used]))
         if np.array_equal(new, used) or np.count_nonzero(new) < _MIN_PIXELS:

@@ -96,7 +96,7 @@ class LabelParameters:
     label_wing: float = 0.03
     label_wing_sigma: float = 3.0
     label_floor: float = 1e-4
-    doubt_share: float = 2.0
+    doubt_share: float = 1.0
     doubt_sigma: float = 0.8
     doubt_least: float = 1.0
 
@@ -185,8 +185,8 @@ COUNTS = (
 )  # fmt: skip
 KNOTS = ("fit_knots", "spaxel_knots")
 POSITIVE = (
-    "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "list_error", "list_strength",
-    "faintest", "label_sigma", "label_floor", "doubt_sigma",
-    "prior_band", "prior_rotation", "prior_f2", "prior_level", "prior_other", "prior_shift", "prior_stretch",
-    "prior_width", "huber", "model_error", "star_smoothing", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
+    "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "list_error", "list_strength", "faintest",
+    "label_sigma", "label_floor", "doubt_sigma", "prior_band", "prior_rotation", "prior_f2", "prior_level",
+    "prior_other", "prior_shift", "prior_stretch", "prior_width", "huber", "model_error", "star_smoothing",
+    "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
 )  # fmt: skip
