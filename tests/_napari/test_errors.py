@@ -7,7 +7,7 @@ import pytest
 from napari.utils.notifications import Notification, notification_manager
 from pytestqt.qtbot import QtBot
 
-from napari_kmos._napari.errors import notified, notify, warnings_shown
+from napari_kmos._napari.errors import notified, notify, overheard, warnings_shown
 from napari_kmos._napari.plots import NO_PLOT, Curve, SpectrumPlot
 from napari_kmos._napari.workers import Task
 from napari_kmos.errors import KmosError, KmosWarning, SkyError
@@ -43,6 +43,34 @@ def test_warnings_of_every_thread_are_shown_and_the_filters_put_back(told: list[
         ("half covered", "warning"),
     ]
     assert warnings.filters == before
+
+
+def test_who_shows_warnings_meanwhile_gets_those_of_others_and_is_put_back(
+    told: list[Notification], monkeypatch: pytest.MonkeyPatch
+):
+    """As napari does when its window begins to work."""
+    elsewhere: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    warnings_shown.begin()
+    warnings.showwarning = napari = lambda message, *_, **__: elsewhere.append(str(message))
+    with warnings_shown.once():
+        warnings.simplefilter("always", UserWarning)
+        warnings.warn("few line pixels", KmosWarning, stacklevel=1)
+        warnings.warn("of another package", UserWarning, stacklevel=1)
+    warnings_shown.end()
+    assert warnings.showwarning is napari
+    assert [one.message for one in told] == ["few line pixels"]
+    assert elsewhere == ["of another package"]
+
+
+def test_a_thread_may_keep_its_warnings_to_itself(told: list[Notification]):
+    with warnings_shown.once():
+        with overheard() as heard:
+            for text in ("few line pixels", "few line pixels", "half covered"):
+                warnings.warn(text, KmosWarning, stacklevel=1)
+        warnings.warn("shown", KmosWarning, stacklevel=1)
+    assert heard == ["few line pixels", "half covered"]
+    assert [one.message for one in told] == ["shown"]
 
 
 @pytest.mark.viewer

@@ -11,13 +11,14 @@ from napari.viewer import Viewer
 from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari.commands import switch_layout
-from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.layers import add_layers, kmos_of, layer_data
 from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
-from napari_kmos._napari.sky_layers import AFTER, BEFORE, PREVIEW, STAR, image_layers, shown_cube
+from napari_kmos._napari.sky_layers import AFTER, BEFORE, PREVIEW, STAR, MaskLayer, image_layers, shown_cube
 from napari_kmos._napari.sky_preview import Preview, PreviewMaker, Wish, guess_files
 from napari_kmos._napari.widgets.sky_images import turned
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
+from napari_kmos._napari.widgets.spectra import SpectraDock
 from napari_kmos.io import fits_stem, read_exposure, read_json, read_sky_mask
 from napari_kmos.recipes.simulate import simulate
 from napari_kmos.simulate import SimulationParameters
@@ -81,6 +82,8 @@ def test_an_ifu_is_shown_at_once_and_a_parameter_changes_its_residual(dock: SkyT
     assert dock.view.tables.levels.rowCount() == len(first.result.levels) > 0
     assert not dock.view.images.images["left_after"].pixmap().isNull()
     assert f"{first.result.residual_over_noise:.2f} of the noise" in dock.view.line.text()
+    qtbot.addWidget(other := SpectraDock(dock.viewer))
+    assert dock.minimumSizeHint().height() <= other.minimumSizeHint().height()  # nobody's window must grow for it
 
     def change() -> None:
         dock.settings.form.rows["background"].value = "none"
@@ -105,8 +108,8 @@ def test_another_ifu_and_another_sky_are_looked_at(viewer: Viewer, dock: SkyTwea
     layer, _ = shown_cube(viewer, objects[0], other)
     seen = changed(dock, qtbot, lambda: setattr(viewer.layers.selection, "active", layer))
     assert seen.wish.ifu == seen.result.cube.ifu == other
-    dock.session.skies = tuple(skies)
     choice = dock.settings.choice.sky
+    changed(dock, qtbot, lambda: setattr(dock.session, "skies", tuple(skies)))
     seen = changed(dock, qtbot, lambda: choice.setCurrentIndex(2))
     assert seen.wish.pick == "interpolate"
     assert seen.choice.reason in dock.view.line.text()
@@ -232,6 +235,20 @@ def test_images_lie_over_their_cube_and_go_with_the_dock(viewer: Viewer, dock: S
 
 def _is_ours(layer: Layer) -> bool:
     return isinstance(layer, Labels) or (kmos_of(layer) is not None and PREVIEW in layer.metadata)
+
+
+def test_stars_lie_over_their_ifu_in_the_layer_of_an_exposure(viewer: Viewer, night, qtbot: QtBot):
+    """At the spaxels as they are drawn, wherever the layer is moved."""
+    path = night[1][0]
+    (layer,) = add_layers(viewer, layer_data(read_exposure(path).cubes, path=path, joined=True))
+    piece, (y0, x0) = kmos_of(layer).pieces[1], kmos_of(layer).grid.origins[1]
+    stars = MaskLayer(viewer)
+    stars.show(shown_cube(viewer, path, piece.ifu), np.ones(piece.shape, dtype=bool))
+    move_to(layer, 0.5, 0.3)
+    expected = layer.data_to_world((0, y0 + 2, x0 + 5))[1:]
+    qtbot.waitUntil(lambda: np.allclose(stars.layer.data_to_world((2, 5)), expected, atol=1e-9), timeout=WAIT_MS)
+    stars.hide()
+    assert list(viewer.layers) == [layer]
 
 
 def test_what_was_read_is_kept_until_something_else_is_asked_for(night):

@@ -11,12 +11,13 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_kmos._napari.composite import Home
 from napari_kmos._napari.following import Follower
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS
 from napari_kmos._napari.layers import contrast_limits, cube_layers, embedded, kmos_layers, kmos_of
 from napari_kmos._napari.line_maps import add_derived, replace_image
 from napari_kmos._napari.positions import offset_of
-from napari_kmos._napari.shown import KmosLayer
+from napari_kmos._napari.shown import CompositeLayer, KmosLayer
 from napari_kmos.cube import Image
 from napari_kmos.sky import SkyResult
 
@@ -133,7 +134,7 @@ class MaskLayer(QObject):
             return False
         source, part = self._over
         east, north = offset_of(source)
-        scale, matrix = next(one for one in kmos_of(source).parts if one.identity == part.identity).home()
+        scale, matrix = _drawn_at(kmos_of(source), part)
         matrix[:2, 2] += -north, -east
         self.layer.scale, self.layer.affine = (scale, scale), embedded(matrix, 2)
         return True
@@ -148,6 +149,15 @@ class MaskLayer(QObject):
         if event.value is self.layer:
             self._forget()
             self.removed.emit()
+
+
+def _drawn_at(whole: KmosLayer, part: KmosLayer) -> Home:
+    """Return how a cube is drawn: by itself, or at the spaxels of the grid of its exposure."""
+    index = next(index for index, one in enumerate(whole.parts) if one.identity == part.identity)
+    scale, matrix = whole.home()
+    if isinstance(whole, CompositeLayer):
+        matrix[:2, 2] += matrix[:2, :2] @ np.multiply(whole.grid.origins[index], scale)
+    return scale, matrix
 
 
 def _events(layer: Labels) -> tuple:

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_kmos._napari.widgets.files import FileList, PathField
-from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos._napari.widgets.parts import button, row_of, scrolled
 
 
 class SkyFilesPage(QWidget):
@@ -37,7 +37,8 @@ class SkyFilesPage(QWidget):
             "Second pass", "Subtract what is left, as found in the emptier IFUs, from the products of the last run; "
             "without one from the object exposures, if their sky is gone", self.second_pass_requested.emit,
         )  # fmt: skip
-        column = QVBoxLayout(self)
+        chosen = QWidget()
+        column = QVBoxLayout(chosen)
         column.setContentsMargins(0, 4, 0, 0)
         for title, files in (("Object exposures", self.objects), ("Sky exposures", self.skies)):
             column.addWidget(QLabel(title))
@@ -46,5 +47,8 @@ class SkyFilesPage(QWidget):
         form.addRow("Products", self.out_dir)
         form.addRow("", self.overwrite)
         column.addLayout(form)
-        column.addLayout(row_of(self.run_button, self.second_button))
         column.addStretch()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scrolled(chosen), stretch=1)
+        whole.addLayout(row_of(self.run_button, self.second_button))

@@ -50,8 +50,9 @@ class SkySettings(QWidget):
         form.addRow("Method", self.method)
         form.addRow(self.form)
         self.pages = QTabWidget()
-        for content, title in ((page, "Method"), (self.mask, "Stars in the sky"), (self.files, "Files and run")):
+        for content, title in ((page, "Method"), (self.mask, "Stars in the sky")):
             self.pages.addTab(scrolled(content), title)
+        self.pages.addTab(self.files, "Files and run")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.choice)

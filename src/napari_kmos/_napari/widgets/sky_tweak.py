@@ -60,7 +60,7 @@ class SkyTweakDock(Dock):
             (events.skies, self._show_state),
             (events.out_dir, self.settings.files.out_dir.show_path),
             (layers.selection.events.active, self._on_activated),
-            (layers.events.inserted, self._ask),
+            (layers.events.inserted, self._on_inserted),
             (self.viewer.dims.events.current_step, self._show_marker),
         )
 
@@ -130,9 +130,11 @@ class SkyTweakDock(Dock):
 
     def _request(self) -> None:
         """Ask for a preview of what is chosen now."""
-        if not self.session.objects and not self.session.skies and (open_now := open_paths(self.viewer)) != self._open:
+        if not (self.session.objects or self.session.skies) and (open_now := open_paths(self.viewer)) != self._open:
             self._open = open_now
             self.session.objects, self.session.skies = guess_files(open_now)
+            if self.session.objects:  # asked for anew by now
+                return
         try:
             wish = self.settings.wish()
         except KmosError as err:
@@ -173,6 +175,11 @@ class SkyTweakDock(Dock):
                 add_file(self.viewer, path)
         if (over := shown_cube(self.viewer, path, ifu)) is not None:
             show_images(self.viewer, over, preview.result)
+
+    def _on_inserted(self) -> None:
+        """Look what was opened, as long as no files are chosen."""
+        if not (self.session.objects or self.session.skies):
+            self._ask()
 
     def _on_activated(self) -> None:
         """Look at the IFU whose layer was chosen."""
