@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.array as da
 import numpy as np
 
 from napari_kmos.progress import Progress, silent
+from napari_kmos.threads import compute_ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Array
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 #: Size in memory of the pieces in which a cube is read: large enough to be quick, small against any machine's memory.
 BLOCK_BYTES = 32 * 2**20
-#: The disk and numpy let another thread go on meanwhile; more threads need more memory.
-_THREADS = 2
 #: So many planes are turned at a time: what is written lies together in the processor's cache.
 _TURNED_PLANES = 256
 
@@ -100,25 +93,6 @@ def scan_rows(
     with contextlib.closing(compute_ahead(use, blocks)) as done:
         for number, _ in enumerate(done, start=1):
             progress(number, len(blocks), text)
-
-
-def compute_ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-    """Yield ``function(item)`` for each item in their order, computed ahead in two threads.
-
-    Warnings come from these threads, in the order of the work. Closing the generator, which
-    `contextlib.closing` does, waits for what has begun and leaves the rest undone.
-    """
-    waiting = iter(items)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        # Few are handed over at a time: Python ends only when all that was handed over is done.
-        ahead = deque(pool.submit(function, item) for item in islice(waiting, 2 * _THREADS))
-        try:
-            while ahead:
-                result = ahead.popleft().result()
-                ahead.extend(pool.submit(function, item) for item in islice(waiting, 1))
-                yield result
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:

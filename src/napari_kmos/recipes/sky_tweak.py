@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import KmosWarning, SkyError
 from napari_kmos.io import check_free, output_dir, write_exposure
-from napari_kmos.lazy import compute_ahead
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.sky_products import OPTIONS, describe_step, explain
@@ -28,6 +27,7 @@ from napari_kmos.sky import (
     n_trials,
     subtract_skies,
 )
+from napari_kmos.threads import compute_ahead
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube

@@ -17,6 +17,7 @@ from napari_kmos.sky.levels import subtract_levels
 from napari_kmos.sky.parameters import SkyParameters
 from napari_kmos.sky.plain import subtract_plain
 from napari_kmos.spectral.noise import ensure_noise
+from napari_kmos.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,8 @@ def subtract_sky(
         if not has_data(each):
             msg = f"{_origin(each)}: the {role} cube has no data (all NaN); leave this IFU out or give another sky"
             raise SkyError(msg)
-    result = SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters or SkyParameters())
+    with one_blas_thread():
+        result = SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters or SkyParameters())
     return dataclasses.replace(result, cube=_lazy(result, *given)) if isinstance(given[0].flux, da.Array) else result
 
 

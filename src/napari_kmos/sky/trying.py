@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import KmosWarning
-from napari_kmos.lazy import compute_ahead
 from napari_kmos.progress import Progress, silent
 from napari_kmos.sky.interpolation import subtract_skies
 from napari_kmos.sky.methods import DEFAULT_METHOD, has_data
 from napari_kmos.sky.parameters import SkyParameters
+from napari_kmos.threads import compute_ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
