@@ -101,7 +101,7 @@ def numbers(measured: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
         (
             "sky residual per spaxel",
             f"{sky['before']:.1f} to {sky['after']:.2f}",
-            "RMS on airglow lines over the noise of the object, before and after; object and sky noise alone give 1.41",
+            "RMS on airglow lines over the noise of the object, before and after; object less sky has 1.41 at best",
         ),
         (
             "sky residual per aperture",
