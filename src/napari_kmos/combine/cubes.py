@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.combine.agreement import check_wavelengths, common_unit
 from napari_kmos.combine.parameters import CombineParameters
 from napari_kmos.combine.placing import place
 from napari_kmos.combine.stack import combine_lazily, count_exposures, make_stack
@@ -22,7 +23,6 @@ from napari_kmos.spatial.wcs import image_grid
 from napari_kmos.spectral import collapse_median, ensure_noise
 
 if TYPE_CHECKING:
-    from astropy import units as u
     from astropy.io import fits
     from astropy.wcs import WCS
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from napari_kmos.spatial.resample import Resampler
 
 _log = logging.getLogger(__name__)
-#: Wavelength grids count as equal if no plane differs by more than this part of a step.
-_SAME_STEP = 0.01
 #: Fields that fill less of their common grid than this are probably not meant for one mosaic.
 _MIN_FILLING = 0.05
 _MIN_FOR_KSIGMA = 4
@@ -118,8 +116,8 @@ def combine_cubes(
         msg = "no cube to combine: give at least one"
         raise GeometryError(msg)
     for cube in cubes[1:]:
-        _check_wavelengths(cubes[0], cube)
-    unit = _common_unit(cubes)
+        check_wavelengths(cubes[0], cube)
+    unit = common_unit(cubes)
     corrected = place(parameters.method, cubes, offsets)
     grid, shape, resamplers = _common_grid(cubes, corrected, parameters)
     full = (cubes[0].shape[0], *shape)
@@ -137,40 +135,6 @@ def combine_cubes(
     return CombineResult(
         cube=result, exposure_map=exposure_map, wcs=tuple(corrected), n_overlapping=int(counts.max(initial=0))
     )
-
-
-def _check_wavelengths(first: Cube, other: Cube) -> None:
-    """Refuse a cube on another wavelength grid."""
-    here, there = first.wavelength_um, other.wavelength_um
-    step = (here[-1] - here[0]) / max(len(here) - 1, 1)
-    if (
-        len(here) == len(there)
-        and np.abs(here - there).max() <= _SAME_STEP * max(step, 1e-9)
-        and first.medium == other.medium
-    ):
-        return
-    axes = [
-        f"{len(wave)} planes {wave[0]:.5f}-{wave[-1]:.5f} um {medium} in {cube.source or cube.label}"
-        for wave, medium, cube in ((here, first.medium, first), (there, other.medium, other))
-    ]
-    msg = f"wavelength grids differ: {axes[0]}, but {axes[1]}; combine cubes of one band and sampling"
-    raise GeometryError(msg)
-
-
-def _common_unit(cubes: Sequence[Cube]) -> u.UnitBase | None:
-    """Find the unit of all cubes; an unknown one is taken to be that of the others, with a warning."""
-    known = [cube for cube in cubes if cube.unit is not None]
-    for cube in known[1:]:
-        if cube.unit != known[0].unit:
-            labels = " and ".join(f"{one.unit} in {one.source or one.label}" for one in (known[0], cube))
-            msg = f"units differ: {labels}; calibrate all cubes or none"
-            raise GeometryError(msg)
-    if not known:
-        return None
-    if len(known) < len(cubes):
-        text = f"the unit of {len(cubes) - len(known)} of {len(cubes)} cubes is unknown: taken to be {known[0].unit}"
-        warnings.warn(text, KmosWarning, stacklevel=3)
-    return known[0].unit
 
 
 def _common_grid(
