@@ -20,6 +20,8 @@ _OVERHEAD_S = 60.0
 #: How strongly each part of the sky follows ``amplitude`` (0.1 makes 3 K).
 _T_ROT_K, _HOT, _F2, _LEVEL, _OXYGEN, _THERMAL_K, _CONTINUUM = 30.0, 1.5, 0.3, 0.1, 1.5, 4.0, 1.0
 _WAVES = 6
+#: Legendre polynomials of the orders 2 and 3 with these factors have an rms of 1 together.
+_CURVE = (np.sqrt(5 / 2), np.sqrt(7 / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class Conditions:
         FWHM at 2.2 micron.
     shift_pix, stretch_pix : float
         Flexure: a feature lies at ``shift + stretch * u`` planes more, u from -1 to 1 over the band.
+    curve_pix : tuple of float
+        What comes on top of it: Legendre polynomials of u of the orders 2 and 3.
     sky : SkyState
         State of the sky.
     """
@@ -101,6 +105,7 @@ class Conditions:
     seeing_arcsec: float
     shift_pix: float
     stretch_pix: float
+    curve_pix: tuple[float, float]
     sky: SkyState
 
 
@@ -133,6 +138,8 @@ def _exposure(
     length = parameters.exptime + _OVERHEAD_S
     dither = rng.uniform(-1, 1, 2) * parameters.dither_arcsec * (slot > 0)
     shift, stretch = rng.normal(0, parameters.flexure, 2) * (1.0, 0.3)
+    seeing = rng.uniform(*parameters.seeing_arcsec)
+    curve = rng.normal(0, parameters.flexure_curve, 2) * _CURVE
     return Conditions(
         index=index,
         on_sky=half == 0,
@@ -144,9 +151,10 @@ def _exposure(
         ob_mjd=start + (ob_slot * length - _OVERHEAD_S) / 86400,
         rotation_deg=epoch * parameters.rotation,
         dither_arcsec=(round(float(dither[0]), 3), round(float(dither[1]), 3)),
-        seeing_arcsec=float(rng.uniform(*parameters.seeing_arcsec)),
+        seeing_arcsec=float(seeing),
         shift_pix=float(shift),
         stretch_pix=float(stretch),
+        curve_pix=(float(curve[0]), float(curve[1])),
         sky=_sky_state(parameters, epoch, slot, slot * length / 60),
     )
 

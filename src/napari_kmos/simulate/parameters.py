@@ -77,7 +77,10 @@ class SimulationParameters(ArmParameters):
         Brightness of the sky lines. At 1 the brightest line of K gives 2500 electrons in a voxel of 300 s, at 4 what
         long exposures under a bright sky have.
     flexure : float
-        Wavelength shift of an exposure in planes of the detector, rms.
+        Wavelength shift of an exposure in planes of the detector, rms; along the band it changes by 0.3 of that from
+        the middle to the ends.
+    flexure_curve : float
+        How far it deviates from a straight line along the band, rms: polynomials of the second and third order.
     lsf_wing : float
         Share of the line spread function in a broad, asymmetric wing.
     rotation : float
@@ -114,6 +117,7 @@ class SimulationParameters(ArmParameters):
     amplitude: float = 0.1
     airglow: float = 1.0
     flexure: float = 0.1
+    flexure_curve: float = 0.0
     lsf_wing: float = 0.05
     rotation: float = 5.0
     telluric: bool = False
@@ -142,6 +146,7 @@ class SimulationParameters(ArmParameters):
             "amplitude": (self.amplitude, 0, 1),
             "airglow": (self.airglow, 0, 100),
             "flexure": (self.flexure, 0, 5),
+            "flexure_curve": (self.flexure_curve, 0, 5),
             "lsf_wing": (self.lsf_wing, 0, 0.5),
             "exptime": (self.exptime, 0.1, 1e5),
             "seeing_arcsec": (low, 0.2, high),

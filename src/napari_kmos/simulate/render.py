@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.polynomial import legendre
 
 from napari_kmos.instrument import SPAXEL_ARCSEC
 from napari_kmos.simulate.arms import ArmResponse, throughput
@@ -132,4 +133,5 @@ def flexure_pix(scene: Scene, conditions: Conditions, ifu: int, *, plane: Floats
     seed = [parameters.seed, 8, conditions.on_sky, conditions.index, ifu]
     own = np.random.default_rng(seed).normal(0, _ARM_FLEXURE * parameters.flexure)
     u = 2 * at / (parameters.nz - 1) - 1
-    return np.asarray(conditions.shift_pix + own + conditions.stretch_pix * u)
+    curve = legendre.legval(u, (0.0, 0.0, *conditions.curve_pix))
+    return np.asarray(conditions.shift_pix + own + conditions.stretch_pix * u + curve)
