@@ -56,7 +56,9 @@ def _keywords(result: SkyResult) -> Iterator[tuple[str, str | float | int]]:
     start = "SKY" if result.cube.ifu is None else f"SKY IFU{result.cube.ifu}"
     if result.note:
         yield f"{start} NOTE", result.note
-    numbers = [("SHIFT", result.shift_pix), ("RMS BEFORE", result.rms_before), ("RMS AFTER", result.rms_after)]
+    least, most = result.shift_range_pix
+    numbers = [("SHIFT", result.shift_pix), ("SHIFT LEAST", least), ("SHIFT MOST", most)]
+    numbers += [("RMS BEFORE", result.rms_before), ("RMS AFTER", result.rms_after)]
     numbers.append(("OVER NOISE", result.residual_over_noise))
     numbers += [(f"ROT {group.name.upper()}", group.factor) for group in result.groups]
     for band in result.bands:
@@ -67,7 +69,8 @@ def _keywords(result: SkyResult) -> Iterator[tuple[str, str | float | int]]:
             (f"{name} NPIX", band.n_line_pixels),
         ]
         numbers += [(f"{name} RMS BEFORE", band.rms_before), (f"{name} RMS AFTER", band.rms_after)]
-        numbers += [(f"{name} OVER NOISE", band.residual_over_noise), (f"{name} MISFIT", band.misfit_pix)]
+        numbers += [(f"{name} OVER NOISE", band.residual_over_noise)]
+        numbers += [(f"{name} MISFIT", band.misfit_pix), (f"{name} MISFIT ERROR", band.misfit_error_pix)]
     for name, value in numbers:
         if math.isfinite(value):
             yield f"{start} {name}", value if isinstance(value, int) else _short(value)
@@ -104,6 +107,7 @@ def _measured(task: SkyTask, results: Sequence[SkyResult]) -> dict[str, Any]:
             "note": result.note,
             "residual_over_noise": result.residual_over_noise,
             "shift_pix": result.shift_pix,
+            "shift_range_pix": result.shift_range_pix,
             "rms_before": result.rms_before,
             "rms_after": result.rms_after,
             "groups": {group.name: group.factor for group in result.groups},

@@ -29,6 +29,8 @@ _LEFT, _IMAGES, _LEVELS = (0.082, 0.71), (0.735, 0.955), (0.765, 0.985)
 #: Of the labels of the axes of flux, in parts of these.
 _LABEL_X = -0.06
 _BOTTOM, _TOP = 0.06, 0.93
+#: A shift that changes by no more than this along the spectrum is one number.
+_STRETCHED_PIX = 0.005
 #: Of marks, spectra, residuals, factors, residual over noise.
 _HEIGHTS = (0.9, 2.2, 2.6, 1.8, 1.0)
 
@@ -97,7 +99,9 @@ def _draw_images(figure: Figure, result: SkyResult) -> None:
 
 def _title(result: SkyResult) -> str:
     """Name, method and the main numbers."""
-    parts = [result.cube.label, result.method, f"shift {result.shift_pix:+.3f} pix"]
+    least, most = result.shift_range_pix
+    along = f" ({least:+.3f} to {most:+.3f})" if most - least > _STRETCHED_PIX else ""
+    parts = [result.cube.label, result.method, f"shift {result.shift_pix:+.3f}{along} pix"]
     parts += [f"{group.name} rotation {group.factor:.3f}" for group in result.groups]
     if result.thermal is not None and result.thermal.sky_level > 0:
         parts.append(f"thermal x{result.thermal.object_level / result.thermal.sky_level:.3f}")

@@ -34,6 +34,8 @@ _NAMED_WIDTH = 0.035
 _TOLD_ERROR = 0.15
 #: Residual over noise up to which a bar is green, then orange, then red.
 _GOOD, _DOUBTFUL = 1.5, 3.0
+#: A misfit is told where it is so many sigma and makes this part of the squared residual.
+_MISFIT_SIGMA, _MISFIT_SHARE = 5.0, 0.1
 #: The stretch of images: low, so that the sky beside stars is seen.
 _STRETCH_PERCENTILES = (2.0, 90.0)
 
@@ -109,7 +111,7 @@ def draw_factors(axes: Axes, result: SkyResult) -> None:
 
 
 def draw_over_noise(axes: Axes, result: SkyResult) -> None:
-    """Draw the residual over its expected noise of each band as bars with their numbers."""
+    """Draw the residual over its expected noise of each band as bars with their numbers, and how far lines lie off."""
     known = [band for band in result.bands if np.isfinite(band.residual_over_noise)]
     values = np.array([band.residual_over_noise for band in known])
     starts = np.array([band.start_um for band in known])
@@ -117,10 +119,12 @@ def draw_over_noise(axes: Axes, result: SkyResult) -> None:
     colours = ["tab:green" if v <= _GOOD else "tab:orange" if v <= _DOUBTFUL else "tab:red" for v in values]
     axes.bar(starts + 0.06 * widths, values, 0.88 * widths, align="edge", color=colours, alpha=0.5, linewidth=0)
     axes.axhline(1, color="0.3", linewidth=0.8)
-    axes.set_ylim(0, 1.4 * max(2.0, values.max(initial=0.0)))
+    axes.set_ylim(0, 1.7 * max(2.0, values.max(initial=0.0)))
     for band in _named(result):
         value = band.residual_over_noise
-        _annotate_band(axes, band, f"{value:.2f}" if np.isfinite(value) else "-")
+        off = abs(band.misfit_pix) > _MISFIT_SIGMA * band.misfit_error_pix
+        moved = f"\nlines {band.misfit_pix:+.2f} pix" if off and band.misfit_share > _MISFIT_SHARE else ""
+        _annotate_band(axes, band, (f"{value:.2f}" if np.isfinite(value) else "-") + moved)
     axes.set_ylabel("residual\nover noise")
     axes.set_xlabel("wavelength (µm)")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BAND_NUMBERS = (
     "start_um", "end_um", "factor", "error", "residual_over_noise", "rms_before", "rms_after", "misfit_pix",
-    "misfit_error_pix",
+    "misfit_error_pix", "misfit_share",
 )  # fmt: skip
 _LEVEL_NUMBERS = ("factor", "error", "light")
 

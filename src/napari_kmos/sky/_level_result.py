@@ -151,7 +151,7 @@ def build_levels_result(
         cube=clean,
         method="levels",
         bands=_bands(seen, model_spectrum, scale, left / error, lines, p),
-        shift_pix=float(np.median(lines.fit.shifts())),
+        shifts_pix=lines.fit.shifts(),
         thermal=thermal,
         wavelength_um=seen.wavelength_um,
         object_spectrum=seen.target,

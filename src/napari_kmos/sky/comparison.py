@@ -12,9 +12,11 @@ from scipy import ndimage
 
 from napari_kmos.errors import SkyError
 from napari_kmos.sky._resample import fill_gaps
+from napari_kmos.sky._sampling import warn_of_sampling
 from napari_kmos.sky._starlight import star_features, without_stars
-from napari_kmos.sky.interpolation import subtract_skies
+from napari_kmos.sky.interpolation import match_skies
 from napari_kmos.sky.methods import SKY_METHODS, in_memory
+from napari_kmos.sky.parameters import SkyParameters
 from napari_kmos.spectral.nan import divide, nan_mean, nan_median, robust_sigma
 from napari_kmos.spectral.noise import ensure_noise
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Cube
-    from napari_kmos.sky.parameters import SkyParameters
 
     Floats = NDArray[np.float64]
 
@@ -135,12 +136,13 @@ def compare_methods(
     of is fitted to each spaxel beside the lines and taken off. Voxels 12 sigma off the other spaxels with any method
     are left out with all.
     """
+    warn_of_sampling(cube)
     cube = ensure_noise(in_memory(cube))
     pairs = [(in_memory(sky), weight) for sky, weight in skies]
     results, seconds = {}, {}
     for method in methods:
         start = time.perf_counter()
-        results[method] = subtract_skies(cube, pairs, method=method, parameters=parameters)
+        results[method] = match_skies(cube, pairs, method=method, parameters=parameters or SkyParameters())
         seconds[method] = time.perf_counter() - start
     field = _find_field(cube, pairs)
     spectra = [field.left(field.plain), *(field.left(np.asarray(result.cube.flux)) for result in results.values())]

@@ -56,7 +56,7 @@ def subtract_davies(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     model = SkyModel(resampler, factors.scale, smooth_continuum(moved, p), offset)
     result = build_result(
         cube, sky, evidence, model, (factors.bands, factors.band_scale), method="davies", groups=factors.groups,
-        thermal=thermal, shift_pix=float(np.median(shifts)),
+        thermal=thermal, shifts_pix=shifts,
     )  # fmt: skip
     _warn_of_bands(result.bands, p, cube.label)
     return result

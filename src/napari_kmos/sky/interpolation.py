@@ -12,14 +12,16 @@ from napari_kmos.cube import Cube
 from napari_kmos.errors import SkyError
 from napari_kmos.sky._evidence import over_noise
 from napari_kmos.sky._lines import MeanSpectra, band_pieces, line_rms
-from napari_kmos.sky.methods import DEFAULT_METHOD, in_memory, subtract_sky
+from napari_kmos.sky._misfit import warn_of_misfit, with_misfit
+from napari_kmos.sky._sampling import warn_of_sampling
+from napari_kmos.sky.methods import DEFAULT_METHOD, in_memory, match_sky
+from napari_kmos.sky.parameters import SkyParameters
 from napari_kmos.spectral.nan import divide
 from napari_kmos.spectral.noise import ensure_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_kmos.sky.parameters import SkyParameters
     from napari_kmos.sky.result import BandFit, SkyResult
 
 
@@ -49,6 +51,11 @@ def subtract_skies(
         left on the lines is that of the mean. A fit that the method did not trust (`SkyResult.note`) is left out
         where another one was trusted.
 
+    Warns
+    -----
+    KmosWarning
+        As `subtract_sky`, of what the average leaves.
+
     Raises
     ------
     SkyError
@@ -77,13 +84,24 @@ def subtract_skies(
     With the average of the cubes instead, the mean with `levels` had 1.12 at a flexure of 0.25, more than with the
     nearest; to move one sky onto the other first did not help (1.13): an interpolated spectrum makes a worse comb.
     """
+    p = parameters or SkyParameters()
+    warn_of_sampling(cube)
+    result = match_skies(cube, skies, method=method, parameters=p)
+    warn_of_misfit(result, p)
+    return result
+
+
+def match_skies(
+    cube: Cube, skies: Sequence[tuple[Cube, float]], *, method: str, parameters: SkyParameters
+) -> SkyResult:
+    """Return what `subtract_skies` does, without a word about how good it is."""
     if not skies:
         msg = f"{cube.label}: no sky cube is given; give at least one"
         raise SkyError(msg)
     if len(skies) == 1:
-        return subtract_sky(cube, skies[0][0], method=method, parameters=parameters)
+        return match_sky(cube, skies[0][0], method=method, parameters=parameters)
     cube = ensure_noise(in_memory(cube))
-    results = [subtract_sky(cube, sky, method=method, parameters=parameters) for sky, _ in skies]
+    results = [match_sky(cube, sky, method=method, parameters=parameters) for sky, _ in skies]
     pairs = [(result, weight) for result, (_, weight) in zip(results, skies, strict=True)]
     trusted = [pair for pair in pairs if not pair[0].note] or pairs
     ordered = sorted(trusted, key=lambda pair: -pair[1])
@@ -98,7 +116,7 @@ def _average(cube: Cube, results: Sequence[SkyResult], weights: NDArray[np.float
     sources = " and ".join(f"{weight:.2f} x {each.sky_source}" for weight, each in zip(weights, results, strict=True))
     clean = _average_cube(cube, [each.cube for each in results], weights)
     mean: SkyResult = dataclasses.replace(_mean(results, weights), cube=clean, sky_source=sources)
-    return dataclasses.replace(mean, bands=_measured_bands(mean))
+    return with_misfit(dataclasses.replace(mean, bands=_measured_bands(mean)))
 
 
 def _mean(values: Sequence[Any], weights: NDArray[np.float64]) -> Any:

@@ -12,6 +12,8 @@ import numpy as np
 from dask.delayed import delayed
 
 from napari_kmos.errors import GeometryError, SkyError
+from napari_kmos.sky._misfit import warn_of_misfit, with_misfit
+from napari_kmos.sky._sampling import warn_of_sampling
 from napari_kmos.sky.davies import subtract_davies
 from napari_kmos.sky.levels import subtract_levels
 from napari_kmos.sky.parameters import SkyParameters
@@ -68,6 +70,12 @@ def subtract_sky(
         object and scaled sky in quadrature, with `levels` that of object and model; where a cube has none it is
         estimated first.
 
+    Warns
+    -----
+    KmosWarning
+        Where lines still lie beside those of the model and it pays to mend it (``misfit_sigma``, ``misfit_gain``);
+        where the cube is finer than what the detectors sample, as more is left then; and as the method says.
+
     Raises
     ------
     SkyError
@@ -75,6 +83,15 @@ def subtract_sky(
     GeometryError
         If shapes, wavelengths or units differ.
     """
+    p = parameters or SkyParameters()
+    warn_of_sampling(cube)
+    result = match_sky(cube, sky_cube, method=method, parameters=p)
+    warn_of_misfit(result, p)
+    return result
+
+
+def match_sky(cube: Cube, sky_cube: Cube, *, method: str, parameters: SkyParameters) -> SkyResult:
+    """Return what `subtract_sky` does, without a word about how good it is."""
     if method not in SKY_METHODS:
         msg = f"sky method {method!r} is not known; choose one of {', '.join(SKY_METHODS)}"
         raise SkyError(msg)
@@ -86,7 +103,8 @@ def subtract_sky(
             msg = f"{_origin(each)}: the {role} cube has no data (all NaN); leave this IFU out or give another sky"
             raise SkyError(msg)
     with one_blas_thread():
-        result = SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters or SkyParameters())
+        result = SKY_METHODS[method](ensure_noise(cube), ensure_noise(sky_cube), parameters)
+    result = with_misfit(result)
     return dataclasses.replace(result, cube=_lazy(result, *given)) if isinstance(given[0].flux, da.Array) else result
 
 

@@ -136,9 +136,13 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
     max_shift : float
         Largest shift looked for, in pixels.
     stretch : bool
-        Correct a wavelength shift that changes along the spectrum: a polynomial matched on the bright lines.
+        Correct a wavelength shift that changes along the spectrum, by a polynomial; without it the shift is the same
+        everywhere, with `levels` a straight line.
     stretch_degree : int
         Degree of that polynomial.
+    misfit_sigma, misfit_gain : float
+        Warn that lines still lie beside those of the model where that is so many sigma, and makes so much of what is
+        left on all line pixels.
     """
 
     background: Literal["sky", "thermal", "local", "none"] = "sky"
@@ -149,6 +153,8 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
     max_shift: float = 2.0
     stretch: bool = False
     stretch_degree: int = 8
+    misfit_sigma: float = 5.0
+    misfit_gain: float = 0.1
 
     def __post_init__(self) -> None:
         self._check_least(1, *_COUNTS, *level_parameters.COUNTS)
@@ -188,6 +194,6 @@ _COUNTS = (
 )  # fmt: skip
 _POSITIVE = (
     "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "thermal_change", "dark_share",
-    "star_sigma", "pick_hours",
+    "star_sigma", "pick_hours", "misfit_sigma", "misfit_gain",
 )  # fmt: skip
 _CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "thermal", "local", "none")}

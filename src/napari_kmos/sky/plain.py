@@ -30,4 +30,4 @@ def subtract_plain(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResul
         WaveResampler(np.arange(n_planes, dtype=float)), np.ones(n_planes), np.zeros(n_planes), np.zeros(n_planes)
     )
     fits = tuple(FactorFit(float("nan"), int(np.count_nonzero(piece.lines))) for _, _, piece in band_pieces(spectra))
-    return build_result(cube, sky, evidence, model, (fits, model.scale), method="plain")
+    return build_result(cube, sky, evidence, model, (fits, model.scale), method="plain", shifts_pix=np.zeros(n_planes))

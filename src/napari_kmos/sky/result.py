@@ -42,8 +42,11 @@ class BandFit:
         What is left of the mean spectrum on line pixels over its expected error, 1.4826 times the median of the
         absolute: 1 is noise alone; NaN without line pixels or noise.
     misfit_pix, misfit_error_pix : float
-        How far the lines that are left lie from those of the model, in pixels, positive towards longer wavelengths,
-        and 1 sigma; NaN if the method does not tell.
+        How far the lines of the object still lie beside those of the model, in pixels, positive towards longer
+        wavelengths, and 1 sigma: at the end of the band, or in its middle, where it stands out most. NaN with too few
+        lines.
+    misfit_share : float
+        Share of the squared residual on the line pixels that this makes.
     """
 
     name: str
@@ -58,6 +61,7 @@ class BandFit:
     residual_over_noise: float = float("nan")
     misfit_pix: float = float("nan")
     misfit_error_pix: float = float("nan")
+    misfit_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +167,9 @@ class SkyResult:
         One for each band the cube covers.
     groups : tuple of GroupFit
         Low and medium rotational group; empty if they were not fitted.
-    shift_pix : float
-        Shift of the object's lines relative to those of the sky in pixels, positive towards longer wavelengths; with
-        a stretch the median over the spectrum.
+    shifts_pix : ndarray, shape (n_wavelength,)
+        By how many pixels the object's lines were found to lie further than those of the sky, positive towards longer
+        wavelengths.
     thermal : ThermalFit, optional
         None if no thermal background was fitted.
     wavelength_um : ndarray, shape (n_wavelength,)
@@ -199,8 +203,8 @@ class SkyResult:
     method: str
     bands: tuple[BandFit, ...]
     groups: tuple[GroupFit, ...] = ()
-    shift_pix: float = 0.0
     thermal: ThermalFit | None = None
+    shifts_pix: NDArray[np.float64]
     wavelength_um: NDArray[np.float64]
     object_spectrum: NDArray[np.float64]
     sky_spectrum: NDArray[np.float64]
@@ -216,6 +220,17 @@ class SkyResult:
     levels: tuple[LevelFactor, ...] = ()
     shapes: LineShapes | None = None
     note: str = ""
+
+    @property
+    def shift_pix(self) -> float:
+        """Shift of the object's lines, the median over the spectrum."""
+        return float(np.median(self.shifts_pix))
+
+    @property
+    def shift_range_pix(self) -> tuple[float, float]:
+        """Smallest and largest shift on the line pixels; beyond the lines it is not known."""
+        known = self.shifts_pix[self.line_mask] if self.line_mask.any() else self.shifts_pix
+        return float(known.min()), float(known.max())
 
     @property
     def residual_spectrum(self) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosWarning
 from napari_kmos.progress import Progress, silent
-from napari_kmos.sky.interpolation import subtract_skies
+from napari_kmos.sky.interpolation import match_skies
 from napari_kmos.sky.methods import DEFAULT_METHOD, has_data
 from napari_kmos.sky.parameters import SkyParameters
 from napari_kmos.threads import compute_ahead
@@ -72,7 +72,7 @@ def choose_best(
     pairs = [(cube, option) for cube in chosen for option in options]
 
     def trial(pair: tuple[Cube, SkyChoice]) -> float:
-        return subtract_skies(pair[0], pair[1].skies_for(pair[0]), method=method, parameters=p).rms_after
+        return match_skies(pair[0], pair[1].skies_for(pair[0]), method=method, parameters=p).rms_after
 
     left = []
     with warnings.catch_warnings(record=True) as caught, contextlib.closing(compute_ahead(trial, pairs)) as found:
