@@ -34,6 +34,7 @@ CALLS = {
     "offsets": "offsets.ecsv -o OUT --crval",
     "combine": "object.fits object2.fits -o OUT",
     "crop": "cube.fits -o OUT/cut.fits --wave 2.1-2.2",
+    "splice": "cube.fits cube2.fits -o OUT/joined.fits --edges 2.2",
     "map": "cube.fits -o OUT --line 2.1-2.2 --continuum 2.05-2.08,2.25-2.3",
     "extract": "cube.fits --apertures stars.ecsv -o OUT",
     "compare": "spectra -o OUT",
@@ -48,7 +49,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("contract")
     for name, mjd in (("object", 58001.0), ("sky", 58001.01), ("object2", 58001.02)):
         trees.put(folder / f"{name}.fits", mjd=mjd, shape=(64, 9, 11))
-    write_cube(factories.make_cube(shape=(64, 13, 15)), folder / "cube.fits")
+    for name in ("cube", "cube2"):
+        write_cube(factories.make_cube(shape=(64, 13, 15)), folder / f"{name}.fits")
     star = Aperture(id="a", ra=factories.RA, dec=factories.DEC, radius_arcsec=0.4)
     write_apertures([star], folder / "stars.ecsv")
     simulate(folder / "night", parameters=NIGHT)

@@ -36,6 +36,7 @@ COMMANDS = {
     "offsets": "turn offsets into a kmos_combine shift file or corrected headers",
     "combine": "combine exposures into cubes by target, by IFU or as a mosaic",
     "crop": "cut a cube in wavelength and on the sky",
+    "splice": "join cubes of different telluric fits at chosen wavelengths",
     "map": "map a line: flux above the continuum, moments, signal to noise",
     "extract": "extract spectra through apertures",
     "compare": "plot spectra together, measure their SNR, write a region file",

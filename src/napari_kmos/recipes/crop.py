@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Any
 from astropy import units as u
 from astropy.coordinates import Angle
 
-from napari_kmos.errors import KmosError, WriteError
-from napari_kmos.io import check_free, read_exposure, write_cube, write_record
+from napari_kmos.errors import KmosError
+from napari_kmos.io import read_exposure, write_cube, write_record
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.product_cube import check_product, product_category
 from napari_kmos.spatial.crop import SkyBox, crop_cube, spaxels_in
 from napari_kmos.spectral.collapse import plane_range
 from napari_kmos.spectral.windows import Window, check_windows, windows_text
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
-    from napari_kmos.exposure import Exposure
 
-#: That of the record, and those that would promise a compressed file.
-_OTHER_ENDINGS = {".json", ".gz", ".bz2", ".fz"}
 _EXPECTED = "expected RA,DEC,WIDTH,HEIGHT: degrees, or hours and degrees with colons; the sides in arcsec"
 
 
@@ -76,7 +74,7 @@ def crop(
     if wave_um is None and box is None and ifu is None:
         msg = f"{cube.label}: nothing to cut; give a range of wavelengths (--wave), a box on the sky (--box) or an IFU"
         raise KmosError(msg)
-    target = _checked(Path(out), Path(file), overwrite)
+    target = check_product(Path(out), [Path(file)], overwrite)
     window = None if wave_um is None else u.Quantity(check_windows([wave_um])[0], u.um)
     key = {"planes": plane_range(cube, window)}
     rows, columns = (slice(0, length) for length in cube.shape[1:]) if box is None else spaxels_in(cube, box)
@@ -88,7 +86,7 @@ def crop(
         target,
         step=step,
         primary=exposure.header,
-        category=_category(exposure),
+        category=product_category(exposure),
         overwrite=overwrite,
         progress=progress,
     )
@@ -115,23 +113,6 @@ def parse_box(text: str) -> SkyBox:
     except ValueError as err:
         msg = f"box {text!r} is not understood; {_EXPECTED}"
         raise KmosError(msg) from err
-
-
-def _checked(out: Path, file: Path, overwrite: bool) -> Path:
-    """Return the output if it and its record may be written; the input is never replaced."""
-    if out.suffix.lower() in _OTHER_ENDINGS:
-        msg = f"{out}: a cube is written as plain FITS; choose a name that ends in .fits (-o)"
-        raise WriteError(msg)
-    if out.exists() and out.samefile(file):
-        msg = f"{out}: is the input; choose another name (-o)"
-        raise WriteError(msg)
-    check_free(out.with_suffix(".json"), overwrite)
-    return check_free(out, overwrite)
-
-
-def _category(exposure: Exposure) -> str:
-    """Category of the product: an IFU of an exposure is a cube like a combined one."""
-    return "COMBINED_CUBE" if exposure.kind == "exposure" else exposure.category
 
 
 def _step(file: Path, wave_um: Window | None, box: SkyBox | None, ifu: int | None) -> Step:

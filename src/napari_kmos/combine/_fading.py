@@ -1,0 +1,82 @@
+"""Arrays of planes joined one behind the other, hard or with a fade from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.cube import Array
+
+    Floats = NDArray[np.float32]
+
+
+def join_planes(
+    flux: Sequence[Array], noise: Sequence[Array] | None, fades: Sequence[slice], factors: Sequence[float]
+) -> tuple[da.Array, da.Array | None]:
+    """Join arrays of shape (n_wavelength, n_y, n_x) at fades, flux and noise alike.
+
+    Parameters
+    ----------
+    flux, noise : sequences of arrays
+        In the order of the planes, lazy or not, each of all planes. Of the noise there may be none.
+    fades : sequence of slice
+        Planes in which an array and the next one count, one fewer than arrays; empty for a hard joint.
+    factors : sequence of float
+        What flux and noise of each are multiplied by.
+
+    Returns
+    -------
+    flux, noise : dask arrays of float32
+        Planes of a fade are (1 - w) a + w b, w going evenly from the first array to the second; where the flux of one
+        has no data the other counts alone.
+    """
+    fluxes = _scaled(flux, factors)
+    shares = [
+        da.map_blocks(_share, fluxes[n][fade], fluxes[n + 1][fade], _weights(fade), dtype=np.float32)
+        for n, fade in enumerate(fades)
+    ]
+    joined = _joined(fluxes, fades, shares)
+    return joined, None if noise is None else _joined(_scaled(noise, factors), fades, shares)
+
+
+def _scaled(arrays: Sequence[Array], factors: Sequence[float]) -> list[da.Array]:
+    return [
+        da.asanyarray(array) if factor == 1 else da.asanyarray(array) * np.float32(factor)
+        for array, factor in zip(arrays, factors, strict=True)
+    ]
+
+
+def _joined(arrays: Sequence[da.Array], fades: Sequence[slice], shares: Sequence[da.Array]) -> da.Array:
+    """Planes of one array alone and of two together in turn."""
+    pieces, start = [], 0
+    for number, (fade, share) in enumerate(zip(fades, shares, strict=True)):
+        first, second = arrays[number : number + 2]
+        pieces += [first[start : fade.start], da.map_blocks(_mix, first[fade], second[fade], share, dtype=np.float32)]
+        start = fade.stop
+    return da.concatenate([piece for piece in (*pieces, arrays[-1][start:]) if len(piece)])
+
+
+def _weights(fade: slice) -> da.Array:
+    """Weight of the second array, shape (n, 1, 1): even steps between 0 and 1, without either."""
+    n_planes = fade.stop - fade.start
+    weights = np.arange(1, n_planes + 1, dtype=np.float32) / np.float32(n_planes + 1)
+    return da.from_array(weights[:, None, None])
+
+
+def _share(first: Floats, second: Floats, weights: Floats) -> Floats:
+    """Share of the second array in each voxel: all or nothing where only one has data."""
+    share: Floats = np.where(np.isfinite(second), weights, np.float32(0))
+    share[~np.isfinite(first)] = 1
+    return share
+
+
+def _mix(first: Floats, second: Floats, share: Floats) -> Any:
+    """Weighted mean; NaN counts only where its array has a share."""
+    mixed = (1 - share) * first + share * second
+    return np.where(share == 0, first, np.where(share == 1, second, mixed))
