@@ -279,6 +279,14 @@ def _table(path: Path) -> Path:
     return path
 
 
+def _twice(path: Path) -> Path:
+    """An exposure with the same cube two times."""
+    files.write_exposure(path)
+    with fits.open(path, mode="append") as hdus:
+        hdus.append(hdus["IFU.3.DATA"].copy())
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [
@@ -289,6 +297,7 @@ def _table(path: Path) -> Path:
         (_table, "no cube in it: SPEC"),
         (_truncated, "truncated"),
         (_cut_between, "no extension for IFU 22, which the header says was used"),
+        (_twice, r"two cubes are called IFU.3.DATA; expected one of each IFU"),
         (lambda p: _without(p, "IFU.3.NOISE"), r"IFU\.3\.DATA.*NOISE extension is missing"),
         (lambda p: _without(p, "IFU.3.DATA"), r"IFU\.3\.NOISE.*no DATA extension"),
         (lambda p: files.write_combined(p, files.values(), CTYPE3="STOKES"), "CTYPE3 is 'STOKES'"),

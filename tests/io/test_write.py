@@ -20,6 +20,7 @@ from napari_kmos.errors import GeometryError, WriteError
 from napari_kmos.io import read_cube, read_exposure, read_images, safe_name, write_cube, write_exposure, write_image
 from napari_kmos.io._checksum import encode, ones_complement_sum
 from napari_kmos.io.atomic import atomic_path, check_free, output_dir
+from napari_kmos.io.history import read_history
 from napari_kmos.progress import Cancelled
 from napari_kmos.provenance import Step
 
@@ -229,6 +230,34 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
         output_dir(tmp_path / "file")
     with pytest.raises(WriteError, match=r"out.fits: cannot be written"), atomic_path(tmp_path / "file" / "out.fits"):
         pytest.fail("nothing can be written there")
+
+
+def test_a_folder_is_made_by_the_first_product(tmp_path: Path) -> None:
+    """A step that fails before it leaves none, and nothing of the check; one that is there may be used."""
+    folder = tmp_path / "a" / "b"
+    assert output_dir(folder) == folder
+    assert not list(tmp_path.iterdir())
+    with atomic_path(folder / "out.txt") as temporary:
+        temporary.write_text("product")
+    assert output_dir(folder) == folder
+    assert [path.name for path in folder.iterdir()] == ["out.txt"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"inner": 2, "tbsub": False, "doubt": 0.5}, "inner=2 tbsub=false, the rest at their defaults"),
+        ({"tbsub": True, "doubt": 0.5}, "all at their defaults"),
+        ({"inner": 2}, "inner=2"),
+    ],
+)
+def test_history_names_what_is_not_at_its_default(tmp_path: Path, parameters: dict[str, object], told: str) -> None:
+    """People read it; the recipe block has every parameter."""
+    step = Step(name="crop", parameters=parameters, defaults={"tbsub": True, "doubt": 0.5})
+    source = read_exposure(files.write_exposure(tmp_path / "sci.fits"))
+    header = fits.getheader(write_exposure(source, tmp_path / "out.fits", step=step))
+    assert read_history(header)[-1].endswith(f"crop: ; {told}")
+    assert [header[f"ESO PRO REC1 PARAM{k + 1} NAME"] for k in range(len(parameters))] == list(parameters)
 
 
 def test_a_target_with_any_name_comes_back(tmp_path: Path, make_cube) -> None:

@@ -11,7 +11,7 @@ from astropy import units as u
 from factories import make_wcs, star_image
 
 from napari_kmos.cube import Cube
-from napari_kmos.errors import GeometryError
+from napari_kmos.errors import GeometryError, KmosWarning
 from napari_kmos.spectral import ensure_noise, estimate_noise
 
 SHAPE = (400, 13, 15)
@@ -69,6 +69,16 @@ def test_estimate_is_said_to_be_one_and_is_made_only_where_needed(scene):
     assert estimated.noise_estimated
     assert not cube.noise_estimated
     assert ensure_noise(estimated) is estimated
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
+def test_noise_that_is_nowhere_more_than_0_is_none(scene, value):
+    """Such an extension would make products without any noise."""
+    cube = dataclasses.replace(scene[0], noise=np.full(SHAPE, value, dtype=np.float32))
+    with pytest.warns(KmosWarning, match="IFU 3 star: its noise is nowhere more than 0; it is estimated"):
+        estimated = ensure_noise(cube)
+    assert estimated.noise_estimated
+    assert np.array_equal(estimated.noise, estimate_noise(scene[0]).noise)
 
 
 def test_two_planes_are_too_few(scene):

@@ -99,9 +99,19 @@ def _add_step(header: fits.Header, step: Step) -> None:
             _set_text(header, f"ESO QC {name}", _printable(value))
         else:
             set_card(header, f"ESO QC {name}", value)
-    used = " ".join(f"{name}={_text(value)}" for name, value in step.parameters.items())
     names = ", ".join(_printable(path.name) for path in step.inputs)
-    header.add_history(f"napari-kmos {__version__} {step.name}: {names}; {_printable(used)}")
+    header.add_history(f"napari-kmos {__version__} {step.name}: {names}; {_printable(_told(step))}")
+
+
+def _told(step: Step) -> str:
+    """Return the parameters that are not at their defaults, to be read by people; the recipe block has all of them."""
+    told = [f"{name}={_text(value)}" for name, value in step.parameters.items() if not _is_default(step, name)]
+    rest = "" if len(told) == len(step.parameters) else f"{'the rest' if told else 'all'} at their defaults"
+    return " ".join(told) + (", " if told and rest else "") + rest
+
+
+def _is_default(step: Step, name: str) -> bool:
+    return name in step.defaults and _text(step.parameters[name]) == _text(step.defaults[name])
 
 
 def _set_text(header: fits.Header, key: str, value: str, comment: str = "") -> None:

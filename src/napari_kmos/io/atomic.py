@@ -44,7 +44,9 @@ def fits_stem(path: Path) -> str:
 
 
 def output_dir(path: Path | str) -> Path:
-    """Make a folder for products where it is missing and check that it can be written to.
+    """Check that a folder for products can be written to, or made where it is missing: the first product makes it.
+
+    So a step that fails or is cancelled before anything is written leaves no empty folder.
 
     Raises
     ------
@@ -52,12 +54,12 @@ def output_dir(path: Path | str) -> Path:
         If the folder cannot be made or written to.
     """
     folder = Path(path)
-    probe = folder / f".napari-kmos-{secrets.token_hex(4)}"
     if folder.exists() and not folder.is_dir():
         msg = f"{folder}: is a file; expected a folder (-o)"
         raise WriteError(msg)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        probe = there / f".napari-kmos-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
     except OSError as err:

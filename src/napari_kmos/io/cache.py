@@ -200,7 +200,7 @@ def _settle(path: Path) -> None:
 @functools.cache
 def _usable(folder: Path) -> Path:
     try:
-        return output_dir(folder)
+        output_dir(folder).mkdir(parents=True, exist_ok=True)
     except WriteError as err:
         temporary = Path(tempfile.mkdtemp(prefix="napari-kmos-"))
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
@@ -211,6 +211,7 @@ def _usable(folder: Path) -> Path:
             stacklevel=3,
         )
         return temporary
+    return folder
 
 
 def _place(identity: Identity, name: str) -> Path:

@@ -182,6 +182,10 @@ def _exposure_arms(file: Product, groups: list[Group], cubes: dict[int, Cube]) -
     if unknown:
         msg = f"{file.path}: extension {unknown[0].data.where} names no KMOS IFU; expected IFU.1 to IFU.24"
         raise NotKmosError(msg)
+    twice = [group for group in groups if by_ifu[group.ifu] is not group]
+    if twice:
+        msg = f"{file.path}: two cubes are called {twice[0].data.name}; expected one of each IFU, copy the file again"
+        raise NotKmosError(msg)
     _check_used_arms(file, set(by_ifu))
     arms = []
     for number in instrument.ARMS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 
-from napari_kmos.errors import GeometryError
+from napari_kmos.errors import GeometryError, KmosWarning
 from napari_kmos.lazy import plane_blocks, read_chosen_planes, read_piece
 from napari_kmos.spectral.nan import nan_mean, nan_median, robust_sigma
 
@@ -61,8 +62,17 @@ class NoiseModel:
 
 
 def ensure_noise(cube: Cube) -> Cube:
-    """Return the cube if it has noise, else the same cube with noise estimated by `estimate_noise`."""
-    return cube if cube.noise is not None else estimate_noise(cube)
+    """Return the cube if it has noise, else the same cube with noise estimated by `estimate_noise`.
+
+    Noise in memory that is nowhere more than 0 is none, and a warning says so; lazy noise is not looked at.
+    """
+    if cube.noise is None:
+        return estimate_noise(cube)
+    if isinstance(cube.noise, np.ndarray) and np.isfinite(cube.flux).any() and not (cube.noise > 0).any():
+        msg = f"{cube.label}: its noise is nowhere more than 0; it is estimated from the flux"
+        warnings.warn(msg, KmosWarning, stacklevel=2)
+        return estimate_noise(cube)
+    return cube
 
 
 def estimate_noise(cube: Cube) -> Cube:
