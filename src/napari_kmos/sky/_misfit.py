@@ -70,7 +70,7 @@ def warn_of_misfit(result: SkyResult, p: SkyParameters) -> None:
     more = f" (less in {', '.join(band.name for band in others)})" if others else ""
     msg = (
         f"{result.cube.label}: lines lie {first.misfit_pix:+.3f} ± {first.misfit_error_pix:.3f} planes beside those of "
-        f"the model in band {first.name}{more}, {gain:.0%} of what {result.method} leaves on lines; "
+        f"the model in band {first.name}{more}; without that {result.method} would leave {gain:.0%} less on lines: "
         f"{_advice(result.method, p)}"
     )
     warnings.warn(msg, KmosWarning, stacklevel=3)
