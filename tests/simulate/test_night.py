@@ -157,6 +157,24 @@ def test_flexure_moves_stars_and_sky_alike():
         assert measured == pytest.approx(expected, abs=0.02)  # undersampled lines are interpolated
 
 
+def test_flexure_may_be_curved_along_the_band(night):
+    """What a straight line leaves has the rms that was asked for, over many exposures: to 10 %."""
+    curved = make_scene(dataclasses.replace(SMALL, exposures=100, epochs=3, flexure_curve=0.2, seed=3))
+    straight = make_scene(dataclasses.replace(SMALL, exposures=100, epochs=3, seed=3))
+    plane = np.arange(curved.detector.nz)
+    left = []
+    for bent, same in zip(curved.exposures, straight.exposures, strict=True):
+        assert (bent.shift_pix, bent.stretch_pix, bent.seeing_arcsec) == (
+            same.shift_pix,
+            same.stretch_pix,
+            same.seeing_arcsec,
+        )
+        assert same.curve_pix == (0, 0)
+        flexure = flexure_pix(curved, bent, 3)
+        left.append(flexure - np.polyval(np.polyfit(plane, flexure, 1), plane))
+    assert np.sqrt(np.mean(np.square(left))) == pytest.approx(0.2, rel=0.1)
+
+
 def test_the_same_seed_gives_the_same_night(night):
     again = simulate_night(SMALL)
     for one, two in zip(night.objects + night.skies, again.objects + again.skies, strict=True):

@@ -80,7 +80,8 @@ class SimulationParameters(ArmParameters):
         Wavelength shift of an exposure in planes of the detector, rms; along the band it changes by 0.3 of that from
         the middle to the ends.
     flexure_curve : float
-        How far it deviates from a straight line along the band, rms: polynomials of the second and third order.
+        How far that deviates from a straight line along the band, rms, in planes of the detector: Legendre polynomials
+        of the second and third order.
     lsf_wing : float
         Share of the line spread function in a broad, asymmetric wing.
     rotation : float
