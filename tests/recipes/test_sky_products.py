@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from astropy.io import fits
 from factories import make_exposure
-from sky_pairs import make_pair
+from sky_pairs import N_PLANES, make_pair
 
 from napari_kmos.errors import KmosWarning
 from napari_kmos.io import read_json, read_table, write_exposure
 from napari_kmos.recipes.sky_tweak import sky_tweak
-from napari_kmos.sky import subtract_sky
+from napari_kmos.sky import SkyParameters, subtract_sky
 
 
 def write_files(folder, pair, ifu=5):
@@ -60,3 +61,30 @@ def test_header_record_and_outcome_say_why_davies_stands_in(tmp_path):
     told = outcome.measured["object_SKY_TWEAK.fits"]["ifus"]["5"]
     assert (told["method"], told["note"]) == ("davies", note)
     assert not any(path.name.endswith("_levels.ecsv") for path in outcome.extras)
+
+
+def test_lines_beside_those_of_the_model_are_told_and_mended_by_a_stretch(tmp_path):
+    curve = 0.3 * np.linspace(-1, 1, N_PLANES) ** 2
+    target, sky = write_files(tmp_path, make_pair(shift=curve, sigma=2.0))
+    with pytest.warns(KmosWarning, match=r"IFU 5 star5: lines lie .* set stretch \(--stretch\)") as warned:
+        outcome = sky_tweak([target], [sky], tmp_path / "out", method="davies", figures=False)
+    assert len(warned) == 1
+    table = read_table(outcome.extras[1])
+    told = outcome.measured["object_SKY_TWEAK.fits"]["ifus"]["5"]
+    for row, band in zip(table, told["bands"], strict=True):
+        assert (row["misfit_pix"], row["misfit_share"]) == pytest.approx(
+            (band["misfit_pix"], band["misfit_share"]), rel=1e-4, nan_ok=True
+        )
+    worst = max((row for row in table if np.isfinite(row["misfit_pix"])), key=lambda row: abs(row["misfit_pix"]))
+    header = fits.getheader(outcome.products[0])
+    for what in ("misfit_pix", "misfit_error_pix"):
+        keyword = f"ESO QC SKY IFU5 {worst['band']} {what.removesuffix('_pix').replace('_', ' ')}".upper()
+        assert header[keyword] == pytest.approx(worst[what], rel=1e-4)
+
+    mended = sky_tweak(
+        [target], [sky], tmp_path / "mended", method="davies", figures=False, parameters=SkyParameters(stretch=True)
+    )
+    header = fits.getheader(mended.products[0])
+    assert header["ESO QC SKY IFU5 SHIFT LEAST"] == pytest.approx(0.0, abs=0.02)
+    assert header["ESO QC SKY IFU5 SHIFT MOST"] == pytest.approx(0.3, abs=0.02)
+    assert mended.measured["object_SKY_TWEAK.fits"]["ifus"]["5"]["shift_range_pix"][1] == pytest.approx(0.3, abs=0.02)

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sky_pairs import make_pair
+from sky_pairs import N_PLANES, make_pair
 
 from napari_kmos.errors import KmosWarning
 from napari_kmos.io import write_figure
 from napari_kmos.report.sky import sky_figure
-from napari_kmos.sky import SKY_METHODS, subtract_sky
+from napari_kmos.sky import SKY_METHODS, SkyParameters, subtract_sky
 from napari_kmos.sky.views import line_marks
 
 
@@ -54,6 +54,21 @@ def test_figure_marks_line_groups_and_tells_residual_over_noise_by_band(result):
     known = [band for band in result.bands if np.isfinite(band.residual_over_noise)]
     bars = shown["residual over noise"].patches[-len(known) :]
     assert [bar.get_height() for bar in bars] == [band.residual_over_noise for band in known]
+
+
+def test_figure_tells_where_lines_lie_beside_those_of_the_model():
+    pair = make_pair(shift=0.5 * np.linspace(-1, 1, N_PLANES), sigma=2.0)
+    beside, stretched = (
+        subtract_sky(pair.target, pair.sky, method="davies", parameters=SkyParameters(stretch=stretch, misfit_gain=1))
+        for stretch in (False, True)
+    )
+    band = {band.name: band for band in beside.bands}["9-7"]
+    texts = [text.get_text() for text in panels(sky_figure(beside))["residual over noise"].texts]
+    assert f"{band.residual_over_noise:.2f}\nlines {band.misfit_pix:+.2f} pix" in texts
+    assert not any("lines" in text.get_text() for text in panels(sky_figure(stretched))["residual over noise"].texts)
+    assert " to " not in sky_figure(beside).texts[0].get_text().partition("pix")[0]
+    least, most = stretched.shift_range_pix
+    assert f"({least:+.3f} to {most:+.3f}) pix" in sky_figure(stretched).texts[0].get_text()
 
 
 def test_figure_shows_the_field_before_and_after_with_the_same_stretch(result):
