@@ -80,7 +80,7 @@ def test_an_ifu_is_shown_at_once_and_a_parameter_changes_its_residual(dock: SkyT
     assert len(dock.view.plots.spectra.marks) >= len(first.marks) > 0
     assert dock.view.tables.bands.rowCount() == len(first.result.bands)
     assert dock.view.tables.levels.rowCount() == len(first.result.levels) > 0
-    assert not dock.view.images.images["left_after"].pixmap().isNull()
+    assert not dock.view.tables.images.images["left_after"].pixmap().isNull()
     assert f"{first.result.residual_over_noise:.2f} of the noise" in dock.view.line.text()
     qtbot.addWidget(other := SpectraDock(dock.viewer))
     assert dock.minimumSizeHint().height() <= other.minimumSizeHint().height()  # nobody's window must grow for it
@@ -210,7 +210,7 @@ def test_images_lie_over_their_cube_and_go_with_the_dock(viewer: Viewer, dock: S
     """Hidden, the dock leaves nothing on the canvas, hears nothing more, and has it all again when it comes back."""
     layers = list(viewer.layers)
     heard = len(viewer.layers.events.inserted.callbacks), len(viewer.layers.selection.events.active.callbacks)
-    dock.settings.choice.on_canvas.setChecked(True)
+    dock.view.on_canvas.setChecked(True)
     dock.settings.mask.show_button.click()
     over, _ = shown_cube(viewer, night[0][0], dock.preview.wish.ifu)
     for layer, name in zip(image_layers(viewer), (BEFORE, AFTER), strict=True):
@@ -228,7 +228,7 @@ def test_images_lie_over_their_cube_and_go_with_the_dock(viewer: Viewer, dock: S
     qtbot.waitUntil(lambda: len(image_layers(viewer)) == 2, timeout=WAIT_MS)
     now = len(viewer.layers.events.inserted.callbacks), len(viewer.layers.selection.events.active.callbacks)
     dock.settings.mask.show_button.click()  # the labels and what follows them
-    dock.settings.choice.on_canvas.setChecked(False)
+    dock.view.on_canvas.setChecked(False)
     assert [layer for layer in viewer.layers if _is_ours(layer)] == []
     assert (len(viewer.layers.events.inserted.callbacks), now[1]) == heard
 

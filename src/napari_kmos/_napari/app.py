@@ -7,6 +7,7 @@ from pathlib import Path
 
 import napari
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget
 
 from napari_kmos._napari.commands import set_north_up, sheet_if_scattered
 from napari_kmos._napari.labels import show_names_soon
@@ -21,6 +22,11 @@ from napari_kmos._napari.widgets.spectra import SpectraDock
 _SIDE = {"Align IFUs": AlignDock, "Combine": CombineDock}
 _BELOW = {"Sky tweak": SkyTweakDock, "Spectra": SpectraDock, "Maps": MapsDock}
 _FIRST = "Spectra"
+_NAPARIS = ("layer controls", "layer list")
+#: On a screen lower than this, in pixels, napari's own docks lie on each other, or the window were higher than it.
+_LOW_SCREEN = 940
+#: Of the height of the window, for the docks below.
+_SHARE_BELOW = 0.45
 
 
 def view(paths: Sequence[Path | str]) -> None:
@@ -44,14 +50,20 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     """Return a viewer with files open, north up, docks with plots below and the other ones at the side."""
     layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
+    window = viewer.window._qt_window  # napari gives no other way to its own docks
+    screen = window.screen().availableSize()
+    if screen.height() < _LOW_SCREEN:
+        window.tabifyDockWidget(*(window.findChild(QDockWidget, name) for name in _NAPARIS))
     sheet_if_scattered(viewer, add_layers(viewer, layers))
     docks = {
         name: viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area=area, tabify=True)
         for area, some in (("right", _SIDE), ("bottom", _BELOW))
         for name, dock in some.items()
     }
-    docks[_FIRST].window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     viewer.show()
+    window.resize(window.size().boundedTo(screen))
+    window.resizeDocks([docks[_FIRST]], [round(_SHARE_BELOW * window.height())], Qt.Orientation.Vertical)
     for name in (next(iter(_SIDE)), _FIRST):
         docks[name].raise_()
     set_north_up(viewer)

@@ -24,7 +24,7 @@ _HEADROOM = 0.08
 _SIZE = (300, 180)
 #: About the axes: pyqtgraph draws the names of axes a little outside of what it keeps free for them.
 _MARGIN = 5
-_DARK, _TEXT = "#14181d", "#d6d9de"
+DARK, TEXT = "#14181d", "#d6d9de"
 _LEGEND = (20, 24, 29, 210)
 
 
@@ -78,14 +78,14 @@ class SpectrumPlot(QWidget):
             self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(self.message)
             return
-        self.plot = pg.PlotWidget(background=_DARK)
+        self.plot = pg.PlotWidget(background=DARK)
         self.plot.setMinimumHeight(least_height)
         self.plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
-        self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=_TEXT, brush=_LEGEND)
+        self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=TEXT, brush=_LEGEND)
         for side in ("left", "bottom"):
             axis = self.plot.getAxis(side)
-            axis.setPen(_TEXT)
-            axis.setTextPen(_TEXT)
+            axis.setPen(TEXT)
+            axis.setTextPen(TEXT)
             axis.enableAutoSIPrefix(False)
         self.plot.showGrid(x=True, y=True, alpha=0.15)
         self.plot.setLabel("bottom", "wavelength (µm)")
@@ -97,6 +97,8 @@ class SpectrumPlot(QWidget):
         self.plot.getPlotItem().autoBtn.clicked.connect(self.show_all)
         self.hint = QLabel(hint)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint.setWordWrap(True)
+        self.hint.setVisible(bool(hint))
         layout.addWidget(self.hint)
         layout.addWidget(self.plot)
 
@@ -114,7 +116,7 @@ class SpectrumPlot(QWidget):
         self.curves = []
         for number, curve in enumerate(curves):
             self._draw(curve, curve.colour or COLOURS[number % len(COLOURS)])
-        self.hint.setVisible(not curves)
+        self.hint.setVisible(not curves and bool(self.hint.text()))
         self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)" if curves else "flux")
         self._show_range(curves)
 

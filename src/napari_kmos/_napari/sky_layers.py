@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
@@ -140,7 +140,7 @@ class MaskLayer(QObject):
         return True
 
     def _on_changed(self, _event: object) -> None:
-        mask = np.asarray(self.layer.data) != STAR
+        mask = np.asarray(self.layer.data) == 0
         if not np.array_equal(mask, self._known):
             self._known = mask
             self.painted.emit(mask)
@@ -166,11 +166,11 @@ def _events(layer: Labels) -> tuple:
 
 
 def _labels(stars: NDArray[np.uint8], part: KmosLayer) -> Labels:
-    """Make the layer; painted is what is a star."""
+    """Make the layer; what is painted, with whatever label, is a star."""
     layer = Labels(
         stars,
         name=f"{part.cube.label}: stars of the sky",
-        colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), STAR: _COLOUR}),
+        colormap=CyclicLabelColormap(colors=[_COLOUR, _COLOUR]),  # a direct one is compiled first, for seconds
         opacity=_OPACITY,
         units=UNITS[1:],
         axis_labels=AXIS_LABELS[1:],

@@ -19,6 +19,8 @@ from napari_kmos.progress import Cancelled, Progress
 
 #: An answer that takes longer is not waited for once there is a newer question.
 _QUICK_S = 0.2
+#: One that takes longer tells how far it is.
+_SLOW_S = 1.0
 
 #: What has not returned yet: kept, since who asked may be gone by then, and Qt's objects must not end in a thread.
 _at_work: set[QObject] = set()
@@ -89,6 +91,8 @@ class Latest(QObject):
 
     ready = Signal(object)
     failed = Signal(object)
+    #: What is done now, if it takes long.
+    progressed = Signal(str)
     _returned = Signal(object)
 
     def __init__(self) -> None:
@@ -110,9 +114,12 @@ class Latest(QObject):
         _in_thread(lambda: call(self._report), self._returned, without_warnings=True)
 
     def _report(self, done: int, total: int, text: str) -> None:
-        """Give up what takes long and is no longer wanted; in the thread."""
-        if self._waiting is not None and time.monotonic() - self._began > _QUICK_S:
+        """Give up what takes long and is no longer wanted, else tell of it; in the thread."""
+        seconds = time.monotonic() - self._began
+        if self._waiting is not None and seconds > _QUICK_S:
             raise Cancelled
+        if seconds > _SLOW_S:
+            _tell(self.progressed, text)
 
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Hand the answer on and begin what waits."""

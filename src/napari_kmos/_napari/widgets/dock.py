@@ -16,7 +16,7 @@ from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.watch import watch
 from napari_kmos._napari.white_light import white_light_of
-from napari_kmos._napari.widgets.parts import Message, button, scrolled
+from napari_kmos._napari.widgets.parts import Message, Scrolled, button
 from napari_kmos._napari.widgets.view_bar import ViewBar
 from napari_kmos._napari.workers import Task
 from napari_kmos.recipes.outcome import Outcome
@@ -57,7 +57,7 @@ class Dock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         outer.addWidget(self.view_bar)
-        outer.addWidget(scrolled(content) if self.scrolls else content, stretch=1)
+        outer.addWidget(Scrolled(content) if self.scrolls else content, stretch=1)
         outer.addLayout(self._make_footer())
 
     def links(self) -> Iterable[Link]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
@@ -23,8 +24,7 @@ from superqt import QCollapsible
 
 _FIELD_WIDTH = 100
 _WIDE = 1.3
-_NARROW = 500
-_MOST_LINES = 6
+_MOST_LINES, _TEXT_MARGIN = 6, 1
 
 
 def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:
@@ -58,14 +58,26 @@ def row_of(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
-def scrolled(content: QWidget) -> QScrollArea:
-    """Return a frameless scroll area, up and down only."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(content)
-    return area
+class Scrolled(QScrollArea):
+    """A frameless scroll area, up and down only, and as wide as its content needs.
+
+    Parameters
+    ----------
+    content : QWidget
+        What is scrolled.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Need the width of the content, so that nothing is cut, and little height."""
+        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
 
 
 def folded(title: str, content: QWidget) -> QCollapsible:
@@ -82,7 +94,7 @@ class Message(QPlainTextEdit):
     Parameters
     ----------
     most_lines : int
-        It grows no higher; all of the text is in the tip.
+        It grows no higher, but scrolls; all of the text is in the tip.
     """
 
     def __init__(self, *, most_lines: int = _MOST_LINES) -> None:
@@ -92,10 +104,9 @@ class Message(QPlainTextEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setStyleSheet("background: transparent; border: none; padding: 0")
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.document().setDocumentMargin(1)
+        self.document().setDocumentMargin(_TEXT_MARGIN)
         self._fit()
 
     def text(self) -> str:
@@ -114,12 +125,18 @@ class Message(QPlainTextEdit):
         self._fit()
 
     def _fit(self) -> None:
-        n_lines = min(max(round(self.document().size().height()), 1), self._most_lines)
-        self.setFixedHeight(n_lines * self.fontMetrics().lineSpacing() + 4)
+        needed = max(round(self.document().size().height()), 1)
+        has_more = needed > self._most_lines
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if has_more else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
+        self.setFixedHeight(min(needed, self._most_lines) * self.fontMetrics().lineSpacing() + 2 * _TEXT_MARGIN)
 
 
 class SideBySide(QSplitter):
-    """Two widgets beside each other where there is room, else one below the other; the second gets what is left."""
+    """Two widgets beside each other where there is room, else one below the other; the second gets what is left.
+
+    One of them can be put away by dragging the handle between them to its end.
+    """
 
     def __init__(self, first: QWidget, second: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -127,25 +144,27 @@ class SideBySide(QSplitter):
         self.addWidget(second)
         self.setStretchFactor(0, 0)
         self.setStretchFactor(1, 1)
-        self.setChildrenCollapsible(False)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ask for the room of one of the two, so that neither way of lying is forced."""
-        first, second = (self.widget(index).sizeHint() for index in range(2))
-        return first.expandedTo(second)
+        return _largest([self.widget(index).sizeHint() for index in range(self.count())])
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Need the width of one of the two, and the height of both where one lies below the other."""
-        first, second = self._needed()
-        below = second.height() + self.handleWidth() if self.orientation() == Qt.Orientation.Vertical else 0
-        return QSize(max(first.width(), second.width()), max(first.height() + below, second.height()))
+        """Need the room of one of the two: no window grows for that of both, which a narrow dock has at the side."""
+        return _largest(self._needed())
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Choose the way they lie."""
         super().resizeEvent(event)
-        wide = self.width() > max(_WIDE * self.height(), _NARROW)
-        self.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        needed = self._needed()
+        is_low = self.width() > _WIDE * self.height() or self.height() < sum(size.height() for size in needed)
+        beside = is_low and self.width() >= sum(size.width() for size in needed)
+        self.setOrientation(Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical)
         self.updateGeometry()
 
-    def _needed(self) -> tuple[QSize, QSize]:
-        return self.widget(0).minimumSizeHint(), self.widget(1).minimumSizeHint()
+    def _needed(self) -> list[QSize]:
+        return [self.widget(index).minimumSizeHint() for index in range(self.count())]
+
+
+def _largest(sizes: Iterable[QSize]) -> QSize:
+    return functools.reduce(QSize.expandedTo, sizes)

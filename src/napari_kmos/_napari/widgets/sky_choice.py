@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
 
 from napari_kmos._napari.widgets.parts import row_of
 from napari_kmos.cube import Cube
@@ -37,12 +37,10 @@ class SkyChoice(QWidget):
         super().__init__()
         self.target, self.ifu, self.sky = (_combo(tip) for tip in _TIPS)
         _refill(self.sky, [(_PICKS[pick], pick) for pick in PICKS])
-        self.on_canvas = QCheckBox("Images on the canvas")
-        self.on_canvas.setToolTip("Show the field before and after over its cube; hide the upper one to compare")
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Object", row_of(self.target, self.ifu))
-        form.addRow("Sky", row_of(self.sky, self.on_canvas))
+        form.addRow("Sky", self.sky)
         self.target.currentIndexChanged.connect(lambda _: self.target_changed.emit())
         for combo in (self.ifu, self.sky):
             combo.currentIndexChanged.connect(lambda _: self.changed.emit())

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_kmos._napari.widgets.files import FileList, PathField
-from napari_kmos._napari.widgets.parts import button, row_of, scrolled
+from napari_kmos._napari.widgets.parts import Scrolled, button, row_of
 
 
 class SkyFilesPage(QWidget):
@@ -50,5 +50,5 @@ class SkyFilesPage(QWidget):
         column.addStretch()
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(scrolled(chosen), stretch=1)
+        whole.addWidget(Scrolled(chosen), stretch=1)
         whole.addLayout(row_of(self.run_button, self.second_button))

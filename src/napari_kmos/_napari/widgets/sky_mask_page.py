@@ -23,6 +23,8 @@ _EXPLAINED = (
     "Stars in the sky exposure would be subtracted from the object: their spaxels are filled with sky first. Show the "
     "mask to paint on it. Napari's brush (key 2) marks stars, its eraser (key 1) gives spaxels back to the sky."
 )
+#: Of two skies that are interpolated the mask of one is shown.
+_OTHER = "{0}, used as well, has a mask of its own: choose “only {0}” as sky to see and paint it"
 
 
 class SkyMaskPage(QWidget):
@@ -63,7 +65,9 @@ class SkyMaskPage(QWidget):
         else:
             how = "painted or read" if preview.sky.ifu in self._by_ifu() else "found"
             n_stars = mask.size - np.count_nonzero(mask)
-            self.text.setText(f"{label}: {n_stars} of {mask.size} spaxels show stars or have no data ({how})")
+            text = f"{label}: {n_stars} of {mask.size} spaxels show stars or have no data ({how})"
+            others = [source.exposure.label for source in preview.choice.sources[1:]]
+            self.text.setText("\n".join([text, *(_OTHER.format(name) for name in others)]))
         self._show_layer()
 
     def hide_layer(self) -> None:

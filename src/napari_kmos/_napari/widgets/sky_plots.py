@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from napari.components import ViewerModel
-from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands
-from napari_kmos._napari.plots import Curve, SpectrumPlot, pg
+from napari_kmos._napari.plots import DARK, TEXT, Curve, SpectrumPlot, pg
 from napari_kmos.sky import SkyResult
 from napari_kmos.sky.views import LineMarks
 
@@ -21,7 +21,8 @@ _TICKS = (0.93, 1.0)
 _NAME_PLACE = 0.86
 #: Bands with no line brighter than this times the brightest are marked but not named.
 _NAMED = 0.2
-_LEAST_HEIGHT, _AXIS_WIDTH = 88, 58
+_LEAST_HEIGHT, _AXIS_WIDTH = 80, 58
+_SHARES = (2, 3)  # below there is the axis, and what is judged
 #: The residual is shown to so many times its typical error, and further where more than this share lies beyond.
 _SIGMAS, _BEYOND_PERCENT = 5.0, 0.5
 _NAMES_TIP = (
@@ -82,7 +83,10 @@ class ResidualPlot(MarkedPlot):
 
 
 class SkyPlots(QWidget):
-    """Object and model above, the residual without continuum and starlight below; zoomed and scrolled together."""
+    """Object and model above, the residual without continuum and starlight below; zoomed and scrolled together.
+
+    The handle between them gives one more room.
+    """
 
     marker_moved = Signal(float)
 
@@ -94,12 +98,18 @@ class SkyPlots(QWidget):
         column.setSpacing(2)
         self.names = QLabel()
         self.names.setToolTip(_NAMES_TIP)
+        self.names.setStyleSheet(f"background: {DARK}; color: {TEXT}; padding-left: {_AXIS_WIDTH}px")
+        self.names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column.addWidget(self.names)
-        for plot in (self.spectra, self.residual):
-            column.addWidget(plot, stretch=1)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        column.addWidget(halves, stretch=1)
+        for number, plot in enumerate((self.spectra, self.residual)):
+            halves.addWidget(plot)
+            halves.setStretchFactor(number, _SHARES[number])
             plot.marker_moved.connect(self.marker_moved)
         if pg is not None:
             self.spectra.plot.setLabel("bottom", None)
+            self.spectra.plot.getAxis("bottom").setStyle(showValues=False)  # they stand below the residual
             self.residual.plot.setXLink(self.spectra.plot)
             self.spectra.plot.getViewBox().sigRangeChangedManually.connect(self.residual.keep_range)
             self.residual.plot.getViewBox().sigRangeChangedManually.connect(self.spectra.keep_range)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QTabWidget, QVBoxLayout, QWid
 
 from napari_kmos._napari.sky_preview import Wish
 from napari_kmos._napari.widgets.form import ParameterForm
-from napari_kmos._napari.widgets.parts import scrolled
+from napari_kmos._napari.widgets.parts import Scrolled
 from napari_kmos._napari.widgets.sky_choice import SkyChoice
 from napari_kmos._napari.widgets.sky_files import SkyFilesPage
 from napari_kmos._napari.widgets.sky_mask_page import SkyMaskPage
@@ -51,7 +51,7 @@ class SkySettings(QWidget):
         form.addRow(self.form)
         self.pages = QTabWidget()
         for content, title in ((page, "Method"), (self.mask, "Stars in the sky")):
-            self.pages.addTab(scrolled(content), title)
+            self.pages.addTab(Scrolled(content), title)
         self.pages.addTab(self.files, "Files and run")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

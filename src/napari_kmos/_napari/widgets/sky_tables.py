@@ -1,9 +1,12 @@
-"""Numbers of a sky subtraction: bands and levels of the IFU that is looked at, bands of all IFUs of the last run."""
+"""Numbers and images of a sky subtraction: of the IFU that is looked at, and bands of all IFUs of the last run."""
 
 from __future__ import annotations
 
+import math
+
 from qtpy.QtWidgets import QTabWidget
 
+from napari_kmos._napari.widgets.sky_images import SkyPictures
 from napari_kmos._napari.widgets.tables import ResultTable
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.sky import BandFit, SkyResult
@@ -24,9 +27,10 @@ _LEVELS = {
     "±": "Its error, 1 sigma",
     "light": "Light of the level in the sky",
 }
+_WHOLE = "all"
 _RUN = {
     "IFU": "IFU",
-    "band": _BANDS["band"],
+    "band": f"{_BANDS['band']}; {_WHOLE} is the IFU in one number",
     "factor": _BANDS["factor"],
     "left / noise": _BANDS["left / noise"],
     "before": _BANDS["before"],
@@ -37,17 +41,21 @@ _LEAST_HEIGHT = 84
 
 
 class SkyTables(QTabWidget):
-    """Tables of bands, levels, and of the last run."""
+    """Tables of bands, levels, and of the last run; images before and after."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bands, self.levels, self.run = (ResultTable(list(of), list(of.values())) for of in (_BANDS, _LEVELS, _RUN))
-        for table, title in ((self.bands, "Bands"), (self.levels, "Levels"), (self.run, "Last run")):
+        for table in (self.bands, self.levels, self.run):
             table.setMinimumHeight(_LEAST_HEIGHT)
-            self.addTab(table, title)
+        self.images = SkyPictures()
+        pages = {"Bands": self.bands, "Levels": self.levels, "Images": self.images, "Last run": self.run}
+        for title, page in pages.items():
+            self.addTab(page, title)
 
     def show_result(self, result: SkyResult) -> None:
-        """Show bands and levels of a result, the brightest levels first."""
+        """Show a result, the brightest levels first."""
+        self.images.show_result(result)
         self.bands.show_rows(
             [(one.name, one.factor, one.error, one.residual_over_noise, *_residuals(one)) for one in result.bands]
         )
@@ -56,6 +64,7 @@ class SkyTables(QTabWidget):
 
     def clear(self) -> None:
         """Show no result; the last run stays."""
+        self.images.clear()
         self.bands.show_rows([])
         self.levels.show_rows([])
 
@@ -76,11 +85,11 @@ def _name(level: LevelFactor) -> str:
 
 
 def _rows(outcome: Outcome) -> list[tuple[str | float | int, ...]]:
-    """Rows of the table: a band of an IFU of a product each."""
+    """Rows of the table: an IFU of a product each, and below it its bands."""
     names = ("name", "factor", "residual_over_noise", "rms_before", "rms_after")
     return [
-        (ifu, *(band[name] for name in names), product)
+        (ifu, *(part[name] for name in names), product)
         for product, facts in outcome.measured.items()
         for ifu, found in facts["ifus"].items()
-        for band in found["bands"]
+        for part in ({**found, "name": _WHOLE, "factor": math.nan}, *found["bands"])
     ]

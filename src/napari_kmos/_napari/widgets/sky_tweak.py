@@ -88,11 +88,12 @@ class SkyTweakDock(Dock):
         self._rest.timeout.connect(self._request)
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_no_preview)
+        self.latest.progressed.connect(self.view.show_progress)
         self.view.plots.marker_moved.connect(partial(commands.show_wavelength, self.viewer))
         settings, files = self.settings, self.settings.files
         settings.changed.connect(self._ask)
         settings.choice.target_changed.connect(self._show_cubes)
-        settings.choice.on_canvas.toggled.connect(self._show_overlays)
+        self.view.on_canvas.toggled.connect(self._show_overlays)
         settings.mask.save_requested.connect(self.save_masks)
         files.objects.changed.connect(partial(setattr, self.session, "objects"))
         files.skies.changed.connect(partial(setattr, self.session, "skies"))
@@ -165,7 +166,7 @@ class SkyTweakDock(Dock):
 
     def _show_overlays(self) -> None:
         """Show on the canvas what shall be seen there."""
-        preview, shows = self.preview, self.settings.choice.on_canvas.isChecked()
+        preview, shows = self.preview, self.view.on_canvas.isChecked()
         if preview is None or not shows:
             hide_images(self.viewer)
             return

@@ -1,17 +1,20 @@
-"""What the sky subtraction does in one IFU: spectra, a line of numbers, images, tables."""
+"""What the sky subtraction does in one IFU: a line of numbers, spectra, tables and images."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_kmos._napari.sky_preview import Preview
 from napari_kmos._napari.widgets.parts import Message, SideBySide
-from napari_kmos._napari.widgets.sky_images import SkyThumbnails
 from napari_kmos._napari.widgets.sky_plots import SkyPlots
 from napari_kmos._napari.widgets.sky_tables import SkyTables
 
 _MOST_LINES = 2
+#: Spectra have a place of their own where there is room beside the tables, or above them.
+_WIDE, _HIGH = 620, 460
 
 
 class SkyView(QWidget):
@@ -20,39 +23,43 @@ class SkyView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.plots, self.line = SkyPlots(), Message(most_lines=_MOST_LINES)
-        self.images, self.tables = SkyThumbnails(), SkyTables()
-        seen = _column((self.line, 0), (self.plots, 1))
-        told = _column((self.images, 0), (self.tables, 1))
+        self.tables = SkyTables()
+        self.on_canvas = self.tables.images.on_canvas
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        parts = SideBySide(seen, told)
-        parts.setStretchFactor(0, 1)
-        parts.setStretchFactor(1, 0)
-        column.addWidget(parts)
+        column.setSpacing(2)
+        self._parts = SideBySide(self.plots, self.tables)
+        self._parts.setStretchFactor(0, 1)
+        self._parts.setStretchFactor(1, 0)
+        column.addWidget(self.line)
+        column.addWidget(self._parts, stretch=1)
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Put the spectra among the tables where there is no room for both."""
+        super().resizeEvent(event)
+        is_small = self.width() < _WIDE and self.height() < _HIGH
+        if is_small and self.tables.indexOf(self.plots) < 0:
+            self.tables.insertTab(0, self.plots, "Spectra")
+            self.tables.setCurrentIndex(0)
+        elif not is_small and self._parts.indexOf(self.plots) < 0:
+            self._parts.insertWidget(0, self.plots)
+            self.plots.show()
 
     def show_preview(self, preview: Preview) -> None:
         """Show what the subtraction does."""
         self.plots.show_result(preview.result, preview.marks)
-        self.images.show_result(preview.result)
         self.tables.show_result(preview.result)
         self.line.say(_summary(preview))
 
+    def show_progress(self, text: str) -> None:
+        """Say what the next preview waits for; the last one stays."""
+        self.line.say(f"{text}…")
+
     def show_problem(self, text: str) -> None:
         """Show nothing but why."""
-        for part in (self.plots, self.images, self.tables):
+        for part in (self.plots, self.tables):
             part.clear()
         self.line.say(text)
-
-
-def _column(*parts: tuple[QWidget, int]) -> QWidget:
-    """Return widgets below each other, each with its share of the room that is left."""
-    whole = QWidget()
-    column = QVBoxLayout(whole)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(2)
-    for widget, share in parts:
-        column.addWidget(widget, stretch=share)
-    return whole
 
 
 def _summary(preview: Preview) -> str:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+_ROW_MARGIN = 8
+
 
 @contextmanager
 def filling(table: QTableWidget) -> Iterator[None]:
@@ -38,6 +40,7 @@ class ResultTable(QTableWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setSectionResizeMode(len(headings) - 1, QHeaderView.ResizeMode.Stretch)
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + _ROW_MARGIN)
         self.setMinimumHeight(140)
 
     def show_rows(self, rows: Sequence[Sequence[str | float | int]]) -> None:
