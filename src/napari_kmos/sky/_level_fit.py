@@ -89,6 +89,8 @@ class MeanTarget:
         Spectra of stars, of which there may be some in the spectrum: once, rms.
     doubtful : csr_array, shape (n_cells, n), optional
         Light of which there may be more or less than its levels tell: once, rms. In the order of the cells.
+    features : csr_array, shape (n_planes, n), optional
+        Features that starlight in the spectrum may have beside those: once, rms. Each in few planes, in their order.
     """
 
     spectrum: Floats
@@ -96,6 +98,7 @@ class MeanTarget:
     prior: Floats
     starlight: Floats | None = None
     doubtful: sparse.csr_array | None = None
+    features: sparse.csr_array | None = None
 
 
 def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start: LevelFit | None = None) -> LevelFit:
@@ -110,8 +113,8 @@ def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start
     p : SkyParameters
         Priors of the rest, knots, rounds, rejection.
     start : LevelFit, optional
-        Where to begin; by default with factors 1 and the shift that fits best. Doubtful light is not
-        looked for without it.
+        Where to begin; by default with factors 1 and the shift that fits best. Doubtful light and features are
+        not looked for without it.
     """
     problem = _Problem(model, target, p, start)
     state, left_over, limit = problem.state, problem.left_over, p.huber if start else np.inf
@@ -132,12 +135,13 @@ def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start
 class _Step:
     """A step of the fit: the change of the state, and what was found beside the lines.
 
-    ``follow`` tells how doubtful light follows each column, ``factor`` is the Cholesky factor of the others.
+    ``once`` holds how much there is of each local column, ``follow`` how they follow each of the others, ``factor`` is
+    the Cholesky factor of those.
     """
 
     change: Floats
     continuum: Floats
-    doubt: Floats
+    once: Floats
     left_over: Floats
     follow: Floats
     local: sparse.csr_array
@@ -153,8 +157,6 @@ class _Problem:
         splines = spline_columns(target.sigma.size, p.fit_knots)
         starlight = np.zeros((len(splines), 0)) if target.starlight is None else target.starlight
         self._beside = np.hstack([splines, starlight])
-        none = sparse.csr_array((model.comb.light.size, 0))
-        self._cells = none if start is None or target.doubtful is None else target.doubtful
         free = np.full(splines.shape[1], _RIDGE * float(np.max(target.sigma**-2.0)))
         self._precision = linalg.block_diag(
             _precision(target.prior, p), np.diag(np.concatenate([free, np.ones(starlight.shape[1])]))
@@ -167,7 +169,10 @@ class _Problem:
             self.left_over = np.zeros(self._values.size)
         places = self.state[model.parts.shape[1] : -1]
         shifts = polynomials(self._values.size, places.size) @ places
-        self._doubtful = (model.matrix(shifts, float(self.state[-1])) @ self._cells).tocsr()
+        matrix = model.matrix(shifts, float(self.state[-1]))
+        cells, features = (None, None) if start is None else (target.doubtful, target.features)
+        self._cells, self._features = _in_order(matrix, cells, features)
+        self._doubtful = (matrix @ self._cells).tocsr()
 
     def weights(self, lines: Floats, left_over: Floats, limit: float) -> Floats:
         """Inverse variances of the spectrum, with the error of the model, by Huber's estimator."""
@@ -178,25 +183,25 @@ class _Problem:
     def step(self, state: Floats, linearised: tuple[Floats, Floats], weight: Floats) -> _Step:
         """Solve for the change of the state and for what is beside the lines.
 
-        Doubtful light is in few planes each and is eliminated first.
+        Doubtful light and features are in few planes each and are eliminated first.
         """
         lines, slopes = linearised
         root = np.sqrt(weight)[:, None]
         columns, left = np.hstack([slopes, self._beside]) * root, (self._values - lines) * root[:, 0]
-        local = self._doubtful.multiply(root).tocsr()
-        once = np.ones(local.shape[1])
-        follow = solve_ridge(local, once, local.T @ columns)
+        local = (self._doubtful + self._features).multiply(root).tocsr()
+        expected = np.ones(local.shape[1])
+        follow = solve_ridge(local, expected, local.T @ columns)
         free = columns - local @ follow
         factor = linalg.cho_factor(columns.T @ free + self._precision, overwrite_a=True, check_finite=False)
         gradient = free.T @ left - self._precision[:, : state.size] @ state
         found = linalg.cho_solve(factor, gradient, check_finite=False)
-        doubt = solve_ridge(local, once, local.T @ (left - columns @ found))
-        continuum = self._beside @ found[state.size :]
+        once = solve_ridge(local, expected, local.T @ (left - columns @ found))
+        continuum = self._beside @ found[state.size :] + self._features @ once
         return _Step(
             change=np.clip(found[: state.size], -_LARGEST_STEP, _LARGEST_STEP),
             continuum=continuum,
-            doubt=doubt,
-            left_over=continuum + self._doubtful @ doubt,
+            once=once,
+            left_over=continuum + self._doubtful @ once,
             follow=follow[:, : state.size],
             local=local,
             factor=factor,
@@ -204,19 +209,39 @@ class _Problem:
 
     def result(self, state: Floats, slopes: Floats, last: _Step) -> LevelFit:
         """Return what was found, with errors as they were at the last step."""
-        n_groups, n_doubt = self._model.parts.shape[1], last.doubt.size
+        n_groups, n_local = self._model.parts.shape[1], last.once.size
         covariance = linalg.cho_solve(last.factor, np.eye(len(last.factor[0]), state.size), check_finite=False)
-        inverse = solve_ridge(last.local, np.ones(n_doubt), np.eye(n_doubt))
+        inverse = solve_ridge(last.local, np.ones(n_local), np.eye(n_local))
         return LevelFit(
             factors=state[:n_groups],
             places=state[n_groups:-1],
             width=float(state[-1]),
-            light=self._model.light(state[:n_groups]) + self._cells @ last.doubt,
+            light=self._model.light(state[:n_groups]) + self._cells @ last.once,
             continuum=last.continuum,
             covariance=covariance[: state.size],
             slopes=slopes - self._doubtful @ last.follow,
             doubt=np.asarray(self._doubtful.multiply(self._doubtful @ inverse).sum(axis=1)),
         )
+
+
+def _in_order(
+    matrix: sparse.csr_array, cells: sparse.csr_array | None, features: sparse.csr_array | None
+) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Return local columns as light of the comb and as spectra, one of which is zero, in the order of their planes."""
+    n_planes, n_cells = matrix.shape
+    cells = sparse.csr_array((n_cells, 0)) if cells is None else cells
+    features = sparse.csr_array((n_planes, 0)) if features is None else features
+    planes = [_middle(abs(each)) for each in (matrix @ cells, features)]
+    order = np.argsort(np.concatenate(planes), kind="stable")
+    light = sparse.hstack([cells, sparse.csr_array((n_cells, features.shape[1]))]).tocsc()
+    spectra = sparse.hstack([sparse.csr_array((n_planes, cells.shape[1])), features]).tocsc()
+    return light[:, order].tocsr(), spectra[:, order].tocsr()
+
+
+def _middle(columns: sparse.csr_array) -> Floats:
+    """Return the row about which each column that is not negative lies."""
+    total = np.maximum(columns.sum(axis=0), np.finfo(float).tiny)
+    return np.asarray((np.arange(columns.shape[0]) @ columns) / total)
 
 
 def _precision(prior: Floats, p: SkyParameters) -> Floats:

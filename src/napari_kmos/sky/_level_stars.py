@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from napari_kmos.sky._level_model import spline_columns
 from napari_kmos.sky._resample import fill_gaps
@@ -48,6 +48,21 @@ def star_templates(spaxels: SpaxelSpectra, sigma: Floats, p: SkyParameters) -> F
     templates = np.zeros((sigma.size, found.shape[1]))
     templates[known] = found * sigma[known, None]
     return templates
+
+
+def star_features(continuum: Floats, p: SkyParameters) -> sparse.csr_array:
+    """Return narrow splines, each as large as features of starlight may be, shape (n_planes, n_features).
+
+    Parameters
+    ----------
+    continuum : ndarray, shape (n_planes,)
+        Starlight.
+    p : SkyParameters
+        Depth of features, and planes from one spline to the next.
+    """
+    n_knots = max(2, round(continuum.size / p.star_knot_planes))
+    depth = p.star_features * abs(float(np.median(continuum)))
+    return sparse.csr_array(spline_columns(continuum.size, n_knots) * depth)
 
 
 def star_continua(flux: Floats, p: SkyParameters) -> Floats:

@@ -126,6 +126,9 @@ class FitParameters:
         These are smoothed by a Gaussian of this sigma in planes.
     star_continua : int
         The same for the fit of the thermal background.
+    star_knot_planes : float
+        Features of starlight in the dark spaxels that these spectra do not tell are looked for with a spline every so
+        many planes: narrower than features, broader than lines of the sky.
     doubt : float
         Where lines are left with more than this many times the expected error, `davies` is tried as well.
     """
@@ -142,9 +145,10 @@ class FitParameters:
     fit_knots: int = 24
     huber: float = 2.5
     model_error: float = 0.003
-    star_templates: int = 10
+    star_templates: int = 4
     star_smoothing: float = 3.0
     star_continua: int = 4
+    star_knot_planes: float = 8.0
     doubt: float = 3.0
 
 
@@ -162,7 +166,8 @@ class SpaxelParameters:
         Rounds of the fit of the spaxels.
     star_features : float
         Depth of stellar features: a spaxel's own lines count for less the more star light it has, those of the same
-        spaxel in the sky cube count instead.
+        spaxel in the sky cube count instead. In the mean of the dark spaxels the light of stars may have features of
+        this depth.
     """
 
     spaxel_knots: int = 40
@@ -188,5 +193,5 @@ POSITIVE = (
     "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "list_error", "list_strength", "faintest",
     "label_sigma", "label_floor", "doubt_sigma", "prior_band", "prior_rotation", "prior_f2", "prior_level",
     "prior_other", "prior_shift", "prior_stretch", "prior_width", "huber", "model_error", "star_smoothing",
-    "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
+    "star_knot_planes", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
 )  # fmt: skip

@@ -25,7 +25,7 @@ from napari_kmos.sky._level_spectra import (
     robust_mean,
     spaxels_with_data,
 )
-from napari_kmos.sky._level_stars import star_templates
+from napari_kmos.sky._level_stars import star_features, star_templates
 from napari_kmos.sky._lines import mean_spectra
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.davies import subtract_davies
@@ -127,14 +127,16 @@ def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyPar
 def _fit_again(
     lines: Lines, fitted: MeanTarget, spaxels: tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms], p: SkyParameters
 ) -> Lines:
-    """Fit again with what the first fit tells: light whose level is in doubt, and the spectra of stars.
+    """Fit again with what the first fit tells: light whose level is in doubt, and starlight.
 
-    These are those of the spaxels that are not dark less that of the dark. Features of the stars whose faint light is
-    in the dark spaxels would be taken for lines of the sky.
+    Features of the stars whose faint light is in the dark spaxels would be taken for lines of the sky. Their spectra
+    are those of the spaxels that are not dark less that of the dark; features of stars that are bright nowhere are
+    broader than lines.
     """
     doubtful = doubtful_light(lines.groups, lines.model, lines.fit, fitted.sigma, p)
     starlight = None if spaxels[1].all() else _starlight(lines, fitted, spaxels, p)
-    fitted = dataclasses.replace(fitted, starlight=starlight, doubtful=doubtful)
+    features = star_features(lines.fit.continuum, p)
+    fitted = dataclasses.replace(fitted, starlight=starlight, doubtful=doubtful, features=features)
     fit = fit_levels(lines.model, fitted, p, start=lines.fit)
     return dataclasses.replace(lines, fit=fit, starlight=starlight)
 
