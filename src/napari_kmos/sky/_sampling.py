@@ -22,11 +22,14 @@ def warn_of_sampling(cube: Cube) -> None:
     What is gained by the other order was measured with `levels` on simulated nights (``benchmarks/sky_levels.py``).
     """
     scale, n_planes = pixel_scale_arcsec(cube.wcs), cube.shape[0]
-    if scale >= (1 - _TOLERANCE) * SPAXEL_ARCSEC and n_planes <= N_PLANES:
-        return
-    msg = (
-        f"spaxels of {scale:.3g} arcsec and {n_planes} planes are finer than the {SPAXEL_ARCSEC} arcsec and {N_PLANES} "
-        "planes that KMOS samples; subtract the sky first and resample then: it leaves about 23 % less on sky lines in "
-        "the mean of an aperture, 6 % less per spaxel"
-    )
-    warnings.warn(msg, KmosWarning, stacklevel=3)
+    finer = []
+    if scale < (1 - _TOLERANCE) * SPAXEL_ARCSEC:
+        finer.append(f"spaxels of {scale:.3g} arcsec (KMOS samples {SPAXEL_ARCSEC})")
+    if n_planes > N_PLANES:
+        finer.append(f"{n_planes} planes (KMOS samples {N_PLANES})")
+    if finer:
+        msg = (
+            f"the cubes are interpolated, {' and '.join(finer)}; subtract the sky before that: it leaves about 23 % "
+            "less on sky lines in the mean of an aperture, 6 % less per spaxel"
+        )
+        warnings.warn(msg, KmosWarning, stacklevel=3)
