@@ -318,7 +318,7 @@ def test_other_grid_is_told(night, pair):
     shifted = night["write"]("shifted.fits", pair.sky, wavelength=pair.sky.wavelength * 1.01)
     with pytest.raises(GeometryError, match=r"object .*object.fits.* covers .* and sky .*shifted.fits"):
         sky_tweak([night["object"]], [shifted], night["out"])
-    assert list(night["out"].iterdir()) == []
+    assert not night["out"].exists()
 
 
 def test_no_sky_on_the_detector_is_an_error(night, pair):
@@ -379,7 +379,7 @@ def test_progress_is_told_and_cancelling_leaves_nothing_half_done(night):
     fresh = night["out"] / "fresh"
     with pytest.raises(Cancelled):
         sky_tweak([night["object"]], [night["sky"]], fresh, progress=stop, method="plain")
-    assert list(fresh.iterdir()) == []
+    assert not fresh.exists()
 
 
 def test_a_good_night_gives_no_warning(night):

@@ -9,7 +9,7 @@ import pytest
 from astropy.time import Time
 from factories import make_cube, make_exposure
 
-from napari_kmos.errors import KmosWarning, SkyError
+from napari_kmos.errors import GeometryError, KmosWarning, SkyError
 from napari_kmos.sky import check_sky, choose_sky_cube, nearest_sky
 
 
@@ -84,6 +84,22 @@ def test_headers_tell_whether_there_is_a_sky():
     check_sky(_exposure(name="object"), [without_data], sky)
     with pytest.raises(SkyError, match="no sky in IFU 9 or another IFU of its detector"):
         check_sky(_exposure(name="object"), [make_cube(ifu=3), make_cube(ifu=9)], sky)
+
+
+def test_headers_tell_whether_the_sky_fits():
+    """Before anything is computed; cubes without data need no sky."""
+    sky = _exposure(ifus=(3, 22))
+    with pytest.raises(GeometryError, match=r"object .*IFU 3 .* has shape \(40, 9, 9\) and sky .*they must be equal"):
+        check_sky(_exposure(name="object"), [make_cube(ifu=22), make_cube(ifu=3, shape=(40, 9, 9))], sky)
+    without_data = dataclasses.replace(make_cube(ifu=3, shape=(40, 9, 9)), flux=np.full((40, 9, 9), np.nan))
+    check_sky(_exposure(name="object"), [without_data], sky)
+
+
+def test_a_sky_without_data_is_said_to_be_so():
+    """It is in the file, and the reader would look for it there."""
+    sky = _without_data(_exposure(ifus=(3, 22)), 3)
+    with pytest.raises(SkyError, match=r"IFUs there: 3, 22 \(IFU 3 .*: no data, all NaN\)"):
+        choose_sky_cube(make_cube(ifu=3), sky)
 
 
 def test_cube_that_does_not_tell_its_ifu_takes_the_only_sky():

@@ -33,7 +33,8 @@ def describe_step(
         name="sky-tweak",
         inputs=task.inputs,
         parameters={**options, **parameters_of(parameters)},
-        defaults={**OPTIONS, **defaults_of(parameters)},
+        # The method has no default here, so that HISTORY always names it.
+        defaults={**{name: OPTIONS[name] for name in OPTIONS if name != "method"}, **defaults_of(parameters)},
         measured=measured | {name: value for result in results for name, value in _keywords(result)},
     )
 

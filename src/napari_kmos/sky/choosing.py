@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import GeometryError, SkyError
-from napari_kmos.sky.methods import check_pair
 from napari_kmos.sky.pairing import (
     check_sky,
     choose_sky_cube,
     has_own_sky,
     minutes_after,
     skies_by_time,
-    sky_candidates,
 )
 
 if TYPE_CHECKING:
@@ -139,7 +137,7 @@ def sky_options(
         If the pick is not known, there is no sky of the band, a date is missing, the sky is the exposure itself, or it
         lacks an IFU.
     GeometryError
-        If none of several has the shape and wavelengths of the object.
+        If shapes, wavelengths or units of object and sky differ; of several for ``best``, of all of them.
     """
     check_pick(pick)
     sources = {id(source.exposure): source for source in skies}
@@ -172,7 +170,6 @@ def _fitting(exposure: Exposure, cubes: Sequence[Cube], sources: Sequence[SkySou
     for source in sources:
         try:
             check_sky(exposure, cubes, source.exposure)
-            check_pair(cubes[0], sky_candidates(cubes[0], source.exposure)[0])
         except (GeometryError, SkyError) as err:
             errors.append(err)
         else:

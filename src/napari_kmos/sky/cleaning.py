@@ -233,18 +233,19 @@ class SkyCleaner:
             if not survey.crowded:
                 return _Finding(alone.compared(survey, light, error, self.parameters), other.ifu, max(0.0, light))
             told.append((light, error, other.ifu))
-        self._warn_of_stars(cube, alone)
         light, error, ifu = max(told, key=lambda item: item[0])
         darkest = self._surveys[ifu]
         error = float(np.hypot(error, self.parameters.wing_share * darkest.typical_starlight))
         reference = None if ifu == cube.ifu else ifu
-        return _Finding(alone.compared(darkest, light, error, self.parameters), reference, light)
+        compared = alone.compared(darkest, light, error, self.parameters)
+        self._warn_of_stars(cube, compared)
+        return _Finding(compared, reference, light)
 
     def _warn_of_stars(self, cube: Cube, survey: Survey) -> None:
         n_sky, n_used = (int(np.count_nonzero(mask)) for mask in (survey.sky_mask, survey.used))
         msg = (
             f"{self.exposure.label}: {cube.label}: only {n_sky} of {n_used} spaxels are free of stars, and no other "
-            "IFU has more sky; its level is that of the darkest spaxels. Give another sky if you can."
+            "IFU has more sky; its level is what the darkest spaxels tend to. Give another sky if you can."
         )
         warnings.warn(msg, KmosWarning, stacklevel=5)
 

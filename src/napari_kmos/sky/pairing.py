@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_kmos.errors import KmosWarning, SkyError
+from napari_kmos.errors import GeometryError, KmosWarning, SkyError
 from napari_kmos.instrument import ARMS, detector_of
-from napari_kmos.sky.methods import has_data
+from napari_kmos.sky.methods import check_pair, has_data
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -85,13 +85,26 @@ def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
     ------
     SkyError
         If it is the same file, or lacks an IFU.
+    GeometryError
+        If shapes, wavelengths or units of object and sky differ.
     """
     if exposure.path is not None and sky.path is not None and exposure.path.resolve() == sky.path.resolve():
         msg = f"{exposure.path}: is its own sky, and nothing would be left; give the exposure of the sky (--sky)"
         raise SkyError(msg)
     for cube in cubes:
-        if not sky_candidates(cube, sky) and has_data(cube):
-            raise SkyError(_no_sky(cube, sky))
+        try:
+            _check_cube(cube, sky)
+        except (GeometryError, SkyError):
+            if has_data(cube):
+                raise
+
+
+def _check_cube(cube: Cube, sky: Exposure) -> None:
+    """Check by the headers that a sky has something for one object cube."""
+    candidates = sky_candidates(cube, sky)
+    if not candidates:
+        raise SkyError(_no_sky(cube, sky))
+    check_pair(cube, candidates[0])
 
 
 def _middle_mjd(exposure: Exposure) -> float:
@@ -130,10 +143,12 @@ def _neighbours(cube: Cube, sky: Exposure) -> list[Cube]:
 def _no_sky(cube: Cube, sky: Exposure) -> str:
     """Say why there is no sky for a cube."""
     have = ", ".join("no number" if each.ifu is None else str(each.ifu) for each in sky.cubes) or "none"
+    empty = [each for each in sky_candidates(cube, sky) if not has_data(each)]
+    gone = f" ({', '.join(each.label for each in empty)}: no data, all NaN)" if empty else ""
     where = f"in IFU {cube.ifu} or another IFU of its detector" if cube.ifu in ARMS else "that belongs to it"
     other = [each for each in _neighbours(cube, sky) if each.shape != cube.shape]
     shapes = f" (that of IFU {other[0].ifu} has shape {other[0].shape}, not {cube.shape})" if other else ""
     return (
-        f"{cube.label}: {sky.label} has no sky {where}; IFUs there: {have}{shapes}. "
+        f"{cube.label}: {sky.label} has no sky {where}; IFUs there: {have}{gone}{shapes}. "
         "Give another sky, or choose IFUs that have one (--ifu)."
     )
