@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 #: The spaxels of the sky cube may differ by this many times what those of the object may differ from them.
 _FREE = 3.0
+#: Stars that stand out in no more than this share of the sky's spaxels are left out, their wings are no matter.
+_FEW_STARS = 0.1
 #: Light above this many sigma is no noise.
 _BRIGHT_SIGMA = 6.0
 
@@ -95,12 +97,21 @@ def _means(
 ) -> tuple[MeanSpectra, tuple[Floats, Floats]]:
     """Return mean spectra of the dark spaxels of the object and of those of the sky without stars, and their errors."""
     found, error = robust_mean(target.flux[:, dark], target.noise[:, dark], p.voxel_clip)
-    free = dark_spaxels(nan_median(sky.flux), 1.0, p)
+    free = _without_stars(nan_median(sky.flux), p)
     sky_found, sky_error = robust_mean(sky.flux[:, free], sky.noise[:, free], p.voxel_clip)
     if not np.any(np.isfinite(found) & np.isfinite(sky_found)):
         msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
         raise SkyError(msg)
     return mean_spectra(cube.wavelength_um, found, sky_found, p), (error, sky_error)
+
+
+def _without_stars(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:
+    """Return the spaxels of the sky that show sky: all but stars, or the dark ones if the stars are so many or bright.
+
+    The wings of those would be in all that do not stand out.
+    """
+    free = dark_spaxels(white, 1.0, p)
+    return free if free.mean() > 1 - _FEW_STARS else dark_spaxels(white, p.dark_share, p)
 
 
 def _count_bright(seen: MeanSpectra, sky_error: Floats, p: SkyParameters) -> int:
