@@ -12,7 +12,7 @@ import pytest
 from astropy import units as u
 from factories import DEC, RA, make_cube, star_image
 
-from napari_kmos.combine import COMBINE_METHODS, CombineParameters, combine_cubes, stack
+from napari_kmos.combine import COMBINE_METHODS, CombineParameters, combine_cubes, methods, stack
 from napari_kmos.combine.cubes import _common_grid
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError, GeometryError, KmosError, KmosWarning
@@ -160,7 +160,7 @@ def test_blocks_and_laziness_change_nothing(cmethod, monkeypatch):
     _, flux, noise = run(cubes, offsets, cmethod=cmethod)
     monkeypatch.setattr(stack, "_BLOCK_BYTES", 200_000)
     monkeypatch.setattr(stack, "_STACK_BYTES", 1)
-    monkeypatch.setattr(stack, "_VALUES_AT_ONCE", 500)
+    monkeypatch.setattr(methods, "_VALUES_AT_ONCE", 500)
     lazy = [
         dataclasses.replace(cube, flux=da.from_array(cube.flux, chunks=(5, -1, -1)), noise=da.from_array(cube.noise))
         for cube in cubes

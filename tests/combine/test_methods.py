@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_kmos.combine.methods import COMBINE_METHODS
+from napari_kmos.combine.methods import COMBINE_METHODS, merge
 from napari_kmos.combine.parameters import CombineParameters
 from napari_kmos.errors import KmosError
 
@@ -13,7 +13,8 @@ from napari_kmos.errors import KmosError
 def combine(name, values, variance=None, **parameters):
     values = np.asarray(values, dtype=float)
     variance = np.ones_like(values) if variance is None else np.asarray(variance, dtype=float)
-    return COMBINE_METHODS[name](values, variance, CombineParameters(**parameters))
+    merged = merge(values, np.sqrt(variance), None, CombineParameters(cmethod=name, **parameters))
+    return merged.value, merged.noise**2
 
 
 @pytest.mark.parametrize("name", COMBINE_METHODS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_kmos.combine.agreement import check_wavelengths, common_unit
+from napari_kmos.combine.methods import can_reject
 from napari_kmos.combine.parameters import CombineParameters
 from napari_kmos.combine.placing import place
 from napari_kmos.combine.stack import combine_lazily, count_exposures, make_stack
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 #: Fields that fill less of their common grid than this are probably not meant for one mosaic.
 _MIN_FILLING = 0.05
-_MIN_FOR_KSIGMA = 4
 
 
 class NoDataError(GeometryError):
@@ -124,7 +124,7 @@ def combine_cubes(
     _warn_if_empty(full, resamplers)
     noisy = [ensure_noise(cube) for cube in cubes]
     arrays = [(cube.flux, cube.noise) for cube in noisy if cube.noise is not None]
-    stack = make_stack(arrays, resamplers, full, parameters)
+    stack = make_stack(arrays, resamplers, full, parameters, weights=_weights(cubes, parameters))
     counts, empty = count_exposures(stack, progress=progress)
     _check_empty(cubes, empty)
     _check_number(parameters, int(counts.max()))
@@ -183,12 +183,28 @@ def _check_number(parameters: CombineParameters, n_overlapping: int) -> None:
             "exposures overlap at most: nothing would be left; take another --cmethod or drop fewer"
         )
         raise KmosError(msg)
-    if parameters.cmethod == "ksigma" and parameters.citer and n_overlapping < _MIN_FOR_KSIGMA:
-        _log.info(
-            "ksigma: %d exposures overlap at most, and fewer than %d reject nothing at 3 sigma: this is their average",
-            n_overlapping,
-            _MIN_FOR_KSIGMA,
-        )
+    if parameters.cmethod == "ksigma" and not can_reject(n_overlapping, parameters):
+        text = "ksigma: %d exposures overlap at most, too few to reject anything: this is their average"
+        _log.info(text, n_overlapping)
+    elif (
+        parameters.citer > 1
+        and parameters.cmethod == "ksigma"
+        and not can_reject(n_overlapping, parameters, later=True)
+    ):
+        text = "ksigma: %d exposures overlap at most, too few to reject more than the first pass does, by percentiles"
+        _log.info(text, n_overlapping)
+
+
+def _weights(cubes: Sequence[Cube], parameters: CombineParameters) -> list[float] | None:
+    """Weights of the cubes, if they are exposure times."""
+    if parameters.weight != "exptime":
+        return None
+    for cube in cubes:
+        if not cube.exptime or cube.exptime < 0:
+            name = cube.source or cube.label
+            msg = f"{name}: exposure time is {cube.exptime}, expected a positive one to weight by; take another weight"
+            raise KmosError(msg)
+    return [float(cube.exptime or 0) for cube in cubes]
 
 
 def _facts(cubes: Sequence[Cube], parameters: CombineParameters, unit: Any, name: str | None) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from napari_kmos.errors import KmosError
 
 Method = Literal["none", "header", "center", "user"]
 CombineMethod = Literal["ksigma", "average", "median", "sum", "min_max"]
+Weight = Literal["none", "variance", "exptime"]
+
+#: Methods that take weights.
+_WEIGHTED = ("ksigma", "average")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,9 @@ class CombineParameters:
         ksigma: iterations; the first takes median and percentiles instead of mean and standard deviation.
     cmax, cmin : int
         min_max: how many of the largest and of the smallest values are dropped.
+    weight : str
+        ksigma, average: what values count by: none (all the same), variance (1 / noise² of each value; biased where the
+        noise was told from the value itself), exptime (exposure time). Outliers are told without weights.
     flux : bool
         Keep the flux of a source, rather than the value per spaxel, where the spaxel size changes.
     pix_scale : float, optional
@@ -41,6 +48,7 @@ class CombineParameters:
     citer: int = 3
     cmax: int = 1
     cmin: int = 1
+    weight: Weight = "none"
     flux: bool = True
     pix_scale: float | None = None
 
@@ -50,6 +58,9 @@ class CombineParameters:
         for name in ("citer", "cmax", "cmin"):
             self._check(name, getattr(self, name) >= 0, "zero or more")
         self._check("pix_scale", self.pix_scale is None or self.pix_scale > 0, "a positive number of arcsec")
+        if self.weight != "none" and self.cmethod not in _WEIGHTED:
+            msg = f"cmethod {self.cmethod} takes no weights, weight is {self.weight}: expected none, or another cmethod"
+            raise KmosError(msg)
 
     def _check(self, name: str, is_fine: bool, expected: str) -> None:
         """Refuse a value that cannot be meant."""

@@ -11,7 +11,7 @@ import numpy as np
 from dask.base import compute
 from dask.delayed import delayed
 
-from napari_kmos.combine.methods import COMBINE_METHODS
+from napari_kmos.combine.methods import merge
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 64 * 2**20
 #: Memory of the stack of exposures that is merged at a time.
 _STACK_BYTES = 16 * 2**20
-#: Values merged at a time, over all exposures: small enough for the processor's cache.
-_VALUES_AT_ONCE = 2**18
 _FLOAT_TEMPORARIES = 6
 
 
@@ -44,12 +42,15 @@ class Layer:
         From the exposure to the grid.
     level : int
         Exposures that do not overlap share a level of the stack.
+    weight : float
+        That of the exposure, the same in all of a level.
     """
 
     flux: Array
     noise: Array
     resampler: Resampler
     level: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -108,21 +109,12 @@ class Stack:
             there = np.isfinite(flux[planes])
             np.copyto(stack[0][window], flux[planes], where=there)
             np.copyto(stack[1][window], noise[planes], where=there)
-        return self._merge_columns(stack.reshape(2, self.n_levels, -1)).reshape(2, n_planes, *self.shape[1:])
-
-    def _merge_columns(self, columns: Block) -> Block:
-        """Merge flux and noise of shape (2, n_levels, m) into (2, m), a piece that fits the cache at a time."""
-        merge = COMBINE_METHODS[self.parameters.cmethod]
-        result = np.full((2, columns.shape[2]), np.nan, dtype=np.float32)
-        step = max(1, _VALUES_AT_ONCE // self.n_levels)
-        for first in range(0, columns.shape[2], step):
-            part = columns[:, :, first : first + step]
-            there = np.flatnonzero(np.isfinite(part[0]).any(axis=0))
-            flux, noise = part[:, :, there].astype(float)
-            value, variance = merge(flux, noise**2, self.parameters)
-            result[0, first + there] = value
-            result[1, first + there] = np.sqrt(variance)
-        return result
+        weights = np.empty(self.n_levels)
+        for layer in self.layers:
+            weights[layer.level] = layer.weight
+        flux, noise = stack.reshape(2, self.n_levels, -1)
+        merged = merge(flux, noise, weights, self.parameters)
+        return np.stack([merged.value, merged.noise]).reshape(2, n_planes, *self.shape[1:])
 
 
 def make_stack(
@@ -130,6 +122,8 @@ def make_stack(
     resamplers: Sequence[Resampler],
     shape: tuple[int, int, int],
     parameters: CombineParameters,
+    *,
+    weights: Sequence[float] | None = None,
 ) -> Stack:
     """Put exposures into as few levels as their overlap allows.
 
@@ -143,16 +137,19 @@ def make_stack(
         Of the result.
     parameters : CombineParameters
         How they are merged.
+    weights : sequence of float, optional
+        Of the exposures, which all weigh the same if not given.
     """
-    taken: list[NDArray[np.bool_]] = []
+    taken: list[tuple[float, NDArray[np.bool_]]] = []
     layers = []
-    for (flux, noise), resampler in zip(arrays, resamplers, strict=True):
-        free = (n for n, mask in enumerate(taken) if not (mask[resampler.window] & resampler.inside).any())
+    for (flux, noise), resampler, weight in zip(arrays, resamplers, weights or [1.0] * len(arrays), strict=True):
+        inside, window = resampler.inside, resampler.window
+        free = (n for n, (own, mask) in enumerate(taken) if own == weight and not (mask[window] & inside).any())
         level = next(free, len(taken))
         if level == len(taken):
-            taken.append(np.zeros(shape[1:], dtype=bool))
-        taken[level][resampler.window] |= resampler.inside
-        layers.append(Layer(flux=flux, noise=noise, resampler=resampler, level=level))
+            taken.append((weight, np.zeros(shape[1:], dtype=bool)))
+        taken[level][1][window] |= inside
+        layers.append(Layer(flux=flux, noise=noise, resampler=resampler, level=level, weight=weight))
     return Stack(layers=tuple(layers), shape=shape, n_levels=len(taken), parameters=parameters)
 
 
