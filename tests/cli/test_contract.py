@@ -33,6 +33,7 @@ CALLS = {
     "align": "object.fits object2.fits -o OUT/offsets.ecsv --method header",
     "offsets": "offsets.ecsv -o OUT --crval",
     "combine": "object.fits object2.fits -o OUT",
+    "cut": "cube.fits -o OUT --from object.fits object2.fits",
     "crop": "cube.fits -o OUT/cut.fits --wave 2.1-2.2",
     "splice": "cube.fits cube2.fits -o OUT/joined.fits --edges 2.2",
     "map": "cube.fits -o OUT --line 2.1-2.2 --continuum 2.05-2.08,2.25-2.3",

@@ -35,6 +35,7 @@ COMMANDS = {
     "align": "measure the pointing offsets of exposures",
     "offsets": "turn offsets into a kmos_combine shift file or corrected headers",
     "combine": "combine exposures into cubes by target, by IFU or as a mosaic",
+    "cut": "cut IFUs and halves out of a mosaic",
     "crop": "cut a cube in wavelength and on the sky",
     "splice": "join cubes of different telluric fits at chosen wavelengths",
     "map": "map a line: flux above the continuum, moments, signal to noise",

@@ -11,6 +11,8 @@ from napari_kmos.io.atomic import (
     safe_name,
 )
 from napari_kmos.io.catalogue import catalogue_of, read_any_table, read_catalogue
+from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
+from napari_kmos.io.esorex_log import LoggedShift, read_logged_shifts
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.lines import read_line_list, read_windows
@@ -27,6 +29,8 @@ from napari_kmos.io.write import write_cube, write_exposure, write_image
 
 __all__ = [
     "FITS_ENDINGS",
+    "CutRow",
+    "LoggedShift",
     "RecipeBlock",
     "apertures_table",
     "atomic_path",
@@ -44,11 +48,13 @@ __all__ = [
     "read_boxes",
     "read_catalogue",
     "read_cube",
+    "read_cuts",
     "read_exposure",
     "read_history",
     "read_images",
     "read_json",
     "read_line_list",
+    "read_logged_shifts",
     "read_offsets",
     "read_planes",
     "read_recipe_blocks",
@@ -64,6 +70,7 @@ __all__ = [
     "source_of",
     "write_apertures",
     "write_cube",
+    "write_cuts",
     "write_exposure",
     "write_figure",
     "write_image",

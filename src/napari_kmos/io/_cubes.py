@@ -80,8 +80,10 @@ def _cube(file: Product, group: Group) -> Cube:
         header=data.header,
         source=data.where,
     )
-    if group.ifu is None and is_mosaic(cube):
-        cube = dataclasses.replace(cube, ifu=None, name=group.name or cube.name)
+    if group.ifu is None and is_wide(cube):
+        cut = file.primary.get(instrument.KEY_CUT_IFU)
+        ifu = cut if cut == cube.ifu else None  # a mosaic's header speaks of its first IFU too
+        cube = dataclasses.replace(cube, ifu=ifu, name=group.name or cube.name)
     return cube
 
 
@@ -121,5 +123,10 @@ def target_of(group: Group, primary: fits.Header) -> str:
 
 
 def is_mosaic(cube: Cube) -> bool:
+    """Tell whether a cube was put together from several IFUs, and is not what was cut out for one of them."""
+    return cube.ifu is None and is_wide(cube)
+
+
+def is_wide(cube: Cube) -> bool:
     """Tell whether the field is wider than any dithered IFU's."""
     return max(cube.shape[1:]) * pixel_scale_arcsec(cube.wcs) > _MOSAIC_ARCSEC

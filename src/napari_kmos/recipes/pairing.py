@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import KmosError, SkyError
@@ -111,6 +112,39 @@ def split_halves(mjds: Sequence[float], skies: Sequence[float]) -> tuple[int, ..
 
     middle = min(sorted(set(skies)), key=imbalance)
     return tuple(2 if mjd > middle else 1 for mjd in mjds)
+
+
+def split_at_gap(mjds: Sequence[float], exptimes: Sequence[float], *, gap_minutes: float) -> tuple[int | None, ...]:
+    """Tell which exposures of a night are before (1) and after (2) its longest interruption.
+
+    Parameters
+    ----------
+    mjds : sequence of float
+        Starts; an exposure without one (NaN) belongs to no half.
+    exptimes : sequence of float
+        Lengths in seconds; where one is unknown (NaN), the shortest time from start to start is taken for it.
+    gap_minutes : float
+        Shortest time between the end of an exposure and the start of the next that is an interruption.
+
+    Returns
+    -------
+    tuple
+        None for all if nothing is that long.
+
+    Examples
+    --------
+    >>> split_at_gap([0.0, 0.004, 0.05], [300, 300, 300], gap_minutes=10)
+    (1, 1, 2)
+    """
+    order = sorted((index for index, mjd in enumerate(mjds) if math.isfinite(mjd)), key=lambda index: mjds[index])
+    pairs = [(one, other) for one, other in pairwise(order) if mjds[other] > mjds[one]]
+    steps = [86400 * (mjds[other] - mjds[one]) for one, other in pairs]
+    lengths = [exptimes[one] if math.isfinite(exptimes[one]) else min(steps) for one, _ in pairs]
+    gaps = [step - length for step, length in zip(steps, lengths, strict=True)]
+    if max(gaps, default=0.0) < max(60 * gap_minutes, 1e-3):
+        return (None,) * len(mjds)
+    second = mjds[pairs[gaps.index(max(gaps))][1]]
+    return tuple(None if not math.isfinite(mjd) else 1 + (mjd >= second) for mjd in mjds)
 
 
 def _nearest_sky(item: Found, skies: Mapping[int, Found]) -> tuple[int, str]:

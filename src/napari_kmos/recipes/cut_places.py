@@ -1,0 +1,275 @@
+"""Where IFUs and halves lie in a mosaic: by its exposures, by the log of `kmos_combine`, or by a table."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.errors import GeometryError, KmosError, KmosWarning
+from napari_kmos.instrument import ARMS, FIELD_ARCSEC, N_ARMS
+from napari_kmos.io import read_cuts, read_exposure, read_logged_shifts, read_offsets
+from napari_kmos.recipes.offset_rows import usable_offset
+from napari_kmos.recipes.pairing import group_epochs, split_at_gap
+from napari_kmos.spatial.footprints import Footprint, footprint_between, footprint_of, hull
+from napari_kmos.spatial.wcs import shift_wcs
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+    from napari_kmos.cube import Cube
+    from napari_kmos.io import LoggedShift
+
+#: A longer time between exposures separates nights: each has its own interruption.
+_NIGHT_DAYS = 0.5
+#: Rows and columns which `kmos_combine` adds to what its exposures cover.
+_BORDER_PIX = 2
+#: A cut that is so many times as large as what its exposures cover holds more than one place.
+_SCATTERED = 4
+_TOLERANCE_PIX = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutParameters:
+    """What is cut out of a mosaic.
+
+    Parameters
+    ----------
+    ifus : str
+        IFUs to cut out, as 1,3,5-13; all by default.
+    halves : bool
+        Cut an IFU out for each half of an interrupted OB: what was exposed before and after its sky. Halves of a table
+        are cut as the table has them.
+    gap_minutes : float
+        Shortest time without an exposure that counts as the interruption; the longest of each night is taken.
+    origin : tuple of int, optional
+        For a log: x, y of the mosaic's pixel, 1-based, with which an IFU of shift zero begins. By default the shifted
+        IFUs end with the last row and column of the mosaic, as kmos_combine places them.
+
+    Raises
+    ------
+    KmosError
+        If a value makes no sense.
+    """
+
+    ifus: str = ""
+    halves: bool = True
+    gap_minutes: float = 3.0
+    origin: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        parse_ifus(self.ifus)
+        if not 0 <= self.gap_minutes < math.inf:
+            msg = f"gap_minutes is {self.gap_minutes:g}; expected a number of minutes, 0 or more"
+            raise KmosError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an IFU, or a half of it, lies in a mosaic; the name is that of its target, if it is known."""
+
+    ifu: int
+    half: int | None = None
+    name: str = ""
+    footprint: Footprint
+
+
+def parse_ifus(text: str) -> frozenset[int]:
+    """Return the IFUs that a text such as ``"1,3,5-13"`` names; none if it is empty.
+
+    Raises
+    ------
+    KmosError
+        If it is written in another way, or KMOS has no such IFU.
+    """
+    found: set[int] = set()
+    try:
+        for part in filter(None, text.replace(";", ",").replace(" ", "").split(",")):
+            first, _, last = part.partition("-")
+            found |= set(range(int(first), int(last or first) + 1)) or {0}
+    except ValueError as err:
+        msg = f"ifus is {text!r}; expected numbers and ranges such as 1,3,5-13"
+        raise KmosError(msg) from err
+    if not found <= set(ARMS):
+        msg = f"ifus is {text!r}; expected numbers from 1 to {N_ARMS} and ranges that go upwards, such as 1,3,5-13"
+        raise KmosError(msg)
+    return frozenset(found)
+
+
+def places_by_exposures(
+    mosaic: Cube, files: Sequence[Path], parameters: CutParameters, *, offsets: Path | None = None
+) -> tuple[Place, ...]:
+    """Return the places by the coordinates and times of exposures.
+
+    Parameters
+    ----------
+    mosaic : Cube
+        On its pixels the places are.
+    files : sequence of path
+        Exposures; only their headers are read.
+    parameters : CutParameters
+        All but the origin matter.
+    offsets : path, optional
+        Offset table: corrections of the coordinates. Where no row may be used, the header is taken as it is.
+
+    Raises
+    ------
+    KmosError
+        If a file cannot be used or tells no IFU.
+    """
+    exposures = [read_exposure(file) for file in files]
+    rows = None if offsets is None else read_offsets(offsets)
+    mjds = [math.nan if exposure.date is None else float(exposure.date.mjd) for exposure in exposures]
+    exptimes = [max((cube.exptime or math.nan for cube in one.cubes), default=math.nan) for one in exposures]
+    halves = _halves(mjds, exptimes, parameters)
+    found: list[Place] = []
+    for exposure, half in zip(exposures, halves, strict=True):
+        for cube in exposure.cubes:
+            if cube.ifu is None:
+                msg = f"{exposure.label}: does not tell which IFU it is; expected exposures with IFU.<n>.DATA"
+                raise KmosError(msg)
+            offset = None if rows is None else usable_offset(rows, exposure, cube, unaccepted="header")
+            wcs = cube.wcs if offset is None else shift_wcs(cube.wcs, offset.dra_arcsec, offset.ddec_arcsec)
+            footprint = footprint_of((wcs, cube.shape[1:]), mosaic.wcs)
+            if footprint is not None:
+                found.append(Place(ifu=cube.ifu, half=half, name=cube.name, footprint=footprint))
+    return _joined(found)
+
+
+def places_by_log(mosaic: Cube, log: Path, parameters: CutParameters) -> tuple[Place, ...]:
+    """Return the places by the shifts that `kmos_combine` logged; halves by the dates in the names of the frames.
+
+    An IFU of shift (dx, dy) begins dx columns before and dy rows after one of shift zero. The IFUs end with the last
+    row and column of the mosaic; where `kmos_combine` adds a border, it is before the first. So found in its mosaics.
+
+    Raises
+    ------
+    KmosError
+        If the log cannot be used.
+    GeometryError
+        If what the shifts cover is of another size than the mosaic, and no origin is given.
+    """
+    shifts = read_logged_shifts(log)
+    side = _side(mosaic.wcs)
+    x, y = _origin(mosaic, shifts, side, log) if parameters.origin is None else (one - 1 for one in parameters.origin)
+    halves = _halves([shift.mjd for shift in shifts], [math.nan] * len(shifts), parameters)
+    found = []
+    for shift, half in zip(shifts, halves, strict=True):
+        low = (y + shift.dy - 0.5, x - shift.dx - 0.5)
+        footprint = footprint_between(low, (low[0] + side, low[1] + side))
+        found.append(Place(ifu=shift.ifu, half=half, footprint=footprint))
+    if min(math.hypot(shift.dx, shift.dy) for shift in shifts) > _TOLERANCE_PIX:
+        text = f"{log}: no IFU has shift zero: the reference is not logged, and the cut of its IFU may lack a part"
+        warnings.warn(text, KmosWarning, stacklevel=2)
+    return _joined(found)
+
+
+def places_by_table(mosaic: Cube, table: Path) -> tuple[Place, ...]:
+    """Return the places that a user's table has; an IFU's size where it tells none.
+
+    Raises
+    ------
+    KmosError
+        If the table cannot be used.
+    """
+    side = _side(mosaic.wcs)
+    return tuple(
+        Place(ifu=row.ifu, half=row.half, footprint=Footprint(row.y - 1, row.x - 1, row.n_y or side, row.n_x or side))
+        for row in read_cuts(table)
+    )
+
+
+def chosen_places(places: Iterable[Place], mosaic: Cube, ifus: str) -> tuple[Place, ...]:
+    """Return the places of the chosen IFUs that lie in a mosaic; what is left out is warned of.
+
+    Raises
+    ------
+    GeometryError
+        If none is left.
+    """
+    wanted, every = parse_ifus(ifus), tuple(places)
+    known = {place.ifu for place in every}
+    lost = dict.fromkeys(sorted(wanted - known), "nothing tells where it is")
+    kept = []
+    for place in every:
+        if wanted and place.ifu not in wanted:
+            continue
+        if place.footprint.is_in(mosaic.shape[1:]):
+            kept.append(place)
+        else:
+            lost[place.ifu] = f"it lies outside the mosaic, at {_where(place.footprint)}"
+    told = "; ".join(f"IFU {ifu}: {why}" for ifu, why in lost.items())
+    if not kept:
+        msg = f"{mosaic.source or mosaic.label}: no IFU to cut out of its {mosaic.shape[2]} x {mosaic.shape[1]} "
+        msg += f"spaxels ({told or 'no IFU has data'}); are exposures, log or table those of this mosaic?"
+        raise GeometryError(msg)
+    if lost:
+        warnings.warn(f"not cut out: {told}", KmosWarning, stacklevel=3)
+    return tuple(kept)
+
+
+def _halves(mjds: Sequence[float], exptimes: Sequence[float], parameters: CutParameters) -> Sequence[int | None]:
+    """Return the half of each exposure, night by night; None where it is not told."""
+    whole: list[int | None] = [None] * len(mjds)
+    if not parameters.halves or len(mjds) < 2:
+        return whole
+    if not all(map(math.isfinite, mjds)):
+        text = "not all exposures tell when they were taken; IFUs are cut out whole, not as halves"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+        return whole
+    nights = group_epochs(mjds, gap_days=_NIGHT_DAYS)
+    for night in set(nights):
+        members = [index for index, one in enumerate(nights) if one == night]
+        times = [mjds[index] for index in members]
+        lengths = [exptimes[index] for index in members]
+        for index, half in zip(members, split_at_gap(times, lengths, gap_minutes=parameters.gap_minutes), strict=True):
+            whole[index] = half
+    return whole
+
+
+def _joined(found: Iterable[Place]) -> tuple[Place, ...]:
+    """Return a place for each IFU and half, which holds all of its exposures."""
+    groups: dict[tuple[int, int], list[Place]] = defaultdict(list)
+    for place in found:
+        groups[place.ifu, place.half or 0].append(place)
+    joined = []
+    for (ifu, half), members in sorted(groups.items()):
+        boxes = [place.footprint for place in members]
+        names = list(dict.fromkeys(place.name for place in members))
+        whole = hull(boxes)
+        if whole.n_y * whole.n_x > _SCATTERED * sum(box.n_y * box.n_x for box in boxes):
+            text = f"IFU {ifu}: looked at places far apart ({', '.join(filter(None, names)) or 'by its shifts'}); the "
+            text += f"cut of {whole.n_x} x {whole.n_y} spaxels holds what is between them too"
+            warnings.warn(text, KmosWarning, stacklevel=3)
+        name = names[0] if len(names) == 1 else ""
+        joined.append(Place(ifu=ifu, half=half or None, name=name, footprint=whole))
+    return tuple(joined)
+
+
+def _side(wcs: WCS) -> int:
+    """Spaxels along a side of an IFU."""
+    return max(1, round(FIELD_ARCSEC / pixel_scale_arcsec(wcs)))
+
+
+def _origin(mosaic: Cube, shifts: Sequence[LoggedShift], side: int, log: Path) -> tuple[int, int]:
+    """Return the pixel (x, y), 0-based, with which an IFU of shift zero begins."""
+    dx, dy = [0.0, *(shift.dx for shift in shifts)], [0.0, *(shift.dy for shift in shifts)]
+    n_y, n_x = mosaic.shape[1:]
+    covered = [max(one) - min(one) + side for one in (dx, dy)]
+    spare = [length - span for length, span in zip((n_x, n_y), covered, strict=True)]
+    if not all(-1 <= one <= _BORDER_PIX for one in spare):
+        msg = f"{log}: IFUs with its shifts cover {covered[0]:.0f} x {covered[1]:.0f} spaxels, the mosaic has {n_x} x "
+        msg += f"{n_y}; expected the log of this mosaic: take --from or --table, or tell where shift zero is (--origin)"
+        raise GeometryError(msg)
+    return math.floor(n_x - side + min(dx) + _TOLERANCE_PIX), math.floor(n_y - side - max(dy) + _TOLERANCE_PIX)
+
+
+def _where(footprint: Footprint) -> str:
+    """Say which pixels a footprint has, as ds9 counts them."""
+    last_x, last_y = footprint.x + footprint.n_x, footprint.y + footprint.n_y
+    return f"x {footprint.x + 1} to {last_x}, y {footprint.y + 1} to {last_y}"
