@@ -272,6 +272,8 @@ def test_what_does_not_fit_is_refused(night):
     ("wrong", "match"),
     [
         ({"seed_sigma": 0.0}, r"seed_sigma is 0\.0; expected more than 0"),
+        ({"wing_share": float("nan")}, "wing_share is nan; expected a number below"),
+        ({"wing_share": -0.1}, r"wing_share is -0\.1; expected 0 or more"),
         ({"least_sky": 1.5}, r"least_sky is 1\.5; expected a share from 0 to 1"),
         ({"rounds": 0}, "rounds 0; expected at least 2 and 1"),
     ],

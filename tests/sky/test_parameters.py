@@ -28,6 +28,12 @@ def test_every_parameter_is_described():
     [
         ({"line_hw": 0}, "line_hw is 0; expected 1 or more"),
         ({"max_shift": -1.0}, "max_shift is -1.0; expected more than 0"),
+        ({"huber": float("nan")}, "huber is nan; expected a number below 1000000"),
+        ({"pick_hours": float("inf")}, "pick_hours is inf; expected a number below"),
+        ({"line_sigma": -1.0}, "line_sigma is -1.0; expected 0 or more"),
+        ({"voxel_clip": 0.0}, "voxel_clip is 0.0; expected more than 0"),
+        ({"continuum_width": 0}, "continuum_width is 0; expected 1 or more"),
+        ({"continuum_percentile": 101.0}, "continuum_percentile is 101.0; expected a percentile from 0 to 100"),
         ({"min_frac": 1.2}, "min_frac is 1.2; expected a fraction"),
         ({"min_spaxels": 0.5}, "min_spaxels is 0.5 and max_spaxels 0.25"),
         ({"stretch_resampling": "cubic"}, "stretch_resampling is 'cubic'; expected 'spline' or 'linear'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_kmos.errors import SkyError
+from napari_kmos.sky._checks import check_finite, check_least, check_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +59,9 @@ class CleaningParameters:
     rounds: int = 2
 
     def __post_init__(self) -> None:
-        for name in (
-            "seed_sigma",
-            "wing_sigma",
-            "flat_error",
-            "kernel_arcsec",
-            "max_error",
-            "star_spread",
-            "bad_sigma",
-            *_SPREADS,
-        ):
-            if not getattr(self, name) > 0:
-                msg = f"{name} is {getattr(self, name)}; expected more than 0"
-                raise SkyError(msg)
+        check_finite(self)
+        check_positive(self, *_POSITIVE)
+        check_least(self, 0, "wing_share")
         if not 0 <= self.least_sky <= 1:
             msg = f"least_sky is {self.least_sky}; expected a share from 0 to 1"
             raise SkyError(msg)
@@ -79,4 +70,7 @@ class CleaningParameters:
             raise SkyError(msg)
 
 
-_SPREADS = ("gain_spread", "shift_spread", "width_spread")
+_POSITIVE = (
+    "seed_sigma", "wing_sigma", "flat_error", "kernel_arcsec", "max_error", "star_spread", "bad_sigma", "gain_spread",
+    "shift_spread", "width_spread",
+)  # fmt: skip

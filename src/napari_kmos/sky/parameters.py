@@ -7,6 +7,7 @@ from typing import Literal
 
 from napari_kmos.errors import SkyError
 from napari_kmos.sky import level_parameters
+from napari_kmos.sky._checks import check_finite, check_least, check_positive
 from napari_kmos.sky.level_parameters import LevelParameters
 
 
@@ -157,12 +158,14 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
     misfit_gain: float = 0.1
 
     def __post_init__(self) -> None:
-        self._check_least(1, *_COUNTS, *level_parameters.COUNTS)
-        self._check_least(2, *level_parameters.KNOTS)
-        for name in (*_POSITIVE, *level_parameters.POSITIVE):
-            if not getattr(self, name) > 0:
-                msg = f"{name} is {getattr(self, name)}; expected more than 0"
-                raise SkyError(msg)
+        check_finite(self)
+        check_least(self, 0, *_NOT_NEGATIVE)
+        check_least(self, 1, *_COUNTS, *level_parameters.COUNTS)
+        check_least(self, 2, *level_parameters.KNOTS)
+        check_positive(self, *_POSITIVE, *level_parameters.POSITIVE)
+        if not 0 <= self.continuum_percentile <= 100:
+            msg = f"continuum_percentile is {self.continuum_percentile}; expected a percentile from 0 to 100"
+            raise SkyError(msg)
         if not 0 < self.min_frac <= 1:
             msg = f"min_frac is {self.min_frac}; expected a fraction between 0 and 1"
             raise SkyError(msg)
@@ -181,19 +184,14 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
                 msg = f"{name} is {getattr(self, name)!r}; expected {expected}"
                 raise SkyError(msg)
 
-    def _check_least(self, least: int, *names: str) -> None:
-        """Refuse numbers below the least."""
-        for name in names:
-            if getattr(self, name) < least:
-                msg = f"{name} is {getattr(self, name)}; expected {least} or more"
-                raise SkyError(msg)
-
 
 _COUNTS = (
     "line_hw", "min_pixels", "thermal_iterations", "sky_bkg_filter_width", "stretch_degree", "pick_skies", "pick_ifus",
+    "continuum_width",
 )  # fmt: skip
 _POSITIVE = (
     "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "thermal_change", "dark_share",
-    "star_sigma", "pick_hours", "misfit_sigma", "misfit_gain",
+    "star_sigma", "pick_hours", "misfit_sigma", "misfit_gain", "voxel_clip", "label_wing_sigma",
 )  # fmt: skip
+_NOT_NEGATIVE = ("line_median", "line_sigma", "warn_pixels", "label_wing", "doubt_share", "doubt_least")
 _CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "thermal", "local", "none")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_kmos.errors import SkyError
+from napari_kmos.sky._checks import check_finite, check_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +62,12 @@ class SecondPassParameters:
     largest: float = 3.0
 
     def __post_init__(self) -> None:
+        check_finite(self)
         for name in ("dark_share", "empty_share", "line_weight"):
             if not 0 < getattr(self, name) <= 1:
                 msg = f"{name} is {getattr(self, name)}; expected more than 0 and at most 1"
                 raise SkyError(msg)
-        for name in _POSITIVE:
-            if not getattr(self, name) > 0:
-                msg = f"{name} is {getattr(self, name)}; expected more than 0"
-                raise SkyError(msg)
+        check_positive(self, *_POSITIVE)
         if not 0 < self.rotation_low < self.rotation_mid:
             msg = f"rotation_low is {self.rotation_low} and rotation_mid {self.rotation_mid}; expected 0 < low < mid"
             raise SkyError(msg)
