@@ -27,9 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("file", type=Path, metavar="MOSAIC", help="mosaic or any other cube")
     add_output_dir(parser)
-    where = parser.add_mutually_exclusive_group(required=True)
+    where = parser.add_argument_group("where the IFUs are")
     where.add_argument(
-        "--from", dest="exposures", nargs="+", type=Path, metavar="FILE", help="the exposures the mosaic is made of"
+        "--from",
+        dest="exposures",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="the exposures the mosaic is made of; with --log, they tell the halves",
     )
     where.add_argument("--log", type=Path, metavar="FILE", help="esorex.log of kmos_combine, or its folder")
     where.add_argument(
@@ -39,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ECSV, CSV or text with columns ifu, x, y (first pixel, counted from 1 as in ds9) and, if need be, half, "
         "n_x, n_y",
     )
-    parser.add_argument("--offsets", type=Path, metavar="FILE", help="offsets with which the exposures were combined")
+    where.add_argument("--offsets", type=Path, metavar="FILE", help="offsets with which the exposures were combined")
     add_parameters(parser, CutParameters, title="what is cut out")
 
 

@@ -29,6 +29,7 @@ from napari_kmos.recipes.cut_places import (
     places_by_table,
 )
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
+from napari_kmos.recipes.product_cube import check_product, product_category
 from napari_kmos.spatial.footprints import cut_out
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CutSource:
-    """What tells where the IFUs lie in a mosaic: one of the three.
+    """What tells where the IFUs lie in a mosaic: exposures, a log or a table.
 
     Parameters
     ----------
     exposures : sequence of path
-        The exposures it is made of, by their coordinates and times.
+        The exposures it is made of, by their coordinates and times; with a log, by their times alone.
     offsets : path, optional
         Offset table with which these were combined.
     log : path, optional
@@ -55,7 +56,7 @@ class CutSource:
     Raises
     ------
     KmosError
-        If not one of the three is given, or offsets without exposures.
+        If none of the three is given, a table and another, or offsets with anything but exposures.
     """
 
     exposures: Sequence[Path] = ()
@@ -64,12 +65,12 @@ class CutSource:
     table: Path | None = None
 
     def __post_init__(self) -> None:
-        if sum((bool(self.exposures), self.log is not None, self.table is not None)) != 1:
-            msg = "expected one thing that tells where the IFUs are: exposures (--from), a log (--log), or a table "
-            msg += "(--table)"
-            raise KmosError(msg)
-        if self.offsets is not None and not self.exposures:
-            msg = "offsets correct the coordinates of exposures; give these too (--from), or leave the offsets out"
+        found = bool(self.exposures) or self.log is not None
+        if found == (self.table is not None):
+            msg = "where the IFUs are is told by exposures (--from), a log (--log), or a table (--table): give "
+            raise KmosError(msg + ("one of them" if not found else "the table or the others"))
+        if self.offsets is not None and (not self.exposures or self.log is not None):
+            msg = "offsets correct the coordinates of exposures; expected these (--from) and neither log nor table"
             raise KmosError(msg)
 
     @property
@@ -110,9 +111,9 @@ def cut(
     Outcome
         Products: ``<mosaic>_IFU<n>.fits`` or ``<mosaic>_IFU<n>_half<h>.fits``, with noise and coordinates; NaN where an
         IFU reaches beyond the mosaic. ``ESO QC CUT X`` and ``Y`` of their headers are the first pixel in the mosaic,
-        1-based. Extras: their records, and ``<mosaic>_cuts.ecsv``, which can be edited and given as a table. Measured,
-        by product: ``ifu``, ``half``, ``shape``, and ``rows`` and ``columns`` of the mosaic, 0-based, without their
-        ends.
+        1-based. Extras: their records and, where no table was given, ``<mosaic>_cuts.ecsv``, which can be edited and
+        given as one. Measured, by product: ``ifu``, ``half``, ``shape``, and ``rows`` and ``columns`` of the mosaic,
+        0-based, without their ends.
 
     Raises
     ------
@@ -127,22 +128,22 @@ def cut(
     exposure = read_exposure(mosaic)
     cube = _only_cube(exposure)
     places = chosen_places(_places(cube, source, chosen), cube, chosen.ifus)
+    inputs = (Path(mosaic), *source.files)
     stem = f"{output_dir(out_dir) / fits_stem(Path(mosaic))}"
-    table = check_free(f"{stem}_cuts.ecsv", overwrite)
-    targets = [_target(stem, place, overwrite) for place in places]
+    targets = [check_product(Path(stem + _ending(place)), inputs, overwrite) for place in places]
+    tables = [] if source.table else [check_free(f"{stem}_cuts.ecsv", overwrite)]
     outcomes = []
     for number, (place, target) in enumerate(zip(places, targets, strict=True)):
-        step = _step((Path(mosaic), *source.files), place, chosen)
+        step = _step(inputs, place, chosen)
         part = cut_out(dataclasses.replace(cube, ifu=place.ifu, name=place.name or cube.name), place.footprint)
         told = part_of(progress, number, len(places))
-        category = exposure.category or "COMBINED_CUBE"
-        write_cube(
-            part, target, step=step, primary=exposure.header, category=category, overwrite=overwrite, progress=told
-        )
+        facts = {"step": step, "primary": exposure.header, "category": product_category(exposure)}
+        write_cube(part, target, **facts, overwrite=overwrite, progress=told)
         record = write_record(target, step, overwrite=overwrite)
         outcomes.append(Outcome(products=(target,), extras=(record,), measured={target.name: _measured(part, place)}))
-    write_cuts(map(_row, places), table, overwrite=overwrite)
-    return join_outcomes([*outcomes, Outcome(extras=(table,))])
+    for table in tables:
+        write_cuts(map(_row, places), table, overwrite=overwrite)
+    return join_outcomes([*outcomes, Outcome(extras=tuple(tables))])
 
 
 def _only_cube(exposure: Exposure) -> Cube:
@@ -154,20 +155,18 @@ def _only_cube(exposure: Exposure) -> Cube:
 
 
 def _places(cube: Cube, source: CutSource, parameters: CutParameters) -> tuple[Place, ...]:
-    """Return all places by the one source there is."""
+    """Return all places that the source tells of."""
     if source.table is not None:
         return places_by_table(cube, Path(source.table))
     if source.log is not None:
-        return places_by_log(cube, Path(source.log), parameters)
-    return places_by_exposures(cube, [Path(one) for one in source.exposures], parameters, offsets=source.offsets)
+        return places_by_log(cube, Path(source.log), parameters, files=source.exposures)
+    return places_by_exposures(cube, source.exposures, parameters, offsets=source.offsets)
 
 
-def _target(stem: str, place: Place, overwrite: bool) -> Path:
-    """Return the name of a product, if it and its record may be written."""
+def _ending(place: Place) -> str:
+    """Return what the name of a product has after that of the mosaic."""
     half = "" if place.half is None else f"_half{place.half}"
-    target = Path(f"{stem}_IFU{place.ifu}{half}.fits")
-    check_free(target.with_suffix(".json"), overwrite)
-    return check_free(target, overwrite)
+    return f"_IFU{place.ifu}{half}.fits"
 
 
 def _step(inputs: tuple[Path, ...], place: Place, parameters: CutParameters) -> Step:

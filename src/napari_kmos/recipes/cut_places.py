@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
     from napari_kmos.cube import Cube
+    from napari_kmos.exposure import Exposure
     from napari_kmos.io import LoggedShift
 
 #: A longer time between exposures separates nights: each has its own interruption.
@@ -124,9 +125,7 @@ def places_by_exposures(
     """
     exposures = [read_exposure(file) for file in files]
     rows = None if offsets is None else read_offsets(offsets)
-    mjds = [math.nan if exposure.date is None else float(exposure.date.mjd) for exposure in exposures]
-    exptimes = [max((cube.exptime or math.nan for cube in one.cubes), default=math.nan) for one in exposures]
-    halves = _halves(mjds, exptimes, parameters)
+    halves = _halves([_time(exposure) for exposure in exposures], parameters)
     found: list[Place] = []
     for exposure, half in zip(exposures, halves, strict=True):
         for cube in exposure.cubes:
@@ -141,11 +140,24 @@ def places_by_exposures(
     return _joined(found)
 
 
-def places_by_log(mosaic: Cube, log: Path, parameters: CutParameters) -> tuple[Place, ...]:
-    """Return the places by the shifts that `kmos_combine` logged; halves by the dates in the names of the frames.
+def places_by_log(
+    mosaic: Cube, log: Path, parameters: CutParameters, *, files: Sequence[Path] = ()
+) -> tuple[Place, ...]:
+    """Return the places by the shifts that `kmos_combine` logged.
 
     An IFU of shift (dx, dy) begins dx columns before and dy rows after one of shift zero. The IFUs end with the last
     row and column of the mosaic; where `kmos_combine` adds a border, it is before the first. So found in its mosaics.
+
+    Parameters
+    ----------
+    mosaic : Cube
+        On its pixels the places are.
+    log : path
+        The log, or its folder.
+    parameters : CutParameters
+        All matter.
+    files : sequence of path
+        The exposures, for their times; without them these are the dates in the names of the frames.
 
     Raises
     ------
@@ -157,7 +169,8 @@ def places_by_log(mosaic: Cube, log: Path, parameters: CutParameters) -> tuple[P
     shifts = read_logged_shifts(log)
     side = _side(mosaic.wcs)
     x, y = _origin(mosaic, shifts, side, log) if parameters.origin is None else (one - 1 for one in parameters.origin)
-    halves = _halves([shift.mjd for shift in shifts], [math.nan] * len(shifts), parameters)
+    times = _times(shifts, files, log) if files else [(shift.mjd, math.nan) for shift in shifts]
+    halves = _halves(times, parameters)
     found = []
     for shift, half in zip(shifts, halves, strict=True):
         low = (y + shift.dy - 0.5, x - shift.dx - 0.5)
@@ -194,7 +207,8 @@ def chosen_places(places: Iterable[Place], mosaic: Cube, ifus: str) -> tuple[Pla
     """
     wanted, every = parse_ifus(ifus), tuple(places)
     known = {place.ifu for place in every}
-    lost = dict.fromkeys(sorted(wanted - known), "nothing tells where it is")
+    unknown = ", ".join(map(str, sorted(wanted - known)))
+    lost = [f"IFU {unknown}: nothing tells where"] if unknown else []
     kept = []
     for place in every:
         if wanted and place.ifu not in wanted:
@@ -202,8 +216,8 @@ def chosen_places(places: Iterable[Place], mosaic: Cube, ifus: str) -> tuple[Pla
         if place.footprint.is_in(mosaic.shape[1:]):
             kept.append(place)
         else:
-            lost[place.ifu] = f"it lies outside the mosaic, at {_where(place.footprint)}"
-    told = "; ".join(f"IFU {ifu}: {why}" for ifu, why in lost.items())
+            lost.append(f"IFU {place.ifu}: outside the mosaic, at {_where(place.footprint)}")
+    told = "; ".join(lost)
     if not kept:
         msg = f"{mosaic.source or mosaic.label}: no IFU to cut out of its {mosaic.shape[2]} x {mosaic.shape[1]} "
         msg += f"spaxels ({told or 'no IFU has data'}); are exposures, log or table those of this mosaic?"
@@ -213,23 +227,40 @@ def chosen_places(places: Iterable[Place], mosaic: Cube, ifus: str) -> tuple[Pla
     return tuple(kept)
 
 
-def _halves(mjds: Sequence[float], exptimes: Sequence[float], parameters: CutParameters) -> Sequence[int | None]:
-    """Return the half of each exposure, night by night; None where it is not told."""
-    whole: list[int | None] = [None] * len(mjds)
-    if not parameters.halves or len(mjds) < 2:
-        return whole
+def _time(exposure: Exposure) -> tuple[float, float]:
+    """Return start (MJD) and length (s) of an exposure; NaN where it does not tell."""
+    lengths = [cube.exptime for cube in exposure.cubes if cube.exptime]
+    return math.nan if exposure.date is None else float(exposure.date.mjd), max(lengths, default=math.nan)
+
+
+def _times(shifts: Sequence[LoggedShift], files: Sequence[Path], log: Path) -> list[tuple[float, float]]:
+    """Return the times of the frames of a log, by the last parts of their names."""
+    known = {Path(file).name: _time(read_exposure(file)) for file in files}
+    names = [Path(shift.frame).name for shift in shifts]
+    lost = next((name for name in names if name not in known), None)
+    if lost is not None:
+        msg = f"{log}: its frame {lost or '(without a name)'} is not among the exposures given; expected all of them, "
+        raise KmosError(msg + "by the names they had then, or none")
+    return [known[name] for name in names]
+
+
+def _halves(times: Sequence[tuple[float, float]], parameters: CutParameters) -> Sequence[int | None]:
+    """Return the half of each exposure by its start and length, night by night; None where there are none."""
+    halves: list[int | None] = [None] * len(times)
+    if not parameters.halves or len(times) < 2:
+        return halves
+    mjds, lengths = zip(*times, strict=True)
     if not all(map(math.isfinite, mjds)):
-        text = "not all exposures tell when they were taken; IFUs are cut out whole, not as halves"
-        warnings.warn(text, KmosWarning, stacklevel=3)
-        return whole
+        text = "not all exposures tell when they were taken: IFUs are cut out whole, not as halves (beside a log, the "
+        warnings.warn(text + "exposures tell it: --from)", KmosWarning, stacklevel=3)
+        return halves
     nights = group_epochs(mjds, gap_days=_NIGHT_DAYS)
     for night in set(nights):
         members = [index for index, one in enumerate(nights) if one == night]
-        times = [mjds[index] for index in members]
-        lengths = [exptimes[index] for index in members]
-        for index, half in zip(members, split_at_gap(times, lengths, gap_minutes=parameters.gap_minutes), strict=True):
-            whole[index] = half
-    return whole
+        starts, spans = ([one[index] for index in members] for one in (mjds, lengths))
+        for index, half in zip(members, split_at_gap(starts, spans, gap_minutes=parameters.gap_minutes), strict=True):
+            halves[index] = half
+    return halves
 
 
 def _joined(found: Iterable[Place]) -> tuple[Place, ...]:
