@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_files, add_ifu, add_output_file, add_parameters, build_parameters
@@ -42,14 +43,14 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
 
 
 def describe(outcome: Outcome) -> str:
-    """Tell where the planes come from, and how much the cubes differ about the joints."""
+    """Tell where the planes come from, and how much the cubes differ at the joints."""
     lines = []
     for part in outcome.measured["parts"]:
         first, last = part["wavelength_um"]
         level = "" if part["level"] == 1 else f", times {part['level']:.5f} +- {part['level_error']:.5f}"
         lines.append(f"  {first:.4f}-{last:.4f} um from {part['file']}{level}")
-    lines += [
-        f"  about {joint['edge_um']:g} um the one before is {joint['ratio']:.5f} +- {joint['ratio_error']:.5f} of the next"
-        for joint in outcome.measured["joints"]
-    ]
+    for joint in outcome.measured["joints"]:
+        known = math.isfinite(joint["ratio"])
+        ratio = f"{joint['ratio']:.5f} +- {joint['ratio_error']:.5f}" if known else "an unknown part"
+        lines.append(f"  at {joint['edge_um']:g} um the cube before has {ratio} of the flux of the next")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Array
-
-    Floats = NDArray[np.float32]
 
 
 def join_planes(
@@ -38,8 +36,7 @@ def join_planes(
     """
     fluxes = _scaled(flux, factors)
     shares = [
-        da.map_blocks(_share, fluxes[n][fade], fluxes[n + 1][fade], _weights(fade), dtype=np.float32)
-        for n, fade in enumerate(fades)
+        _share(fluxes[n][fade], fluxes[n + 1][fade], _weights(fade.stop - fade.start)) for n, fade in enumerate(fades)
     ]
     joined = _joined(fluxes, fades, shares)
     return joined, None if noise is None else _joined(_scaled(noise, factors), fades, shares)
@@ -57,26 +54,26 @@ def _joined(arrays: Sequence[da.Array], fades: Sequence[slice], shares: Sequence
     pieces, start = [], 0
     for number, (fade, share) in enumerate(zip(fades, shares, strict=True)):
         first, second = arrays[number : number + 2]
-        pieces += [first[start : fade.start], da.map_blocks(_mix, first[fade], second[fade], share, dtype=np.float32)]
+        pieces += [first[start : fade.start], _mix(first[fade], second[fade], share)]
         start = fade.stop
-    return da.concatenate([piece for piece in (*pieces, arrays[-1][start:]) if len(piece)])
+    joined: da.Array = da.concatenate([piece for piece in (*pieces, arrays[-1][start:]) if len(piece)])
+    return joined
 
 
-def _weights(fade: slice) -> da.Array:
-    """Weight of the second array, shape (n, 1, 1): even steps between 0 and 1, without either."""
-    n_planes = fade.stop - fade.start
-    weights = np.arange(1, n_planes + 1, dtype=np.float32) / np.float32(n_planes + 1)
-    return da.from_array(weights[:, None, None])
+def _weights(n_planes: int) -> NDArray[np.float32]:
+    """Weight of the second array, shape (n_planes, 1, 1): even steps between 0 and 1, without either."""
+    return (np.arange(1, n_planes + 1) / (n_planes + 1)).astype(np.float32)[:, None, None]
 
 
-def _share(first: Floats, second: Floats, weights: Floats) -> Floats:
+def _share(first: da.Array, second: da.Array, weights: NDArray[np.float32]) -> da.Array:
     """Share of the second array in each voxel: all or nothing where only one has data."""
-    share: Floats = np.where(np.isfinite(second), weights, np.float32(0))
-    share[~np.isfinite(first)] = 1
+    second_or_none = da.where(da.isfinite(second), weights, np.float32(0))
+    share: da.Array = da.where(da.isfinite(first), second_or_none, np.float32(1))
     return share
 
 
-def _mix(first: Floats, second: Floats, share: Floats) -> Any:
+def _mix(first: da.Array, second: da.Array, share: da.Array) -> da.Array:
     """Weighted mean; NaN counts only where its array has a share."""
-    mixed = (1 - share) * first + share * second
-    return np.where(share == 0, first, np.where(share == 1, second, mixed))
+    both = (1 - share) * first + share * second
+    mixed: da.Array = da.where(share == 0, first, da.where(share == 1, second, both))
+    return mixed

@@ -37,7 +37,7 @@ class SpliceParameters:
     fade : int
         Planes about each joint over which the weight goes evenly from one cube to the next; 0 cuts hard.
     level : bool
-        Scale the cubes to the level of the reference by their ratios about the joints.
+        Scale the cubes to the level of the reference by their ratios at the joints.
     level_planes : int
         Planes on each side of a joint from which the ratio is measured.
     reference : int, optional
@@ -99,7 +99,7 @@ class Joint:
     fade : slice
         Planes in which both count, empty where the joint is hard: then it lies before its start.
     ratio : Ratio
-        Flux of the first cube over that of the second about the joint, before any match of levels; NaN without common
+        Flux of the first cube over that of the second at the joint, before any match of levels; NaN without common
         data.
     """
 
@@ -151,7 +151,7 @@ def splice_cubes(cubes: Sequence[Cube], *, parameters: SpliceParameters | None =
         If cubes and edges do not fit in number.
     GeometryError
         If wavelengths, spaxels or units differ, a cube is left without a plane, fades do not fit between the joints,
-        or the level about a joint cannot be matched.
+        or the level at a joint cannot be matched.
 
     Notes
     -----
@@ -164,8 +164,8 @@ def splice_cubes(cubes: Sequence[Cube], *, parameters: SpliceParameters | None =
     p = parameters or SpliceParameters()
     unit = _check_cubes(cubes, p)
     joints = _find_joints(cubes, p)
-    levels = _levels(cubes, joints, p) if p.level else [Ratio()] * len(cubes)
     _warn_of_doubts(cubes, joints)
+    levels = _levels(cubes, joints, p) if p.level else [Ratio()] * len(cubes)
     noisy = _with_noise(cubes)
     flux, noise = join_planes(
         [cube.flux for cube in noisy],
@@ -181,7 +181,7 @@ def splice_cubes(cubes: Sequence[Cube], *, parameters: SpliceParameters | None =
 def _check_cubes(cubes: Sequence[Cube], p: SpliceParameters) -> u.UnitBase | None:
     """Return the unit of the cubes if they can be joined at the edges."""
     if len(cubes) != len(p.edges) + 1:
-        msg = f"{len(cubes)} cubes, and edges {_text(p.edges)}; expected two cubes or more and an edge between each two"
+        msg = f"cubes: {len(cubes)}, edges: {_text(p.edges)}; expected two cubes or more, and an edge between each two"
         raise KmosError(msg)
     for cube in cubes[1:]:
         check_wavelengths(cubes[0], cube)
@@ -205,19 +205,18 @@ def _find_joints(cubes: Sequence[Cube], p: SpliceParameters) -> tuple[Joint, ...
             msg = (
                 f"cube {number} of {len(cubes)} is left without a plane of its own: it has {planes} planes between its "
                 f"edges, fades take {p.fade} about each; edges are {_text(p.edges)}, the grid is "
-                f"{wave[0]:.4f}-{wave[-1]:.4f} um"
+                f"{wave[0]:.4f}-{wave[-1]:.4f} um: choose other edges or shorter fades"
             )
             raise GeometryError(msg)
     joints = []
     for number, (edge, place) in enumerate(zip(p.edges, places[1:-1], strict=True)):
-        window = slice(max(place - p.level_planes, 0), min(place + p.level_planes, len(wave)))
-        ratio = measure_ratio(cubes[number], cubes[number + 1], window)
+        ratio = measure_ratio(cubes[number], cubes[number + 1], place, p.level_planes)
         joints.append(Joint(edge_um=edge, fade=fades[number + 1], ratio=ratio))
     return tuple(joints)
 
 
 def _levels(cubes: Sequence[Cube], joints: Sequence[Joint], p: SpliceParameters) -> list[Ratio]:
-    """Return what each cube is multiplied by to have the level of the reference about the joints."""
+    """Return what each cube is multiplied by to have the level of the reference at the joints."""
     for number, joint in enumerate(joints):
         if not joint.ratio.value > 0:
             names = " and ".join(cube.source or cube.label for cube in cubes[number : number + 2])

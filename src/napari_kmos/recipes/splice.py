@@ -50,7 +50,7 @@ def splice(
         Product: the cube, with noise where any input has it. Extra: the record. Measured: ``parts``, for each its
         ``file``, ``planes`` (0-based and without its end), ``wavelength_um`` (first and last plane), ``level`` and
         ``level_error``; and ``joints``, for each its ``edge_um``, the planes of its ``fade``, and the ``ratio`` of the
-        fluxes about it before any match, with ``ratio_error``.
+        fluxes at it before any match, with ``ratio_error``.
 
     Raises
     ------
