@@ -123,6 +123,15 @@ def test_crop_on_the_sky(mosaic: Path, out: Path):
     assert np.isfinite(read_planes(part.flux, slice(1000, 1001))).any()
 
 
+def test_splice(two_mosaics: tuple[Path, Path], out: Path):
+    wave = read_cube(two_mosaics[0]).wavelength_um
+    words = ("--edges", f"{wave[MANY // 2]:.6f}", "--fade", 8, "--level", "--level-planes", MANY)  # every 64th has data
+    found = run("splice", *two_mosaics, "-o", out / "joined.fits", *words)
+    joined, one = read_cube(found["products"][0]), read_cube(two_mosaics[0])
+    for plane in (slice(64, 65), slice(MANY // 2, MANY // 2 + 1), slice(256, 257)):
+        np.testing.assert_allclose(read_planes(joined.flux, plane), read_planes(one.flux, plane), rtol=3e-7)  # equal
+
+
 def test_white_light(mosaic: Path):
     """What every panel and `combine` begin with, on all planes."""
     code = "from napari_kmos.summary import preview_white_light, white_light\nimport numpy as np\n"

@@ -13,7 +13,7 @@ from napari_kmos._version import __version__
 if TYPE_CHECKING:
     from napari_kmos.align import measure_offsets
     from napari_kmos.aperture import Aperture
-    from napari_kmos.combine import combine_cubes
+    from napari_kmos.combine import combine_cubes, splice_cubes
     from napari_kmos.cube import Cube, Image
     from napari_kmos.errors import KmosError, KmosWarning
     from napari_kmos.exposure import Arm, Exposure
@@ -59,6 +59,7 @@ __all__ = [
     "read_images",
     "read_offsets",
     "simulate_night",
+    "splice_cubes",
     "subtract_sky",
     "write_apertures",
     "write_cube",
@@ -69,7 +70,7 @@ __all__ = [
 _HOMES = {
     "align": ("measure_offsets",),
     "aperture": ("Aperture",),
-    "combine": ("combine_cubes",),
+    "combine": ("combine_cubes", "splice_cubes"),
     "cube": ("Cube", "Image"),
     "errors": ("KmosError", "KmosWarning"),
     "exposure": ("Arm", "Exposure"),

@@ -33,6 +33,8 @@ def files(tmp_path_factory):
     wave = factories.make_cube(shape=SHAPE).wavelength + 0.001 * u.um
     write_exposure(factories.make_exposure(shape=SHAPE, wavelength=wave, mjd=58001.01), folder / "shifted.fits")
     write_cube(factories.make_cube(shape=SHAPE), folder / "cube.fits")
+    shutil.copy(folder / "cube.fits", folder / "copy.fits")
+    write_cube(factories.make_cube(shape=(64, 9, 13)), folder / "larger.fits")
     _spoil(folder)
     _write_tables(folder)
     (folder / "readme.txt").write_text("these are not the cubes you are looking for")
@@ -140,6 +142,15 @@ CASES = [
     ("unknown IFU", "crop object.fits -o OUT/cut.fits --ifu 7", "IFU 7"),
     ("several IFUs", "map object.fits -o OUT --line 2.1-2.2", "--ifu"),
     ("exists", "map cube.fits -o existing --line 2.1-2.2", "exists"),
+    ("reversed", "splice cube.fits cube.fits -o OUT/joined.fits --edges 2.3,2.1", "edges is (2.3, 2.1)"),
+    ("no numbers", "splice cube.fits cube.fits -o OUT/joined.fits --edges K", "'K' is not a list of float"),
+    ("number of edges", "splice cube.fits copy.fits -o OUT/joined.fits", "an edge between each two"),
+    ("outside", "splice cube.fits copy.fits -o OUT/joined.fits --edges 1.2", "left without a plane"),
+    ("fade too long", "splice cube.fits copy.fits -o OUT/joined.fits --edges 2.2 --fade 80", "fades take 80"),
+    ("same file", "splice cube.fits cube.fits -o OUT/joined.fits --edges 2.2", "follows itself"),
+    ("other spaxels", "splice cube.fits larger.fits -o OUT/joined.fits --edges 2.2", "expected the same field"),
+    ("exists", "splice cube.fits copy.fits -o existing/offsets.ecsv --edges 2.2", "exists"),
+    ("the input", "splice cube.fits copy.fits -o copy.fits --edges 2.2 --overwrite", "is the input"),
     ("exists", "crop cube.fits -o existing/offsets.ecsv --wave 2.1-2.2", "exists"),
     ("the input", "crop cube.fits -o cube.fits --wave 2.1-2.2 --overwrite", "is the input"),
     ("bad value", "map cube.fits -o OUT --line 2.1-2.2 --moments 0,5", "moments holds 5"),
