@@ -6,6 +6,9 @@ from typing import Literal
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication, QWidget
 from superqt import QCollapsible
 
 from napari_kmos._napari.widgets.form import ParameterForm
@@ -82,3 +85,25 @@ def test_the_fields_of_base_classes_are_folded_away(qtbot: QtBot):
     assert titles == others
     assert "Levels: the comb of the sky lines" in titles
     assert "background" in groups_of(SkyParameters)[own]
+
+
+def test_the_wheel_scrolls_past_fields_that_were_not_clicked(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch):
+    """It would change what nobody looks at while the page is scrolled."""
+    qtbot.addWidget(form := ParameterForm(SkyParameters))
+    form.show()
+    before = form.parameters()
+    for row in form.rows.values():
+        _turn_wheel(row.native)
+    assert form.parameters() == before
+    field = form.rows["dark_share"].native
+    monkeypatch.setattr(field, "hasFocus", lambda: True)  # a virtual screen gives none
+    _turn_wheel(field)
+    assert form.parameters().dark_share < before.dark_share
+
+
+def _turn_wheel(field: QWidget) -> None:
+    """Turn it by a notch towards the user."""
+    middle = QPointF(field.rect().center())
+    turned = QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    event = QWheelEvent(middle, field.mapToGlobal(middle), *turned, Qt.ScrollPhase.NoScrollPhase, False)
+    QApplication.sendEvent(field, event)

@@ -7,6 +7,7 @@ import factories
 import pytest
 from napari.components import ViewerModel
 from npe2 import PluginManager
+from qtpy.QtWidgets import QDockWidget
 
 import napari_kmos
 from napari_kmos._napari import app
@@ -54,6 +55,26 @@ def test_view_opens_files_north_up_with_the_docks_ready(
     assert tuple(str(way) for way in viewer.scene.camera.orientation2d) == ("down", "right")
     assert viewer.canvas.overlays.scale_bar.visible
     assert viewer.dims.axis_labels[0].endswith("µm")
+
+
+@pytest.mark.viewer
+@pytest.mark.parametrize(("low", "stacked"), [(1e6, True), (0, False)])
+def test_on_a_low_screen_the_docks_of_napari_lie_on_each_other(
+    make_napari_viewer: Callable[..., object],
+    exposure_file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    low: float,
+    stacked: bool,
+):
+    """Below each other they need more height, with a dock under them, than such a screen has."""
+    monkeypatch.setattr(app.napari, "Viewer", make_napari_viewer)
+    monkeypatch.setattr(app, "_LOW_SCREEN", low)
+    window = app.make_viewer([exposure_file(ifus=(3,))]).window._qt_window
+    controls, layers = (window.findChild(QDockWidget, name) for name in ("layer controls", "layer list"))
+    assert (layers in window.tabifiedDockWidgets(controls)) == stacked
+    assert window.height() <= window.screen().availableSize().height()
+    if stacked:
+        assert window.minimumSizeHint().height() <= 800  # a small laptop
 
 
 def test_view_tells_of_a_bad_file_before_it_opens_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -169,6 +169,8 @@ def test_the_star_mask_is_painted_on_the_canvas_and_the_preview_follows(
     np.testing.assert_array_equal(written[ifu], painted.sky_mask)
     undone = changed(dock, qtbot, labels.undo)
     np.testing.assert_array_equal(undone.sky_mask, found)
+    other_label = changed(dock, qtbot, lambda: labels.paint((y, x), STAR + 1))  # a star, whatever its label
+    np.testing.assert_array_equal(other_label.sky_mask, painted.sky_mask)
     changed(dock, qtbot, lambda: page.read(path))
     assert labels.data[y, x] == STAR
     forgotten = changed(dock, qtbot, page.find_again)

@@ -66,6 +66,21 @@ def test_a_request_that_nobody_overtakes_takes_as_long_as_it_takes(answers, qtbo
     qtbot.waitUntil(lambda: ready == [1], timeout=WAIT_MS)
 
 
+def test_a_request_that_takes_long_tells_what_it_does(answers, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch):
+    """And a quick one does not, lest the window flickers."""
+    latest, ready, _ = answers
+    told: list[str] = []
+    latest.progressed.connect(told.append)
+    slow = Slow()
+    latest.request(slow.reading(1))
+    qtbot.wait(100)
+    assert told == []
+    monkeypatch.setattr(workers, "_SLOW_S", 0.05)
+    qtbot.waitUntil(lambda: "a block of planes" in told, timeout=WAIT_MS)
+    slow.let.set()
+    qtbot.waitUntil(lambda: ready == [1], timeout=WAIT_MS)
+
+
 def test_quick_answers_follow_the_hand_although_newer_ones_wait(answers, qtbot: QtBot):
     latest, ready, _ = answers
     first = threading.Event()

@@ -11,7 +11,7 @@ from magicgui.widgets import LineEdit, create_widget
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 
-from napari_kmos._napari.widgets.parts import folded
+from napari_kmos._napari.widgets.parts import folded, scrolled_past
 from napari_kmos.errors import KmosError
 from napari_kmos.provenance import descriptions_of, groups_of
 
@@ -42,6 +42,7 @@ class ParameterForm(QWidget):
         self.rows = {field.name: _row(field, hints[field.name], texts.get(field.name, "")) for field in fields}
         for row in self.rows.values():
             row.changed.connect(self._on_edited)
+            scrolled_past(row.native)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for number, (title, names) in enumerate(groups_of(parameters).items()):

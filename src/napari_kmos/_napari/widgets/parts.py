@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QTextOption
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -48,6 +48,22 @@ def number(lowest: float, highest: float, value: float, *, unit: str = "", step:
     field.setToolTip(tip)
     field.setMinimumWidth(_FIELD_WIDTH)
     return field
+
+
+class _PastUnlessChosen(QObject):
+    """Hands the wheel on to what lies below a field that was not chosen."""
+
+    def eventFilter(self, field: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Wheel and not field.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+def scrolled_past(field: QWidget) -> None:
+    """Let the wheel over a field scroll the page, and not change the value, unless the field was clicked."""
+    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    field.installEventFilter(_PastUnlessChosen(field))
 
 
 def row_of(*widgets: QWidget) -> QHBoxLayout:

@@ -21,7 +21,8 @@ from napari_kmos.io import read_sky_mask
 
 _EXPLAINED = (
     "Stars in the sky exposure would be subtracted from the object: their spaxels are filled with sky first. Show the "
-    "mask to paint on it. Napari's brush (key 2) marks stars, its eraser (key 1) gives spaxels back to the sky."
+    "mask to paint on it; White light shows stars best. Napari's brush (key 2) marks stars, its eraser (key 1) gives "
+    "spaxels back to the sky."
 )
 #: Of two skies that are interpolated the mask of one is shown.
 _OTHER = "{0}, used as well, has a mask of its own: choose “only {0}” as sky to see and paint it"

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QTabWidget, QVBoxLayout, QWid
 
 from napari_kmos._napari.sky_preview import Wish
 from napari_kmos._napari.widgets.form import ParameterForm
-from napari_kmos._napari.widgets.parts import Scrolled
+from napari_kmos._napari.widgets.parts import Scrolled, scrolled_past
 from napari_kmos._napari.widgets.sky_choice import SkyChoice
 from napari_kmos._napari.widgets.sky_files import SkyFilesPage
 from napari_kmos._napari.widgets.sky_mask_page import SkyMaskPage
@@ -43,6 +43,7 @@ class SkySettings(QWidget):
         self.method = QComboBox()
         self.method.addItems(list(SKY_METHODS))
         self.method.setCurrentText(DEFAULT_METHOD)
+        scrolled_past(self.method)
         self.form = ParameterForm(SkyParameters)
         page = QWidget()
         form = QFormLayout(page)
