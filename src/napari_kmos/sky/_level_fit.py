@@ -50,6 +50,8 @@ class LevelFit:
         Change of the lines with each of these.
     doubt : ndarray, shape (n_planes,)
         Variance of the lines by light whose level is in doubt.
+    leverage : ndarray, shape (n_planes,)
+        Share of the noise that all that was fitted follows; what is left has the variance of the rest.
     """
 
     factors: Floats
@@ -60,6 +62,7 @@ class LevelFit:
     covariance: Floats
     slopes: Floats
     doubt: Floats
+    leverage: Floats
 
     @property
     def state(self) -> Floats:
@@ -135,8 +138,8 @@ def fit_levels(model: LevelModel, target: MeanTarget, p: SkyParameters, *, start
 class _Step:
     """A step of the fit: the change of the state, and what was found beside the lines.
 
-    ``once`` holds how much there is of each local column, ``follow`` how they follow each of the others, ``factor`` is
-    the Cholesky factor of those.
+    ``once`` holds how much there is of each local column, ``follow`` how they follow each of the others, ``free`` those
+    without them, and ``factor`` is the Cholesky factor of these.
     """
 
     change: Floats
@@ -145,6 +148,7 @@ class _Step:
     left_over: Floats
     follow: Floats
     local: sparse.csr_array
+    free: Floats
     factor: tuple[Floats, bool]
 
 
@@ -204,13 +208,14 @@ class _Problem:
             left_over=continuum + self._doubtful @ once,
             follow=follow[:, : state.size],
             local=local,
+            free=free,
             factor=factor,
         )
 
     def result(self, state: Floats, slopes: Floats, last: _Step) -> LevelFit:
         """Return what was found, with errors as they were at the last step."""
         n_groups, n_local = self._model.parts.shape[1], last.once.size
-        covariance = linalg.cho_solve(last.factor, np.eye(len(last.factor[0]), state.size), check_finite=False)
+        covariance = linalg.cho_solve(last.factor, np.eye(len(last.factor[0])), check_finite=False)
         inverse = solve_ridge(last.local, np.ones(n_local), np.eye(n_local))
         return LevelFit(
             factors=state[:n_groups],
@@ -218,9 +223,11 @@ class _Problem:
             width=float(state[-1]),
             light=self._model.light(state[:n_groups]) + self._cells @ last.once,
             continuum=last.continuum,
-            covariance=covariance[: state.size],
+            covariance=covariance[: state.size, : state.size],
             slopes=slopes - self._doubtful @ last.follow,
             doubt=np.asarray(self._doubtful.multiply(self._doubtful @ inverse).sum(axis=1)),
+            leverage=np.sum((last.free @ covariance) * last.free, axis=1)
+            + last.local.multiply(last.local @ inverse).sum(axis=1),
         )
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Planes over which the factor of the lines is taken for the plot.
 _ABOUT = 7
+#: Share of the variance of the noise that is left everywhere, whatever is fitted.
+_LEAST_LEFT = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,8 +245,8 @@ def _left_over(seen: MeanSpectra, lines: Lines) -> Floats:
 
 
 def _expected_error(lines: Lines) -> Floats:
-    """Error of what is left in the mean spectrum, by noise and by the fit; infinite without data."""
-    return np.asarray(np.sqrt(lines.error**2 + lines.fit.variance()))
+    """Error of what is left in the mean spectrum: the noise that the fit does not follow; infinite without data."""
+    return np.asarray(lines.error * np.sqrt(np.maximum(1 - lines.fit.leverage, _LEAST_LEFT)))
 
 
 def _levels(lines: Lines) -> tuple[LevelFactor, ...]:
