@@ -47,10 +47,10 @@ def describe(outcome: Outcome) -> str:
     lines = []
     for part in outcome.measured["parts"]:
         first, last = part["wavelength_um"]
-        level = "" if part["level"] == 1 else f", times {part['level']:.5f} +- {part['level_error']:.5f}"
+        level = "" if part["level"] == 1 else f", times {part['level']:.5f} +- {part['level_error']:.1g}"
         lines.append(f"  {first:.4f}-{last:.4f} um from {part['file']}{level}")
     for joint in outcome.measured["joints"]:
         known = math.isfinite(joint["ratio"])
-        ratio = f"{joint['ratio']:.5f} +- {joint['ratio_error']:.5f}" if known else "an unknown part"
+        ratio = f"{joint['ratio']:.5f} +- {joint['ratio_error']:.1g}" if known else "an unknown part"
         lines.append(f"  at {joint['edge_um']:g} um the cube before has {ratio} of the flux of the next")
     return "\n".join(lines)
