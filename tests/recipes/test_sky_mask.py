@@ -154,6 +154,20 @@ def test_exposure_without_data_is_refused(tmp_path):
         sky_mask([path], tmp_path / "out")
 
 
+def test_sky_of_nan_is_refused(night, tmp_path):
+    """The headers do not tell, and its mask would say that all of it is stars."""
+    arms = tuple(
+        dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, flux=np.full(arm.cube.shape, np.nan, np.float32)))
+        if arm.cube is not None
+        else arm
+        for arm in night.skies[0].arms
+    )
+    path = write_exposure(dataclasses.replace(night.skies[0], arms=arms), tmp_path / "nan.fits")
+    with pytest.raises(SkyError, match=r"nan.fits: no data \(all NaN\); leave this file out"):
+        sky_mask([path], tmp_path / "out", parameters=PARAMETERS)
+    assert not (tmp_path / "out").exists()
+
+
 def test_cancelled_leaves_no_half_written_file(sky, tmp_path):
     def stop(done, total, text):
         assert done <= total

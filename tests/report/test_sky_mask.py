@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.collections import QuadMesh
 from matplotlib.image import AxesImage
 
 from napari_kmos.report.sky_mask import MaskPanel, sky_mask_figure
@@ -30,6 +31,7 @@ def test_every_ifu_has_a_panel_that_tells_its_spaxels():
     ]  # fmt: skip
     assert len(shown) == 8
     assert figure.get_suptitle() == "sky.fits"
+    assert "tinted where masked" in figure.get_supxlabel()
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,13 @@ def test_masked_spaxels_are_outlined_together(masked, sides):
         rows, columns = np.array(masked).T
         assert places.min(axis=0) == pytest.approx([columns.min() - 0.5, rows.min() - 0.5])
         assert places.max(axis=0) == pytest.approx([columns.max() + 0.5, rows.max() + 0.5])
+
+
+def test_masked_spaxels_are_tinted():
+    """An outline alone does not say on which side the stars are."""
+    (axes,) = sky_mask_figure([panel("IFU 3", masked=[(2, 3), (4, 6)])], title="").axes
+    (tint,) = (child for child in axes.get_children() if isinstance(child, QuadMesh))
+    assert np.argwhere(~np.ma.getmaskarray(tint.get_array())).tolist() == [[2, 3], [4, 6]]
 
 
 def test_faint_light_is_told_from_bright():

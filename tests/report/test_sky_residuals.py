@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from astropy import units as u
 from leftover_sky import leftover_exposure
 
 from napari_kmos.report.sky_residuals import residual_figure
@@ -27,6 +30,22 @@ def test_several_ifus_are_drawn_by_detector_and_mapped_by_group(residuals):
     group = next(group for group in residuals[2].groups if group.group == "9-7 low")
     assert image[2, names.index("9-7 low")] == pytest.approx(group.mean)
     assert np.isnan(np.asarray(after.images[0].get_array())[1:]).all()
+    assert names[-2:] == ["other", "edge"]
+
+
+def test_the_unit_is_named_where_it_is_known(residuals):
+    figure = residual_figure(residuals, [None] * 3, (), "object.fits", unit=u.Unit("adu / s"))
+    assert figure.axes[0].get_ylabel().startswith("left in spaxels without stars (adu / s)")
+    figure = residual_figure(residuals, [None] * 3, (), "object.fits")
+    assert figure.axes[0].get_ylabel().startswith("left in spaxels without stars\n")
+
+
+def test_groups_of_one_ifu_alone_stand_before_planes_of_no_line(residuals):
+    """Which groups an IFU has depends on its planes with data."""
+    first = dataclasses.replace(residuals[0], groups=residuals[0].groups[1:])
+    figure = residual_figure([first, residuals[1]], [None] * 2, (), "object.fits")
+    names = [label.get_text() for label in figure.axes[2].get_xticklabels()]
+    assert set(names[-2:]) == {"other", "edge"}
 
 
 def test_one_cube_has_bars(residuals):

@@ -92,7 +92,8 @@ def explain(whole: PassOfFile, step: Step, *, overwrite: bool) -> Outcome:
     product, table, figure, _ = whole.outputs
     write_table(pass_table(whole), table, overwrite=overwrite)
     before, after = [one.before for one in whole.passes], [one.after for one in whole.passes]
-    write_figure(residual_figure(before, after, whole.emptier, whole.exposure.label), figure, overwrite=overwrite)
+    drawn = residual_figure(before, after, whole.emptier, whole.exposure.label, unit=whole.passes[0].cube.unit)
+    write_figure(drawn, figure, overwrite=overwrite)
     products = (product,) if whole.is_made else (table,)
     record = write_record(product, step, products=products, overwrite=overwrite)
     beside = (table, figure) if whole.is_made else (figure,)

@@ -159,6 +159,9 @@ def _treat(task: _Task, p: CleaningParameters, tell: Tell, *, ifu: int | None, o
         panels.append(
             MaskPanel(title=cube.label, starlight=cleaner.starlight(cube.ifu), sky_mask=cleaner.mask(cube.ifu))
         )
+    if not any(np.isfinite(panel.starlight).any() for panel in panels):
+        msg = f"{task.exposure.label}: no data (all NaN); leave this file out or choose other IFUs"
+        raise SkyError(msg)
     step = _step(task, cleaner, {"mask": "" if task.mask is None else task.mask.name, "ifu": ifu or 0})
     write_exposure(_cleaned(task, cleaner, tell), task.product, step=step, category=CATEGORY, overwrite=overwrite)
     if task.mask is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLUMNS, _PANEL_INCH = 6, 1.9
-_COLOUR = "tab:orange"
+_COLOUR, _TINT = "tab:orange", 0.25
 #: Faint starlight must be seen beside bright: up to this quantile the stretch is linear, logarithmic beyond.
 _DARK = 0.25
 
@@ -40,7 +40,7 @@ class MaskPanel:
 
 
 def sky_mask_figure(panels: Sequence[MaskPanel], *, title: str) -> Figure:
-    """Draw the starlight of every IFU with its masked spaxels outlined.
+    """Draw the starlight of every IFU with its masked spaxels outlined and tinted.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ def sky_mask_figure(panels: Sequence[MaskPanel], *, title: str) -> Figure:
     for one in axes[len(panels) :]:
         one.set_axis_off()
     figure.suptitle(title, fontsize="medium")
+    figure.supxlabel("light that is not sky; tinted where masked", fontsize="small")
     return figure
 
 
@@ -74,6 +75,9 @@ def _draw(axes: Axes, panel: MaskPanel) -> None:
     known = np.isfinite(panel.starlight)
     masked = known & ~panel.sky_mask
     axes.imshow(panel.starlight, origin="lower", cmap="gray", norm=_stretch(panel.starlight[known]))
+    # An outline alone does not say which side of it is masked.
+    edges = (np.arange(n + 1) - 0.5 for n in masked.shape[::-1])
+    axes.pcolormesh(*edges, np.where(masked, 1.0, np.nan), cmap="Oranges", vmin=0, vmax=1.6, alpha=_TINT, linewidth=0)
     for y, x in np.argwhere(masked):
         for (dy, dx), line in _SIDES.items():
             if not _inside(masked, y + dy, x + dx):

@@ -11,6 +11,7 @@ from napari_kmos.instrument import detector_of
 from napari_kmos.spectral.nan import nan_median
 
 if TYPE_CHECKING:
+    from astropy.units import UnitBase
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -29,7 +30,12 @@ _LEAST, _LARGEST = 0.8, 20.0
 
 
 def residual_figure(
-    before: Sequence[IfuResidual], after: Sequence[IfuResidual | None], emptier: Sequence[int], title: str
+    before: Sequence[IfuResidual],
+    after: Sequence[IfuResidual | None],
+    emptier: Sequence[int],
+    title: str,
+    *,
+    unit: UnitBase | None = None,
 ) -> Figure:
     """Draw what is left in the spaxels without stars: spectra, line groups, and residual over noise by group.
 
@@ -43,6 +49,8 @@ def residual_figure(
         IFUs whose mean is drawn, by detector; all if empty.
     title : str
         What stands above.
+    unit : Unit, optional
+        Of the spectra; None where it is not known.
 
     Returns
     -------
@@ -58,6 +66,7 @@ def residual_figure(
     spectra, marks = upper.subplots(2, sharex=True, height_ratios=(4, 1.6))
     chosen = [k for k, one in enumerate(before) if not emptier or one.ifu in emptier]
     _draw_spectra(spectra, [(before[k], after[k]) for k in chosen])
+    spectra.set_ylabel(f"left in spaxels without stars{'' if unit is None else f' ({unit})'}\n(± 1 sigma expected)")
     _draw_groups(marks, before[chosen[0]])
     if len(before) == 1:
         _draw_bars(lower.subplots(), before[0], after[0])
@@ -86,8 +95,9 @@ def _draw_spectra(axes: Axes, pairs: Sequence[tuple[IfuResidual, IfuResidual | N
         ifus = ", ".join(one.label if len(pairs) == 1 else str(one.ifu) for one, _ in members)
         text = ifus if len(pairs) == 1 else f"detector {number}, IFU {ifus}"
         axes.annotate(text, (wave[0], (row + 0.3) * step), xytext=(6, 0), textcoords="offset points", fontsize="small")
-    axes.set_ylim(low - 0.2 * step, high + (len(detectors) - 0.8) * step)
-    axes.set_ylabel("left in spaxels without stars\n(± 1 sigma expected)")
+    for row in range(len(detectors)):
+        axes.axhline(row * step, color="0.5", linewidth=0.5, linestyle=":")
+    axes.set_ylim(low - 0.2 * step, max(high, 0.4 * step) + (len(detectors) - 0.8) * step)
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(handles.values(), handles.keys(), loc="upper right", fontsize="small")
 
@@ -127,7 +137,8 @@ def _draw_maps(figure: Any, before: Sequence[IfuResidual], after: Sequence[IfuRe
     from matplotlib.colors import LogNorm
 
     scale = LogNorm(_LEAST, _LARGEST)
-    names = list(dict.fromkeys(group.group for one in before for group in one.groups))
+    found = dict.fromkeys(group.group for one in before for group in one.groups)
+    names = sorted(found, key=_NO_LINES.__contains__)
     sides = figure.subplots(1, 2, sharey=True)
     for axes, states, title in zip(sides, (before, after), ("before", "after"), strict=True):
         image = axes.imshow(_means(states, names), norm=scale, aspect="auto", cmap="viridis")
