@@ -133,6 +133,7 @@ def test_of_two_skies_it_is_said_whose_mask_is_shown(qtbot: QtBot, preview: Prev
 def test_no_field_of_the_settings_is_cut(qtbot: QtBot):
     """However narrow they are made: a page that scrolls up and down needs the width of its fields."""
     qtbot.addWidget(settings := SkySettings(ViewerModel(), Session(), lambda: ()))
+    assert settings.sizeHint().width() == settings.minimumSizeHint().width()  # the rest is for the spectra
     settings.resize(settings.minimumSizeHint())
     settings.show()
     qtbot.waitExposed(settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QTabWidget, QVBoxLayout, QWidget
 
 from napari_kmos._napari.sky_preview import Wish
@@ -61,6 +61,10 @@ class SkySettings(QWidget):
         self.method.currentTextChanged.connect(lambda _: self.changed.emit())
         for part in (self.form, self.mask, self.choice):
             part.changed.connect(self.changed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Ask for no more width than is needed, whatever is written on the pages: the rest is for the spectra."""
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
 
     def show_files(self) -> None:
         """Show the files and the folder of the session."""
