@@ -2,8 +2,8 @@
 
 A star is put into the object cube of each IFU, bright or faint: what the result gains by it is compared with it, and
 what a star with features differs from one without, beside a straight line; so noise does not matter. The places are
-drawn at random. Asked for by `sky_levels.py`, which prints the table, with the error that the noise of an exposure makes
-in the depth of such a feature: what the sky takes of it matters where it is not far below that.
+drawn at random. Asked for by `sky_levels.py`, which prints the table, with the error that the noise of an exposure
+makes in the depth of such a feature: what the sky takes of it matters where it is not far below that.
 """
 
 from __future__ import annotations

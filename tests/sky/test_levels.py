@@ -249,7 +249,7 @@ def test_stars_all_over_the_sky_cube_spoil_little(sparse):
     """Four unmasked stars of 30 to 300 ADU/s in the sky IFU: the lines are left with less than twice as much.
 
     Their features are in every spaxel of the sky, least in the darkest. The terms of the spaxels stay as they were to
-    a tenth of their scatter, 0.02 in gain and 0.03 planes. Continua aside: that of the sky holds the light of the stars.
+    a tenth of their scatter, 0.02 in gain and 0.03 planes. Continua aside: that of the sky holds the stars' light.
     """
     wave = sparse.sky.wavelength_um
     images = moffat_images(np.array([3.0, 9.0, 4.0, 10.0]), np.array([4.0, 3.0, 9.0, 10.0]), (14, 14), fwhm_pix=3.5)
