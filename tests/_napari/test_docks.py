@@ -362,7 +362,8 @@ def test_sky_is_subtracted_from_the_dock_and_comes_back_as_layers(
     assert len(names) == 4
     assert "sky tweak" in names[2]
     assert dock.view.tables.run.rowCount() > 4
-    assert float(dock.view.tables.run.item(0, 2).text()) == pytest.approx(1.0, abs=0.5)
+    assert dock.view.tables.run.item(0, 1).text() == "all"
+    assert float(dock.view.tables.run.item(1, 2).text()) == pytest.approx(1.0, abs=0.5)
 
 
 def test_exposures_are_combined_from_the_dock_with_the_offsets_made_in_the_other(
