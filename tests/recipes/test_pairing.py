@@ -9,7 +9,7 @@ import pytest
 
 from napari_kmos.errors import KmosError, SkyError
 from napari_kmos.recipes.finding import Found
-from napari_kmos.recipes.pairing import drop_copies, group_epochs, pair_skies, split_halves
+from napari_kmos.recipes.pairing import drop_copies, group_epochs, pair_skies, split_at_gap, split_halves
 
 NAN = float("nan")
 
@@ -117,3 +117,17 @@ def test_epochs_begin_after_a_gap():
 def test_halves_are_before_and_after_the_sky(objects, skies, halves):
     """Of several skies the one amid the OB counts."""
     assert split_halves(objects, skies) == halves
+
+
+def test_halves_by_an_interruption():
+    """The longest time without an exposure splits; times from start to start hold the exposures themselves."""
+    minutes = [0, 11, 22, 45, 56, 70]  # exposures of 10 minutes: nothing for 13 and for 4
+    mjds, lengths = [one / 1440 for one in minutes], [600.0] * 6
+    assert split_at_gap(mjds, lengths, gap_minutes=3) == (1, 1, 1, 2, 2, 2)
+    assert split_at_gap(mjds, lengths, gap_minutes=14) == (None,) * 6
+    assert split_at_gap(mjds[::-1], lengths, gap_minutes=3) == (2, 2, 2, 1, 1, 1)
+    assert split_at_gap(mjds, [NAN] * 6, gap_minutes=3) == (1, 1, 1, 2, 2, 2)  # 11 minutes are taken for the exposure
+    assert split_at_gap(mjds[:3], [NAN] * 3, gap_minutes=0) == (None,) * 3
+    assert split_at_gap([*mjds, NAN], [*lengths, 600.0], gap_minutes=3) == (1, 1, 1, 2, 2, 2, None)
+    assert split_at_gap([0.0, 0.0, 0.1], [600.0] * 3, gap_minutes=3) == (1, 1, 2)  # two files of one exposure
+    assert split_at_gap([], [], gap_minutes=3) == ()

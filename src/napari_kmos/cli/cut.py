@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_output_dir, add_parameters, build_parameters
-from napari_kmos.recipes.cut import CutSource, cut
-from napari_kmos.recipes.cut_places import CutParameters
+from napari_kmos.recipes.cut import cut
+from napari_kmos.recipes.cut_parameters import CutParameters, CutSource
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress

@@ -12,7 +12,7 @@ from napari_kmos.io.atomic import (
 )
 from napari_kmos.io.catalogue import catalogue_of, read_any_table, read_catalogue
 from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
-from napari_kmos.io.esorex_log import LoggedShift, read_logged_shifts
+from napari_kmos.io.esorex_log import LoggedShift, find_log, read_logged_shifts
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.lines import read_line_list, read_windows
@@ -38,6 +38,7 @@ __all__ = [
     "check_free",
     "checksum",
     "extra_column",
+    "find_log",
     "fits_stem",
     "json_text",
     "offsets_table",

@@ -70,8 +70,7 @@ def read_logged_shifts(path: Path | str) -> tuple[LoggedShift, ...]:
     KmosError
         If a line cannot be understood, or an IFU of a frame has two shifts: the log of more than one run.
     """
-    path = Path(path)
-    path = path / "esorex.log" if path.is_dir() else path
+    path = find_log(path)
     found: dict[tuple[str, int], LoggedShift] = {}
     shifts: list[LoggedShift] = []
     for number, line in _lines(path):
@@ -89,6 +88,12 @@ def read_logged_shifts(path: Path | str) -> tuple[LoggedShift, ...]:
         msg = f"{path}: no shift in it; {_EXPECTED}, as kmos_combine writes them"
         raise NotKmosError(msg)
     return tuple(shifts)
+
+
+def find_log(path: Path | str) -> Path:
+    """Return a log, or the one in a folder."""
+    path = Path(path)
+    return path / "esorex.log" if path.is_dir() else path
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +19,8 @@ from napari_kmos.io import (
 )
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.cut_places import (
-    CutParameters,
-    Place,
-    chosen_places,
-    places_by_exposures,
-    places_by_log,
-    places_by_table,
-)
+from napari_kmos.recipes.cut_parameters import CutParameters, CutSource
+from napari_kmos.recipes.cut_places import Place, chosen_places, places_by_exposures, places_by_log, places_by_table
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.product_cube import check_product, product_category
 from napari_kmos.spatial.footprints import cut_out
@@ -35,49 +28,6 @@ from napari_kmos.spatial.footprints import cut_out
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CutSource:
-    """What tells where the IFUs lie in a mosaic: exposures, a log or a table.
-
-    Parameters
-    ----------
-    exposures : sequence of path
-        The exposures it is made of, by their coordinates and times; with a log, by their times alone.
-    offsets : path, optional
-        Offset table with which these were combined.
-    log : path, optional
-        Log of `kmos_combine`, or the folder that holds ``esorex.log``.
-    table : path, optional
-        ECSV, CSV or other text: ``ifu``, ``x``, ``y`` and, if need be, ``half``, ``n_x``, ``n_y``; x and y are the
-        first pixel of the cut, 1-based as in ds9.
-
-    Raises
-    ------
-    KmosError
-        If none of the three is given, a table and another, or offsets with anything but exposures.
-    """
-
-    exposures: Sequence[Path] = ()
-    offsets: Path | None = None
-    log: Path | None = None
-    table: Path | None = None
-
-    def __post_init__(self) -> None:
-        found = bool(self.exposures) or self.log is not None
-        if found == (self.table is not None):
-            msg = "where the IFUs are is told by exposures (--from), a log (--log), or a table (--table): give "
-            raise KmosError(msg + ("one of them" if not found else "the table or the others"))
-        if self.offsets is not None and (not self.exposures or self.log is not None):
-            msg = "offsets correct the coordinates of exposures; expected these (--from) and neither log nor table"
-            raise KmosError(msg)
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All of them."""
-        single = (self.offsets, self.log, self.table)
-        return (*map(Path, self.exposures), *(Path(one) for one in single if one is not None))
 
 
 def cut(

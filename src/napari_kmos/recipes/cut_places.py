@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning
-from napari_kmos.instrument import ARMS, FIELD_ARCSEC, N_ARMS
+from napari_kmos.instrument import FIELD_ARCSEC
 from napari_kmos.io import read_cuts, read_exposure, read_logged_shifts, read_offsets
+from napari_kmos.recipes.cut_parameters import CutParameters, parse_ifus
 from napari_kmos.recipes.offset_rows import usable_offset
 from napari_kmos.recipes.pairing import group_epochs, split_at_gap
 from napari_kmos.spatial.footprints import Footprint, footprint_between, footprint_of, hull
@@ -36,41 +37,6 @@ _TOLERANCE_PIX = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CutParameters:
-    """What is cut out of a mosaic.
-
-    Parameters
-    ----------
-    ifus : str
-        IFUs to cut out, as 1,3,5-13; all by default.
-    halves : bool
-        Cut an IFU out for each half of an interrupted OB: what was exposed before and after its sky. Halves of a table
-        are cut as the table has them.
-    gap_minutes : float
-        Shortest time without an exposure that counts as the interruption; the longest of each night is taken.
-    origin : tuple of int, optional
-        For a log: x, y of the mosaic's pixel, 1-based, with which an IFU of shift zero begins. By default the shifted
-        IFUs end with the last row and column of the mosaic, as kmos_combine places them.
-
-    Raises
-    ------
-    KmosError
-        If a value makes no sense.
-    """
-
-    ifus: str = ""
-    halves: bool = True
-    gap_minutes: float = 3.0
-    origin: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        parse_ifus(self.ifus)
-        if not 0 <= self.gap_minutes < math.inf:
-            msg = f"gap_minutes is {self.gap_minutes:g}; expected a number of minutes, 0 or more"
-            raise KmosError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where an IFU, or a half of it, lies in a mosaic; the name is that of its target, if it is known."""
 
@@ -78,28 +44,6 @@ class Place:
     half: int | None = None
     name: str = ""
     footprint: Footprint
-
-
-def parse_ifus(text: str) -> frozenset[int]:
-    """Return the IFUs that a text such as ``"1,3,5-13"`` names; none if it is empty.
-
-    Raises
-    ------
-    KmosError
-        If it is written in another way, or KMOS has no such IFU.
-    """
-    found: set[int] = set()
-    try:
-        for part in filter(None, text.replace(";", ",").replace(" ", "").split(",")):
-            first, _, last = part.partition("-")
-            found |= set(range(int(first), int(last or first) + 1)) or {0}
-    except ValueError as err:
-        msg = f"ifus is {text!r}; expected numbers and ranges such as 1,3,5-13"
-        raise KmosError(msg) from err
-    if not found <= set(ARMS):
-        msg = f"ifus is {text!r}; expected numbers from 1 to {N_ARMS} and ranges that go upwards, such as 1,3,5-13"
-        raise KmosError(msg)
-    return frozenset(found)
 
 
 def places_by_exposures(
