@@ -98,11 +98,11 @@ def _first_bounds(bounds: Any, centre: Any, ordered: Any, count: Any, positions:
     indices, fractions = positions
     for lane in range(len(low)):
         number = count[lane]
-        below, above = float(ordered[indices[number, 0], lane]), float(ordered[indices[number, 1], lane])
+        below, above = np.float64(ordered[indices[number, 0], lane]), np.float64(ordered[indices[number, 1], lane])
         lower = below + (above - below) * fractions[number, 0]
-        below, above = float(ordered[indices[number, 2], lane]), float(ordered[indices[number, 3], lane])
+        below, above = np.float64(ordered[indices[number, 2], lane]), np.float64(ordered[indices[number, 3], lane])
         middle = below + (above - below) * fractions[number, 1]
-        below, above = float(ordered[indices[number, 4], lane]), float(ordered[indices[number, 5], lane])
+        below, above = np.float64(ordered[indices[number, 4], lane]), np.float64(ordered[indices[number, 5], lane])
         spread = (below + (above - below) * fractions[number, 2] - lower) / 2
         margin = clipping.rounding * (abs(middle) + spread)
         centre[lane] = middle
@@ -118,7 +118,7 @@ def _add_moments(sums: Any, ordered: Any, bounds: Any, centre: Any) -> None:
     for row in range(len(ordered)):
         values = ordered[row]
         for lane in range(len(low)):
-            value = float(values[lane])
+            value = np.float64(values[lane])
             inside = (value >= low[lane]) & (value <= high[lane])
             away = value - centre[lane] if inside else 0.0
             number[lane] += 1.0 if inside else 0.0
@@ -152,7 +152,7 @@ def _add(used: Any, sums: Any, data: Any, weights: Any, bounds: Any) -> None:
     for row in range(len(values)):
         given = weights[row]
         for lane in range(len(used)):
-            value, error = float(values[row, lane]), float(noise[row, lane])
+            value, error = np.float64(values[row, lane]), np.float64(noise[row, lane])
             inside = (value >= low[lane]) & (value <= high[lane])
             weight = given if given != 0 else 1 / (error * error)
             used[lane] += 1.0 if inside else 0.0
