@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_kmos.errors import KmosError
@@ -19,7 +19,7 @@ class CutParameters:
     Parameters
     ----------
     ifus : str
-        IFUs to cut out, as 1,3,5-13; all by default.
+        IFUs to cut out, as 1,3,5-13, or all of them.
     halves : bool
         Cut an IFU out for each half of an interrupted OB: what was exposed before and after its sky. Halves of a table
         are cut as the table has them.
@@ -35,10 +35,10 @@ class CutParameters:
         If a value makes no sense.
     """
 
-    ifus: str = ""
+    ifus: str = field(default="all", metadata={"metavar": "LIST"})
     halves: bool = True
     gap_minutes: float = 3.0
-    origin: tuple[int, int] | None = None
+    origin: tuple[int, int] | None = field(default=None, metadata={"metavar": "X,Y"})
 
     def __post_init__(self) -> None:
         parse_ifus(self.ifus)
@@ -92,13 +92,15 @@ class CutSource:
 
 
 def parse_ifus(text: str) -> frozenset[int]:
-    """Return the IFUs that a text such as ``"1,3,5-13"`` names; none if it is empty.
+    """Return the IFUs that a text such as ``"1,3,5-13"`` names; none if it is ``"all"``.
 
     Raises
     ------
     KmosError
         If it is written in another way, or KMOS has no such IFU.
     """
+    if text.strip().lower() == "all":
+        return frozenset()
     found: set[int] = set()
     try:
         for part in filter(None, text.replace(";", ",").replace(" ", "").split(",")):
@@ -107,7 +109,7 @@ def parse_ifus(text: str) -> frozenset[int]:
     except ValueError as err:
         msg = f"ifus is {text!r}; expected numbers and ranges such as 1,3,5-13"
         raise KmosError(msg) from err
-    if not found <= set(ARMS):
+    if not found or not found <= set(ARMS):
         msg = f"ifus is {text!r}; expected numbers from 1 to {N_ARMS} and ranges that go upwards, such as 1,3,5-13"
         raise KmosError(msg)
     return frozenset(found)
