@@ -43,4 +43,5 @@ def one_blas_thread() -> AbstractContextManager[object]:
     Those of an IFU are so small that to share them out costs more than it saves, the more so where our own threads keep
     the processor busy.
     """
-    return threadpool_limits(1, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 
 import dask.array as da
@@ -11,7 +12,7 @@ import pytest
 from astropy import units as u
 from sky_pairs import SHAPE, make_pair
 
-from napari_kmos.errors import GeometryError, KmosError, SkyError
+from napari_kmos.errors import GeometryError, KmosError, KmosWarning, SkyError
 from napari_kmos.sky import SKY_METHODS, SkyResult, subtract_sky
 
 methods = pytest.mark.parametrize("method", SKY_METHODS)
@@ -41,6 +42,17 @@ def test_a_sky_that_did_not_change_vanishes(pair, method):
     result = subtract_sky(sky, sky, method=method)
     assert np.abs(result.cube.flux).max() < LEFT[method]
     assert result.shift_pix == pytest.approx(0, abs=2e-3)
+
+
+@methods
+@pytest.mark.parametrize(("scale", "match"), [(1e-3, "0.001 times .* subtracted already"), (30.0, "30 times .* unit")])
+def test_an_object_that_cannot_have_this_sky_is_told(method, scale, match):
+    """As if its sky, or that of the sky cube, had been subtracted, or one of them were in another unit."""
+    pair = make_pair(factors=(1.0, 1.0, 1.0, 1.0), sigma=1e-3)
+    faint = dataclasses.replace(pair.target, flux=scale * pair.target.flux, noise=scale * pair.target.noise)
+    with pytest.warns(KmosWarning) as caught:
+        subtract_sky(faint, pair.sky, method=method)
+    assert [one for one in caught if re.search(match, str(one.message))]
 
 
 @methods

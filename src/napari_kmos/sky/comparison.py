@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_kmos.errors import SkyError
+from napari_kmos.sky._likeness import warn_of_unlike
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky._sampling import warn_of_sampling
 from napari_kmos.sky._starlight import star_features, without_stars
@@ -144,6 +145,7 @@ def compare_methods(
         start = time.perf_counter()
         results[method] = match_skies(cube, pairs, method=method, parameters=parameters or SkyParameters())
         seconds[method] = time.perf_counter() - start
+    warn_of_unlike(next(iter(results.values())))
     field = _find_field(cube, pairs)
     spectra = [field.left(field.plain), *(field.left(np.asarray(result.cube.flux)) for result in results.values())]
     before, *left = field.clean(spectra)

@@ -11,6 +11,7 @@ import numpy as np
 from napari_kmos.cube import Cube
 from napari_kmos.errors import SkyError
 from napari_kmos.sky._evidence import over_noise
+from napari_kmos.sky._likeness import warn_of_unlike
 from napari_kmos.sky._lines import MeanSpectra, band_pieces, line_rms
 from napari_kmos.sky._misfit import warn_of_misfit, with_misfit
 from napari_kmos.sky._sampling import warn_of_sampling
@@ -87,6 +88,7 @@ def subtract_skies(
     p = parameters or SkyParameters()
     warn_of_sampling(cube)
     result = match_skies(cube, skies, method=method, parameters=p)
+    warn_of_unlike(result)
     warn_of_misfit(result, p)
     return result
 

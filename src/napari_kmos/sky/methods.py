@@ -12,6 +12,7 @@ import numpy as np
 from dask.delayed import delayed
 
 from napari_kmos.errors import GeometryError, SkyError
+from napari_kmos.sky._likeness import warn_of_unlike
 from napari_kmos.sky._misfit import warn_of_misfit, with_misfit
 from napari_kmos.sky._sampling import warn_of_sampling
 from napari_kmos.sky.davies import subtract_davies
@@ -73,8 +74,10 @@ def subtract_sky(
     Warns
     -----
     KmosWarning
-        Where lines still lie beside those of the model and it pays to mend it (``misfit_sigma``, ``misfit_gain``);
-        where the cube is finer than what the detectors sample, as more is left then; and as the method says.
+        Where the lines of the object are much fainter or brighter than those of the sky, as if one of the two had none
+        or were in another unit; where lines still lie beside those of the model and it pays to mend it
+        (``misfit_sigma``, ``misfit_gain``); where the cube is finer than what the detectors sample, as more is left
+        then; and as the method says.
 
     Raises
     ------
@@ -86,6 +89,7 @@ def subtract_sky(
     p = parameters or SkyParameters()
     warn_of_sampling(cube)
     result = match_sky(cube, sky_cube, method=method, parameters=p)
+    warn_of_unlike(result)
     warn_of_misfit(result, p)
     return result
 

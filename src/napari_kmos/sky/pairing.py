@@ -79,17 +79,23 @@ def has_own_sky(cube: Cube, sky: Exposure) -> bool:
 
 
 def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
-    """Check by the headers that a sky is another exposure and has something for each object cube that has data.
+    """Check by the headers that a sky is another exposure, and has something for each object cube that has data.
 
     Raises
     ------
     SkyError
-        If it is the same file, or lacks an IFU.
+        If it is the same file or a copy of it, or lacks an IFU.
     GeometryError
         If shapes, wavelengths or units of object and sky differ.
     """
     if exposure.path is not None and sky.path is not None and exposure.path.resolve() == sky.path.resolve():
         msg = f"{exposure.path}: is its own sky, and nothing would be left; give the exposure of the sky (--sky)"
+        raise SkyError(msg)
+    if _is_same_exposure(exposure, sky):
+        msg = (
+            f"{exposure.label}: {sky.label} is the same exposure (it began at the same time and has the same IFUs), "
+            "and nothing would be left; give the exposure of the sky (--sky)"
+        )
         raise SkyError(msg)
     for cube in cubes:
         try:
@@ -97,6 +103,14 @@ def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
         except (GeometryError, SkyError):
             if has_data(cube):
                 raise
+
+
+def _is_same_exposure(exposure: Exposure, sky: Exposure) -> bool:
+    """Tell whether a sky is a copy of the object: another part of the same exposure has other IFUs."""
+    if exposure.date is None or sky.date is None or exposure.kind != "exposure" or sky.kind != "exposure":
+        return False
+    shared = {cube.ifu for cube in exposure.cubes} & {cube.ifu for cube in sky.cubes}
+    return bool(exposure.date == sky.date and shared)
 
 
 def _check_cube(cube: Cube, sky: Exposure) -> None:
