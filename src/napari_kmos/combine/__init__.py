@@ -3,6 +3,7 @@
 from napari_kmos.combine.cubes import CombineResult, NoDataError, combine_cubes
 from napari_kmos.combine.methods import COMBINE_METHODS, Merged, can_reject, merge
 from napari_kmos.combine.parameters import CombineParameters
+from napari_kmos.combine.parts import Part
 from napari_kmos.combine.placing import PLACING_METHODS
 from napari_kmos.combine.splicing import SpliceParameters, SpliceResult, splice_cubes
 
@@ -13,6 +14,7 @@ __all__ = [
     "CombineResult",
     "Merged",
     "NoDataError",
+    "Part",
     "SpliceParameters",
     "SpliceResult",
     "can_reject",

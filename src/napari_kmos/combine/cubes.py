@@ -13,6 +13,7 @@ import numpy as np
 from napari_kmos.combine.agreement import check_wavelengths, common_unit
 from napari_kmos.combine.methods import can_reject
 from napari_kmos.combine.parameters import CombineParameters
+from napari_kmos.combine.parts import Part, keep_own, own_field
 from napari_kmos.combine.placing import place
 from napari_kmos.combine.stack import combine_lazily, count_exposures, make_stack
 from napari_kmos.cube import Cube, Image
@@ -70,6 +71,7 @@ def combine_cubes(
     cubes: Sequence[Cube],
     *,
     offsets: Sequence[Offset] | None = None,
+    parts: Sequence[Part] | None = None,
     parameters: CombineParameters | None = None,
     name: str | None = None,
     progress: Progress = silent,
@@ -83,6 +85,8 @@ def combine_cubes(
         in memory or lazy. One alone is legal. Cubes without noise get an estimate.
     offsets : sequence of Offset, optional
         One for each cube, for method ``user``.
+    parts : sequence of Part, optional
+        What is taken of each cube; all of it, with its wavelengths as they are, if not given.
     parameters : CombineParameters, optional
         How to place and merge; the defaults if not given.
     name : str, optional
@@ -119,7 +123,7 @@ def combine_cubes(
         check_wavelengths(cubes[0], cube)
     unit = common_unit(cubes)
     corrected = place(parameters.method, cubes, offsets)
-    grid, shape, resamplers = _common_grid(cubes, corrected, parameters)
+    grid, shape, resamplers = _common_grid(cubes, corrected, parameters, parts)
     full = (cubes[0].shape[0], *shape)
     _warn_if_empty(full, resamplers)
     noisy = [ensure_noise(cube) for cube in cubes]
@@ -138,14 +142,20 @@ def combine_cubes(
 
 
 def _common_grid(
-    cubes: Sequence[Cube], corrected: Sequence[WCS], parameters: CombineParameters
+    cubes: Sequence[Cube],
+    corrected: Sequence[WCS],
+    parameters: CombineParameters,
+    parts: Sequence[Part] | None = None,
 ) -> tuple[WCS, tuple[int, int], list[Resampler]]:
     """Grid that holds all cubes, and the way of each onto it."""
+    parts = parts or [Part()] * len(cubes)
     shapes = [(cube.shape[1], cube.shape[2]) for cube in cubes]
-    grid, shape = image_grid(list(zip(corrected, shapes, strict=True)), scale_arcsec=parameters.pix_scale)
+    fields = [own_field(*field) for field in zip(corrected, shapes, parts, strict=True)]
+    grid, shape = image_grid(fields, scale_arcsec=parameters.pix_scale)
     resamplers = []
-    for cube, wcs, own in zip(cubes, corrected, shapes, strict=True):
-        resampler = make_resampler(wcs, own, grid, shape, flux=parameters.flux)
+    for cube, wcs, own, part in zip(cubes, corrected, shapes, parts, strict=True):
+        whole = make_resampler(wcs, own, grid, shape, flux=parameters.flux)
+        resampler = None if whole is None else keep_own(whole, wcs, grid, part)
         if resampler is None:
             msg = f"{cube.source or cube.label}: its field holds no centre of a spaxel of the common grid"
             raise GeometryError(msg)

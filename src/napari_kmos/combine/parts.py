@@ -1,0 +1,57 @@
+"""What is taken of a cube that is combined: its own spaxels, without its error of wavelength."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.spatial.wcs import pixel_to_pixel, window_wcs
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+    from numpy.typing import NDArray
+
+    from napari_kmos.spatial.fields import Field
+    from napari_kmos.spatial.resample import Resampler
+
+    Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Part:
+    """What is taken of a cube.
+
+    Parameters
+    ----------
+    own : ndarray of bool, shape (n_y, n_x), optional
+        Spaxels that it fills: the result has its values where their places on the sky are. The others serve the
+        interpolation beside them only, so that tiles of a mosaic meet without a gap. All if not given.
+    zero_pix : float
+        Planes by which its lines lie towards longer wavelengths than they should. The resampling takes that out.
+    """
+
+    own: Bools | None = None
+    zero_pix: float = 0.0
+
+
+def own_field(wcs: WCS, shape: tuple[int, int], part: Part) -> Field:
+    """Return the smallest field that holds the own spaxels of a cube."""
+    if part.own is None or part.own.all():
+        return wcs, shape
+    rows, columns = np.flatnonzero(part.own.any(axis=1)), np.flatnonzero(part.own.any(axis=0))
+    side = (int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
+    return window_wcs(wcs, int(rows[0]), int(columns[0])), side
+
+
+def keep_own(resampler: Resampler, wcs: WCS, grid: WCS, part: Part) -> Resampler | None:
+    """Return a resampler from a cube to a grid that fills the places of own spaxels only; None if there are none."""
+    if part.own is None or part.own.all():
+        return resampler
+    pixels = np.mgrid[resampler.window]
+    y, x = (np.rint(np.asarray(one)).astype(int) for one in pixel_to_pixel(grid, wcs, pixels[0], pixels[1]))
+    y, x = (np.clip(one, 0, size - 1) for one, size in zip((y, x), part.own.shape, strict=True))
+    inside = resampler.inside & part.own[y, x]
+    return dataclasses.replace(resampler, inside=inside) if inside.any() else None
