@@ -51,7 +51,7 @@ def test_skies_before_and_after_are_weighted_by_time():
 def test_times_are_those_of_the_middle_of_an_exposure():
     # A sky of 100 s that begins with an object of 1300 s has its middle 10 min before the object's.
     target = _exposure(0.0, name="object", exptime=1300.0)
-    sources = [SkySource(_exposure(minutes)) for minutes in (0.0, 15.0)]
+    sources = [SkySource(_exposure(minutes, seed=2)) for minutes in (0.0, 15.0)]
     (choice,) = sky_options(target, target.cubes, sources, "interpolate", SkyParameters())
     assert choice.weights == pytest.approx((1 / 3, 2 / 3), abs=1e-4)
 

@@ -78,29 +78,30 @@ def test_sky_of_the_detector_in_another_shape_is_told():
 
 
 def test_headers_tell_whether_there_is_a_sky():
-    sky = _exposure(ifus=(3, 5, 22))
-    check_sky(_exposure(59000.5, name="object"), [make_cube(ifu=ifu) for ifu in (3, 8, 24)], sky)
+    sky = _exposure(ifus=(3, 5, 22), seed=2)
+    check_sky(_exposure(name="object"), [make_cube(ifu=ifu) for ifu in (3, 8, 24)], sky)
     without_data = _without_data(_exposure(ifus=(9,)), 9).cube(9)
-    check_sky(_exposure(59000.5, name="object"), [without_data], sky)
+    check_sky(_exposure(name="object"), [without_data], sky)
     with pytest.raises(SkyError, match="no sky in IFU 9 or another IFU of its detector"):
-        check_sky(_exposure(59000.5, name="object"), [make_cube(ifu=3), make_cube(ifu=9)], sky)
+        check_sky(_exposure(name="object"), [make_cube(ifu=3), make_cube(ifu=9)], sky)
 
 
 def test_headers_tell_whether_the_sky_fits():
     """Before anything is computed; cubes without data need no sky."""
-    sky = _exposure(ifus=(3, 22))
+    sky = _exposure(ifus=(3, 22), seed=2)
     with pytest.raises(GeometryError, match=r"object .*IFU 3 .* has shape \(40, 9, 9\) and sky .*they must be equal"):
-        check_sky(_exposure(59000.5, name="object"), [make_cube(ifu=22), make_cube(ifu=3, shape=(40, 9, 9))], sky)
+        check_sky(_exposure(name="object"), [make_cube(ifu=22), make_cube(ifu=3, shape=(40, 9, 9))], sky)
     without_data = dataclasses.replace(make_cube(ifu=3, shape=(40, 9, 9)), flux=np.full((40, 9, 9), np.nan))
-    check_sky(_exposure(59000.5, name="object"), [without_data], sky)
+    check_sky(_exposure(name="object"), [without_data], sky)
 
 
 def test_a_copy_of_the_object_is_no_sky():
-    """It began at the same time; sky that other IFUs saw in the same exposure is one."""
-    target = _exposure(59000.5, name="object", ifus=(3, 22))
+    """What other IFUs saw in the same exposure is one, and so is what began at the same time but looks different."""
+    target = _exposure(name="object", ifus=(3, 22))
     with pytest.raises(SkyError, match=r"object: copy is the same exposure .* give the exposure of the sky"):
-        check_sky(target, [make_cube(ifu=3)], _exposure(59000.5, name="copy", ifus=(3, 22)))
-    check_sky(target, [make_cube(ifu=3)], _exposure(59000.5, ifus=(5, 7)))
+        check_sky(target, [make_cube(ifu=3)], _exposure(name="copy", ifus=(3, 22)))
+    check_sky(target, [make_cube(ifu=3)], _exposure(ifus=(5, 7)))
+    check_sky(target, [make_cube(ifu=3)], _exposure(ifus=(3, 22), sigma=2.0))
 
 
 def test_a_sky_without_data_is_said_to_be_so():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.spectral.nan import divide, nan_median, robust_sigma
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 #: The level of the sky is that of the darkest spaxels that agree within this many sigma; at least so many.
 _LEVEL_SIGMA, _LEAST_LEVEL = 3.0, 4
-_FWHM_PER_SIGMA = 2.354820045
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +90,7 @@ def find_stars(
     Looked for spaxel by spaxel, and smoothed for what is faint and extended.
     """
     image, error = _images(excess, level, used)
-    sigma = p.kernel_arcsec / scale_arcsec / _FWHM_PER_SIGMA
+    sigma = p.kernel_arcsec / scale_arcsec / FWHM_PER_SIGMA
     smooth, smooth_error = _smoothed(image, error, sigma)
     scale = max(1.0, _scatter(image / error))
     significance = np.fmax(

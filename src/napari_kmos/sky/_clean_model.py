@@ -9,6 +9,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline, make_lsq_spline
 from scipy.optimize import nnls
 
+from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.sky._level_spaxels import MeanLines, SpaxelTerms, fit_spaxels
 from napari_kmos.sky._level_spectra import low_continuum, robust_mean
 from napari_kmos.sky._resample import fill_gaps
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 _DEGREE, _CUBIC = 5, 3
 #: Rounds in which bad voxels are found, and what determinant of two columns makes them one.
 _LINE_ROUNDS, _SINGULAR = 3, 1e-9
-#: FWHM of a Gaussian over its sigma.
-_FWHM_PER_SIGMA = 2.354820045
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +164,7 @@ def mean_without_starlight(
 def sky_of_spaxels(spectra: SpaxelSpectra, mean: MeanSky, p: CleaningParameters) -> SkyOfSpaxels:
     """Fit gain, shift and width of the lines of every spaxel beside whatever is smooth, such as the light of a star."""
     settings = SkyParameters(spaxel_knots=p.smooth_knots, voxel_clip=p.bad_sigma)
-    sigma = settings.fwhm_usual / _FWHM_PER_SIGMA
+    sigma = settings.fwhm_usual / FWHM_PER_SIGMA
     lines = MeanLines(_derivatives(mean.filled(), sigma), sigma)
     n = spectra.flux.shape[1]
     spread = np.diag(np.square([p.gain_spread, p.shift_spread, p.width_spread]))

@@ -52,15 +52,20 @@ def find_evidence(cube: Cube, sky: Cube, p: SkyParameters) -> Evidence:
     flux, sky_flux = np.asarray(cube.flux, dtype=float), np.asarray(sky.flux, dtype=float)
     mask = sky_spaxels(flux, sky_flux, p)
     target, sky_mean = (mean_spectrum(values, mask, p.clip_sigma) for values in (flux, sky_flux))
-    if not np.any(np.isfinite(target) & np.isfinite(sky_mean)):
-        msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
-        raise SkyError(msg)
-    spectra = mean_spectra(cube.wavelength_um, target, sky_mean, p)
+    spectra = spectra_of_both(cube, target, sky_mean, p)
     difference = flux - sky_flux
     bright = _bright_spaxels(difference)
     starlight = nan_mean(difference[:, bright].T) - (target - sky_mean)
     level = functools.partial(beside_lines, lines=spectra.lines)
     return Evidence(mask, spectra, starlight, star_features(difference[:, bright & ~mask], spectra.continuum, level))
+
+
+def spectra_of_both(cube: Cube, target: NDArray[np.float64], sky: NDArray[np.float64], p: SkyParameters) -> MeanSpectra:
+    """Return mean spectra with their line pixels; refused without a wavelength at which both have data."""
+    if not np.any(np.isfinite(target) & np.isfinite(sky)):
+        msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
+        raise SkyError(msg)
+    return mean_spectra(cube.wavelength_um, target, sky, p)
 
 
 def _bright_spaxels(light: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_GRID_PIX = 0.25
+#: The first shift is looked for in such steps; that lines of one level do not keep their ratio to others is an error
+#: of this share of the lines there.
+_GRID_PIX, _ONE_FACTOR_ERROR = 0.25, 0.1
 #: A Gauss-Newton step changes the logarithm of a factor by no more than this, and shifts by no more planes.
 _LARGEST_STEP = 0.5
 #: A step that changes the spectrum by less than this many sigma, rms, is the last.
@@ -275,7 +277,7 @@ def _first_shift(model: LevelModel, seen: tuple[Floats, Floats], beside: Floats,
     steps = np.arange(-p.max_shift, p.max_shift + 0.5 * _GRID_PIX, _GRID_PIX)
     light = model.comb.light
     lines = np.stack([model.derivatives(light, float(step), 0.0, order=1)[0] for step in steps], axis=1)
-    error = np.sqrt(sigma**2 + (0.1 * lines[:, [steps.size // 2]].ravel()) ** 2)
+    error = np.sqrt(sigma**2 + (_ONE_FACTOR_ERROR * lines[:, [steps.size // 2]].ravel()) ** 2)
     both = np.column_stack([spectrum, lines]) / error[:, None]
     q, _ = np.linalg.qr(beside / error[:, None])
     both -= q @ (q.T @ both)

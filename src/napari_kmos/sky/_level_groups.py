@@ -106,7 +106,7 @@ def _label_kernel(n_sub: int, sigma_pix: float, p: SkyParameters) -> tuple[NDArr
 
 
 def find_groups(wavelength_um: Floats, reach: int, faintest: float) -> LevelGroups:
-    """Return the levels whose lines reach a wavelength axis, in vacuum; as `sky_lines` knows them."""
+    """Return the levels whose lines, as `sky_lines` knows them, reach an even wavelength axis in vacuum."""
     return _find_groups(float(wavelength_um[0]), float(wavelength_um[-1]), wavelength_um.size, reach, faintest)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _DEGREE = 3
-#: Planes over which the factor of the rest is taken.
+#: Planes over which the factor of the lines about a plane is taken.
 _ABOUT = 7
 
 
@@ -31,7 +31,7 @@ class LevelModel:
     shares : csr_array, shape (n_cells, n_groups)
         Share of each group in each cell.
     level : float
-        Light below which the factor of the rest is not told by the lines.
+        Light below which lines do not tell a factor.
     """
 
     def __init__(self, comb: Comb, shares: sparse.csr_array, level: float) -> None:
@@ -60,8 +60,12 @@ class LevelModel:
         """Return what the cells do not tell, moved, with the factor of the lines about it."""
         where = (np.arange(shifts.size) - shifts)[None]
         rest, usual = (ndimage.map_coordinates(curve, where, prefilter=False, mode="nearest") for curve in self._curves)
+        return np.asarray(rest * self.factor_about(lines, usual))
+
+    def factor_about(self, lines: Floats, usual: Floats) -> Floats:
+        """Return the factor of lines over the usual ones about every plane, towards 1 where there are none."""
         about = ndimage.uniform_filter1d(np.stack([lines * usual, usual**2]), _ABOUT, axis=1) + self.level**2
-        return np.asarray(rest * about[0] / about[1])
+        return np.asarray(about[0] / about[1])
 
 
 def polynomials(n_planes: int, number: int) -> Floats:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from napari_kmos.sky._comb import FWHM_PER_SIGMA
 from napari_kmos.sky._evidence import band_fits
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Spaxels = tuple[SpaxelSpectra, NDArray[np.bool_], SpaxelTerms, SpaxelTerms]
 
-#: Planes over which the factor of the lines is taken for the plot.
-_ABOUT = 7
 #: Share of the variance of the noise that is left everywhere, whatever is fitted.
 _LEAST_LEFT = 0.05
 
@@ -88,8 +85,7 @@ class Lines:
         usual, found = (
             self.model.derivatives(light, 0.0, 0.0, order=1)[0] for light in (self.model.comb.light, self.fit.light)
         )
-        both = ndimage.uniform_filter1d(np.stack([usual * found, usual**2]), _ABOUT, axis=1) + self.model.level**2
-        return np.asarray(both[0] / both[1])
+        return self.model.factor_about(found, usual)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,8 +141,6 @@ def build_levels_result(
     below = np.where(_covered(seen, lines.fit), below, np.nan)
     subtraction = LevelSubtraction(target.used, mean_lines, terms, below, gain, _mean_variance(lines, scale))
     model_spectrum = nan_mean(subtraction.flux()[:, dark].T)
-    mask = np.zeros(target.used.shape, dtype=bool)
-    mask[target.used] = dark
     clean = subtraction(cube, sky)
     left, error = _left_over(seen, lines), _expected_error(lines)
     return SkyResult(
@@ -163,7 +157,7 @@ def build_levels_result(
         error_spectrum=np.where(np.isfinite(error), error, np.nan),
         scale=scale,
         line_mask=seen.lines,
-        sky_mask=mask,
+        sky_mask=target.image(dark.astype(float)) > 0,
         images=sky_images(cube, sky, clean, seen.lines),
         subtraction=subtraction,
         sky_source=sky.source,

@@ -13,6 +13,8 @@ from napari_kmos.sky._lines import beside_lines
 if TYPE_CHECKING:
     from napari_kmos.sky.result import SkyResult
 
+#: A line stands out of the scatter beside the lines by this factor, rms; else there is nothing to compare.
+_LEAST_LIGHT = 10.0
 #: Airglow changes by a factor of two within hours; by more than this it does not.
 _LARGEST_RATIO = 5.0
 
@@ -20,7 +22,7 @@ _LARGEST_RATIO = 5.0
 def warn_of_unlike(result: SkyResult) -> None:
     """Warn where the lines of the object are much fainter or brighter than those of the sky."""
     ratio = _line_ratio(result)
-    where = f"{result.cube.label}: its sky lines have {ratio:.2g} times the light of those of the sky cube"
+    where = f"{result.cube.label}: its sky lines are {ratio:.2g} times as bright as those of the sky cube"
     if ratio < 1 / _LARGEST_RATIO:
         msg = f"{where}; was its sky subtracted already (then take sky-second-pass), or is it in another unit?"
     elif ratio > _LARGEST_RATIO:
@@ -31,11 +33,12 @@ def warn_of_unlike(result: SkyResult) -> None:
 
 
 def _line_ratio(result: SkyResult) -> float:
-    """Light of the object's sky lines over that of the sky's; NaN without lines."""
+    """Light of the object's sky lines over that of the sky's; NaN where the sky has no lines."""
     mask = result.line_mask
     target, sky = (
-        (spectrum - beside_lines(spectrum, mask))[mask] for spectrum in (result.object_spectrum, result.sky_spectrum)
+        np.nan_to_num(spectrum - beside_lines(spectrum, mask))
+        for spectrum in (result.object_spectrum, result.sky_spectrum)
     )
-    known = np.isfinite(target) & np.isfinite(sky)
-    light = float(np.sum(sky[known]))
-    return float(np.sum(target[known])) / light if light > 0 else float("nan")
+    if not mask.any() or np.std(sky[mask]) < _LEAST_LIGHT * np.std(sky[~mask]):
+        return float("nan")
+    return float(np.sum(target[mask] * sky[mask]) / np.sum(sky[mask] ** 2))

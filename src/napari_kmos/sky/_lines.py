@@ -71,8 +71,9 @@ def mean_spectra(
 ) -> MeanSpectra:
     """Find the line pixels of the sky.
 
-    Freed from a running median of ten half widths, a line pixel exceeds ten times the median of its band plus the
-    standard deviation of the whole spectrum; one half width to either side belongs to it.
+    Freed from a running median of ten half widths, a line pixel exceeds ``line_median`` times the median of its band
+    plus ``line_sigma`` times the standard deviation of the whole spectrum; one half width to either side belongs to
+    it.
     """
     known = np.isfinite(target) & np.isfinite(sky)
     found = np.zeros(sky.size, dtype=bool)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: How one of several skies is chosen.
 PICKS = ("nearest", "best", "interpolate")
-_HOUR = 60.0
+_HOUR_MINUTES = 60.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,8 +193,8 @@ def _interpolated(exposure: Exposure, nearest: Sequence[SkySource], p: SkyParame
         there = f"all {len(nearest)} skies are {side} it" if len(nearest) > 1 else "there is one sky"
         return _nearest(exposure, nearest, f"nothing to interpolate between: {there}")
     span = minutes[later] - minutes[before]
-    if span > p.pick_hours * _HOUR:
-        why = f"the skies before and after it are {span / _HOUR:.1f} h apart, more than {p.pick_hours:g}"
+    if span > p.pick_hours * _HOUR_MINUTES:
+        why = f"the skies before and after it are {span / _HOUR_MINUTES:.1f} h apart, more than {p.pick_hours:g}"
         return _nearest(exposure, nearest, f"not interpolated: {why}")
     weight = minutes[later] / span
     sources = nearest[before], nearest[later]
@@ -216,5 +216,5 @@ def _nearness(exposure: Exposure, source: SkySource, nearest: Sequence[SkySource
 def _distance(exposure: Exposure, source: SkySource) -> str:
     """Say how far in time a sky is."""
     minutes = minutes_after(source.exposure, exposure)
-    amount = f"{abs(minutes):.0f} min" if abs(minutes) < 2 * _HOUR else f"{abs(minutes) / _HOUR:.1f} h"
+    amount = f"{abs(minutes):.0f} min" if abs(minutes) < 2 * _HOUR_MINUTES else f"{abs(minutes) / _HOUR_MINUTES:.1f} h"
     return f"{amount} {'after' if minutes > 0 else 'before'}"

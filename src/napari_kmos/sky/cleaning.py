@@ -89,9 +89,9 @@ class SkyCleaner:
     Spaxels with stars, bad voxels and gaps become the mean sky with gain, shift and width of their spaxel. Their noise
     is the error of that mean, of these terms, and the scatter of spaxels that show sky about such a model.
 
-    Where fewer than ``least_sky`` of the spaxels show sky, the mean is what the spectra of the darkest of them tend to
-    where there is no starlight, and another IFU, of the same detector if possible, tells by its continuum over its
-    lines how much starlight there is even in the darkest.
+    Where fewer than ``least_sky`` of the spaxels show sky, the mean is what the spectra of all of them tend to where
+    there is no starlight, what is smooth in it from the darkest alone; and another IFU, of the same detector if
+    possible, tells by its continuum over its lines how much starlight there is even in the darkest.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class CleaningParameters:
     star_spread : float
         How much the spectra of stars differ between spaxels, as a share of their light.
     bad_sigma : float
-        Single voxels of the sky that are off by this many sigma are replaced.
+        Single voxels of the sky that are off by this many sigma are left out of means and fits, and replaced.
     smooth_knots : int
         Knots of what is smooth in a spectrum, beside the lines.
     gain_spread, shift_spread, width_spread : float

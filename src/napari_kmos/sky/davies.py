@@ -71,7 +71,7 @@ def _line_shifts(spectra: MeanSpectra, p: SkyParameters, label: str) -> NDArray[
 
 
 def _warn_of_bands(bands: tuple[BandFit, ...], p: SkyParameters, label: str) -> None:
-    """Warn if no band could be fitted, if some could not, and if some were on few pixels."""
+    """Warn if no band could be fitted, or some on few pixels only."""
     fitted = [band for band in bands if band.fitted]
     if not fitted:
         msg = f"{label}: no band has {p.min_pixels} line pixels that fit; the sky lines are subtracted unscaled"

@@ -125,12 +125,12 @@ class FitParameters:
     star_smoothing : float
         These are smoothed by a Gaussian of this sigma in planes.
     star_continua : int
-        The same for the fit of the thermal background.
+        Spectra of starlight, smoothed alike, that the fit of the thermal background tells from heat.
     star_knot_planes : float
         Features of starlight in the dark spaxels that these spectra do not tell are looked for with a spline every so
         many planes: narrower than features, broader than lines of the sky.
     doubt : float
-        Where lines are left with more than this many times the expected error, `davies` is tried as well.
+        Where lines of a band are left with more than this many times the expected error, `davies` is tried as well.
     """
 
     prior_band: float = 0.5
@@ -161,7 +161,8 @@ class SpaxelParameters:
     spaxel_knots : int
         Knots of the continuum beside the lines in a spaxel.
     spaxel_gain, spaxel_shift, spaxel_width : float
-        How much gain, shift (planes) and logarithm of the line width of a spaxel may differ from those in the sky cube.
+        How much gain, shift (planes) and logarithm of the line width of a spaxel may differ from those in the sky cube,
+        1 sigma; there they may differ from their mean by three times that.
     spaxel_rounds : int
         Rounds of the fit of the spaxels.
     star_features : float

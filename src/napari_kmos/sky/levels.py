@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosWarning, SkyError
 from napari_kmos.sky._comb import make_comb, measure_fwhm
+from napari_kmos.sky._evidence import spectra_of_both
 from napari_kmos.sky._level_doubt import doubtful_light
 from napari_kmos.sky._level_fit import MeanTarget, fit_levels
 from napari_kmos.sky._level_groups import find_groups
@@ -26,7 +27,6 @@ from napari_kmos.sky._level_spectra import (
     spaxels_with_data,
 )
 from napari_kmos.sky._level_stars import star_features, star_templates
-from napari_kmos.sky._lines import mean_spectra
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.davies import subtract_davies
 from napari_kmos.spectral.lines import air_to_vacuum
@@ -64,8 +64,8 @@ def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResu
     subtracted, and below them a background that has no factor in common with them.
 
     The noise is that of the object, the error of the fit, that of the mean sky and that of the terms of the spaxel, in
-    quadrature. Where the fit is doubtful `davies` is tried as well; if it leaves less, its result is returned with a
-    note and a warning.
+    quadrature. Where the sky has hardly any lines `davies` does it, and where the fit is doubtful it is tried as well;
+    if it leaves less, its result is returned with a note and a warning.
     """
     p = parameters
     target, dark_sky = _gather(cube, sky)
@@ -99,10 +99,7 @@ def _means(
     found, error = robust_mean(target.flux[:, dark], target.noise[:, dark], p.voxel_clip)
     free = _without_stars(nan_median(sky.flux), p)
     sky_found, sky_error = robust_mean(sky.flux[:, free], sky.noise[:, free], p.voxel_clip)
-    if not np.any(np.isfinite(found) & np.isfinite(sky_found)):
-        msg = f"{cube.label}: object and sky have no wavelength with data in both; give a sky cube that has data there"
-        raise SkyError(msg)
-    return mean_spectra(cube.wavelength_um, found, sky_found, p), (error, sky_error)
+    return spectra_of_both(cube, found, sky_found, p), (error, sky_error)
 
 
 def _without_stars(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:

@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_kmos.errors import GeometryError, KmosWarning, SkyError
 from napari_kmos.instrument import ARMS, detector_of
+from napari_kmos.lazy import read_chosen_planes
 from napari_kmos.sky.methods import check_pair, has_data
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ def has_own_sky(cube: Cube, sky: Exposure) -> bool:
 
 
 def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
-    """Check by the headers that a sky is another exposure, and has something for each object cube that has data.
+    """Check, before work begins, that a sky is another exposure and has something for each object cube that has data.
 
     Raises
     ------
@@ -91,10 +94,10 @@ def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
     if exposure.path is not None and sky.path is not None and exposure.path.resolve() == sky.path.resolve():
         msg = f"{exposure.path}: is its own sky, and nothing would be left; give the exposure of the sky (--sky)"
         raise SkyError(msg)
-    if _is_same_exposure(exposure, sky):
+    if _is_copy(exposure, sky):
         msg = (
-            f"{exposure.label}: {sky.label} is the same exposure (it began at the same time and has the same IFUs), "
-            "and nothing would be left; give the exposure of the sky (--sky)"
+            f"{exposure.label}: {sky.label} is the same exposure (it began at the same time and shows the same), and "
+            "nothing would be left; give the exposure of the sky (--sky)"
         )
         raise SkyError(msg)
     for cube in cubes:
@@ -105,12 +108,16 @@ def check_sky(exposure: Exposure, cubes: Sequence[Cube], sky: Exposure) -> None:
                 raise
 
 
-def _is_same_exposure(exposure: Exposure, sky: Exposure) -> bool:
-    """Tell whether a sky is a copy of the object: another part of the same exposure has other IFUs."""
-    if exposure.date is None or sky.date is None or exposure.kind != "exposure" or sky.kind != "exposure":
+def _is_copy(exposure: Exposure, sky: Exposure) -> bool:
+    """Tell whether a sky began when the object did and shows the same in the middle plane of the first IFU of both."""
+    if exposure.date is None or sky.date is None or exposure.date != sky.date:
         return False
-    shared = {cube.ifu for cube in exposure.cubes} & {cube.ifu for cube in sky.cubes}
-    return bool(exposure.date == sky.date and shared)
+    others = {cube.ifu: cube for cube in sky.cubes}
+    pair = next(((cube, others[cube.ifu]) for cube in exposure.cubes if cube.ifu in others), None)
+    if pair is None:  # another part of the same exposure
+        return False
+    mine, other = (read_chosen_planes(cube.flux, np.array([cube.shape[0] // 2])) for cube in pair)
+    return np.array_equal(mine, other, equal_nan=True)
 
 
 def _check_cube(cube: Cube, sky: Exposure) -> None:

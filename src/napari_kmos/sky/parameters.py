@@ -24,17 +24,18 @@ class LineParameters:
     line_median, line_sigma : float
         A line pixel exceeds line_median times the median plus line_sigma times the standard deviation of the sky.
     min_pixels : int
-        Line pixels, and continuum pixels, without which a band is not fitted.
+        Line pixels, and continuum pixels, without which a band is not fitted. With fewer line pixels that stand out of
+        the noise of the whole sky `levels` leaves it to `davies`.
     warn_pixels : int
         A band fitted on fewer line pixels than this is worth a warning.
     clip_sigma : float
-        Rejection in the mean spectra and in the fits of the factors.
+        Rejection in the mean spectra, in the fits of the factors and in that of the thermal change.
     rotation : bool
         Correct the low and medium rotational line groups relative to all other lines.
     discard_subband : bool
         Do not fit the last band (beyond 2.30 um): it takes the factor of the band before it.
     stretch_resampling : str
-        Interpolation of the sky at the corrected wavelengths.
+        Interpolation of the sky at the wavelengths that ``stretch`` has corrected; a shift alone takes the spline.
     """
 
     line_hw: int = 4
@@ -129,13 +130,14 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
         temperature between the two is corrected. Without it the continuum of the sky is subtracted as it is. For
         `davies`; `levels` has ``background``.
     dark_share : float
-        The darkest share of the object's spaxels from which `levels` takes its sky.
+        The darkest share of the object's spaxels from which `levels` takes its sky, and of the sky's where stars are
+        so many or bright that their wings are everywhere.
     star_sigma : float
         A dark spaxel brighter than the others by this many sigma of their scatter shows a star and is left out.
     shift : bool
         Measure the wavelength shift between sky and object on the lines and correct the sky; `levels` always does.
     max_shift : float
-        Largest shift looked for, in pixels.
+        Largest shift looked for, in pixels; where `levels` finds as much, `davies` is tried as well.
     stretch : bool
         Correct a wavelength shift that changes along the spectrum, by a polynomial; without it the shift is the same
         everywhere, with `levels` a straight line.

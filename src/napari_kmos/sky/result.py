@@ -93,7 +93,7 @@ class LineShapes:
     Parameters
     ----------
     stretch_pix : float
-        The shift changes along the spectrum from minus to plus this.
+        The straight part of the shift changes along the spectrum from minus to plus this.
     width, fwhm_pix : float
         Width of the object's lines over that of the sky's; FWHM of the comb's lines in planes.
     gain, shift_pix, relative_width : ndarray, shape (n_y, n_x)
@@ -180,7 +180,7 @@ class SkyResult:
         What is left in the mean of the object less its lines, a smooth continuum and starlight; and the error that is
         expected of it, 1 sigma. NaN is not known.
     scale : ndarray, shape (n_wavelength,)
-        Factor of the sky lines, bands times groups.
+        Factor of the sky lines: bands times groups; with `levels`, that of all levels about each wavelength.
     line_mask : ndarray of bool, shape (n_wavelength,)
         True on the line pixels.
     sky_mask : ndarray of bool, shape (n_y, n_x)
