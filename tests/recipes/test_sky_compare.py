@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from factories import make_exposure
 from sky_pairs import make_pair
 
 from napari_kmos.cli.main import main
-from napari_kmos.errors import SkyError, WriteError
+from napari_kmos.errors import KmosWarning, SkyError, WriteError
 from napari_kmos.io import read_json, read_table, write_exposure
 from napari_kmos.recipes.sky_compare import sky_compare
 from napari_kmos.sky import SKY_METHODS
@@ -73,6 +74,21 @@ def test_progress_counts_the_ifus(compared):
     _, _, told = compared
     assert [done for done, _, _ in told] == [0, 1, 2, 3]
     assert {total for _, total, _ in told} == {3}
+
+
+def test_trials_of_skies_are_counted(night, tmp_path):
+    """Two skies on one IFU, the IFU itself, and the end."""
+    told = []
+    skies = [night[1], shutil.copy(night[1], tmp_path / "other.fits")]
+    outcome = sky_compare([night[0]], skies, tmp_path, ifu=5, pick="best", progress=lambda *news: told.append(news))
+    assert [news[:2] for news in told] == [(done, 3) for done in range(4)]
+    assert "trying sky sky.fits" in told[0][2]
+    assert outcome.measured[f"{STEM}.ecsv"]["sky"] in {"sky.fits", "other.fits"}
+
+
+def test_a_sky_that_was_not_asked_for_is_told(night, tmp_path):
+    with pytest.warns(KmosWarning, match=r"object.fits: nothing to interpolate between: there is one sky; the sky is"):
+        sky_compare([night[0]], [night[1]], tmp_path, ifu=5, pick="interpolate")
 
 
 def test_command_prints_the_table_or_json(night, tmp_path, capsys):

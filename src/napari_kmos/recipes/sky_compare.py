@@ -14,9 +14,9 @@ from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.sky_products import OPTIONS
-from napari_kmos.recipes.sky_tasks import SUFFIX, SkyUse, plan_tasks
+from napari_kmos.recipes.sky_tasks import SUFFIX, SkyUse, plan_tasks, with_best_sky
 from napari_kmos.report.sky_comparison import comparison_figure, comparison_rows, comparison_table, comparison_text
-from napari_kmos.sky import SkyParameters, choose_best, has_data
+from napari_kmos.sky import DEFAULT_METHOD, SkyParameters, has_data, n_trials
 from napari_kmos.sky.comparison import compare_methods
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def sky_compare(
     objects, skies, out_dir, parameters, ifu, pick, sky_stars, sky_masks, overwrite
         As in `sky_tweak`.
     progress : Progress
-        Told each IFU; may raise `Cancelled`.
+        Told each IFU, and each trial of a sky; may raise `Cancelled`.
 
     Returns
     -------
@@ -61,7 +61,8 @@ def sky_compare(
 
     Notes
     -----
-    One IFU after the other and one method after the other, so that their seconds can be compared.
+    One IFU after the other and one method after the other, so that their seconds can be compared. Which sky is best is
+    told by the default method.
     """
     chosen = parameters or SkyParameters()
     use = SkyUse(skies=skies, pick=pick, stars=sky_stars, masks=sky_masks)
@@ -73,17 +74,17 @@ def sky_compare(
             check_free(path, overwrite)
     masks = ",".join(Path(path).name for path in sky_masks)
     options = {"pick": pick, "sky_stars": sky_stars, "sky_masks": masks, "ifu": ifu or 0}
-    total, count = sum(len(task.cubes) for task in tasks), itertools.count()
+    total = sum(n_trials(task.options, task.cubes, chosen) + len(task.cubes) for task in tasks)
+    count = itertools.count()
 
     def tell(text: str) -> None:
         progress(next(count), total, text)
 
     outcomes = []
-    for planned_task in tasks:
-        choice = choose_best(planned_task.options, planned_task.cubes, parameters=chosen)
-        task = dataclasses.replace(planned_task, options=(choice,))
-        found = _compare(task, chosen, tell)
-        outcomes.append(_write(task, found, _step(task, options, chosen), overwrite=overwrite))
+    for task in tasks:
+        taken = with_best_sky(task, method=DEFAULT_METHOD, parameters=chosen, tell=tell)
+        found = _compare(taken, chosen, tell)
+        outcomes.append(_write(taken, found, _step(taken, options, chosen), overwrite=overwrite))
     progress(total, total, "methods compared")
     return join_outcomes(outcomes)
 

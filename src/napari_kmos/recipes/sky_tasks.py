@@ -1,15 +1,18 @@
-"""Which object takes which skies, and where the result goes: told by the headers, before anything is computed."""
+"""Which object takes which skies, and where the result goes: told by the headers, unless skies are to be tried."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import logging
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.errors import SkyError, WriteError
+from napari_kmos.errors import KmosWarning, SkyError, WriteError
 from napari_kmos.io import fits_stem, read_exposure, read_sky_mask
-from napari_kmos.sky import SkySource, sky_options
+from napari_kmos.sky import SkySource, choose_best, sky_options
 from napari_kmos.sky.cleaning import SkyCleaner
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ SUFFIX = "_SKY_TWEAK"
 MASK_SUFFIX = "_SKY_MASK"
 #: What is done about stars in sky exposures.
 SKY_STARS = ("mask", "keep")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,23 @@ def plan_tasks(
         options = sky_options(target, cubes, sources, use.pick, parameters)
         tasks.append(SkyTask(target, cubes, options, product, masks, with_figures))
     return tuple(tasks)
+
+
+def with_best_sky(task: SkyTask, *, method: str, parameters: SkyParameters, tell: Callable[[str], None]) -> SkyTask:
+    """Return the task with the sky it takes, tried where there are several; warn if it is not what was asked for."""
+    label = task.target.label
+    choice = choose_best(
+        task.options,
+        task.cubes,
+        method=method,
+        parameters=parameters,
+        progress=lambda _done, _total, text: tell(f"{label}: {text}"),
+    )
+    if choice.shortfall:
+        msg = f"{label}: {choice.shortfall}; the sky is {choice.label}, {choice.reason}"
+        warnings.warn(msg, KmosWarning, stacklevel=4)
+    _log.info("%s: sky %s, %s", label, choice.label, choice.reason)
+    return dataclasses.replace(task, options=(choice,))
 
 
 def _read_skies(use: SkyUse) -> tuple[SkySource, ...]:

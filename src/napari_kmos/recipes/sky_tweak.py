@@ -15,13 +15,12 @@ from napari_kmos.io import check_free, output_dir, write_exposure
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.sky_products import OPTIONS, describe_step, explain
-from napari_kmos.recipes.sky_tasks import SKY_STARS, SkyUse, plan_tasks
+from napari_kmos.recipes.sky_tasks import SKY_STARS, SkyUse, plan_tasks, with_best_sky
 from napari_kmos.sky import (
     DEFAULT_METHOD,
     PICKS,
     SKY_METHODS,
     SkyParameters,
-    choose_best,
     has_data,
     in_memory,
     n_trials,
@@ -159,7 +158,7 @@ def _check_choices(method: str, pick: str, sky_stars: str) -> None:
 
 def _do_task(task: SkyTask, work: _Work) -> Outcome:
     """Subtract the sky from one object and write everything."""
-    task = _chosen(task, work)
+    task = with_best_sky(task, method=work.method, parameters=work.parameters, tell=work.counter.next)
     results = _subtract_all(task, work)
     found = [result for result in results if result is not None]
     step = describe_step(task, work.options, work.parameters, found)
@@ -167,23 +166,6 @@ def _do_task(task: SkyTask, work: _Work) -> Outcome:
     without = _without_sky(task, results)
     write_exposure(without, task.product, step=step, category=CATEGORY, overwrite=work.overwrite)
     return explain(task, step, found, overwrite=work.overwrite, tell=work.counter.next)
-
-
-def _chosen(task: SkyTask, work: _Work) -> SkyTask:
-    """Return the task with the sky it takes."""
-    label = task.target.label
-    choice = choose_best(
-        task.options,
-        task.cubes,
-        method=work.method,
-        parameters=work.parameters,
-        progress=lambda _done, _total, text: work.counter.next(f"{label}: {text}"),
-    )
-    if choice.shortfall:
-        msg = f"{label}: {choice.shortfall}; the sky is {choice.label}, {choice.reason}"
-        warnings.warn(msg, KmosWarning, stacklevel=4)
-    _log.info("%s: sky %s, %s", label, choice.label, choice.reason)
-    return dataclasses.replace(task, options=(choice,))
 
 
 def _subtract_all(task: SkyTask, work: _Work) -> list[SkyResult | None]:
