@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_kmos.instrument import detector_of
+from napari_kmos.report.sky_panels import AFTER, BEFORE, NOISE
 from napari_kmos.spectral.nan import nan_median
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from napari_kmos.sky import IfuResidual
 
 _WIDTH_INCH, _SPECTRA_INCH, _ROW_INCH = 11.0, 5.5, 0.17
-_BEFORE, _AFTER, _NOISE = "tab:orange", "tab:blue", "0.8"
 #: Colours of the rotational groups, of lines of no such group, and of planes of no line.
 _COLOURS = {"low": "tab:blue", "mid": "tab:green", "high": "tab:orange"}
 _NO_ROTATION = "tab:red"
@@ -87,8 +87,8 @@ def _draw_spectra(axes: Axes, pairs: Sequence[tuple[IfuResidual, IfuResidual | N
     step = high - low
     for row, (number, members) in enumerate(sorted(detectors.items())):
         wave, error = members[0][0].wavelength_um, nan_median(np.stack([one.error for one, _ in members]))
-        axes.fill_between(wave, row * step - error, row * step + error, color=_NOISE, linewidth=0)
-        for states, colour, name in ((0, _BEFORE, "before"), (1, _AFTER, "after")):
+        axes.fill_between(wave, row * step - error, row * step + error, color=NOISE, linewidth=0)
+        for states, colour, name in ((0, BEFORE, "before"), (1, AFTER, "after")):
             known = [pair[states].spectrum for pair in members if pair[states] is not None]  # type: ignore[union-attr]
             if known:
                 axes.plot(wave, row * step + nan_median(np.stack(known)), color=colour, linewidth=0.6, label=name)
@@ -121,10 +121,10 @@ def _draw_bars(axes: Axes, before: IfuResidual, after: IfuResidual | None) -> No
     """Residual over noise by group: of the mean spectrum, before and after, and per spaxel."""
     names = [group.group for group in before.groups]
     place = np.arange(len(names))
-    axes.bar(place - 0.2, [group.mean for group in before.groups], 0.4, color=_BEFORE, label="mean, before")
+    axes.bar(place - 0.2, [group.mean for group in before.groups], 0.4, color=BEFORE, label="mean, before")
     if after is not None:
         found = {group.group: group.mean for group in after.groups}
-        axes.bar(place + 0.2, [found.get(name, np.nan) for name in names], 0.4, color=_AFTER, label="mean, after")
+        axes.bar(place + 0.2, [found.get(name, np.nan) for name in names], 0.4, color=AFTER, label="mean, after")
     axes.plot(place, [group.per_spaxel for group in before.groups], "k_", markersize=12, label="per spaxel, before")
     axes.axhline(1, color="0.5", linewidth=0.7)
     axes.set_xticks(place, names, rotation=60, ha="right", rotation_mode="anchor", fontsize="small")
