@@ -13,7 +13,7 @@ from astropy import units as u
 from sky_pairs import SHAPE, make_pair
 
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning, SkyError
-from napari_kmos.sky import SKY_METHODS, SkyResult, subtract_sky
+from napari_kmos.sky import SKY_METHODS, SkyResult, subtract_skies, subtract_sky
 
 methods = pytest.mark.parametrize("method", SKY_METHODS)
 
@@ -133,6 +133,16 @@ def test_missing_noise_is_estimated_and_said_to_be(method):
     expected = 3 * (1 if method == "levels" else np.sqrt(2))
     assert np.nanmedian(result.cube.noise) == pytest.approx(expected, rel=0.1)
     assert not subtract_sky(pair.target, pair.sky, method=method).cube.noise_estimated
+
+
+@methods
+def test_an_estimate_of_the_noise_of_the_sky_is_said_too(method):
+    """It is in that of the result: of one sky, and of two if that of either is estimated."""
+    pair = make_pair(sigma=3.0)
+    bare = dataclasses.replace(pair.sky, noise=None)
+    assert subtract_sky(pair.target, bare, method=method).cube.noise_estimated
+    both = subtract_skies(pair.target, [(pair.sky, 0.7), (bare, 0.3)], method=method)
+    assert both.cube.noise_estimated
 
 
 @methods

@@ -127,7 +127,8 @@ class LevelSubtraction:
         variance = self.mean_variance[:, None] + _spaxel_variance(self.lines.derivatives, self.terms)
         flux[:, self.used] = left
         noise[:, self.used] = np.where(np.isfinite(left), np.sqrt(target.noise**2 + variance), np.nan)
-        return dataclasses.replace(cube, flux=flux, noise=noise)
+        estimated = cube.noise_estimated or sky.noise_estimated
+        return dataclasses.replace(cube, flux=flux, noise=noise, noise_estimated=estimated)
 
 
 def build_levels_result(

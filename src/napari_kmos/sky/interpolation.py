@@ -159,7 +159,12 @@ def _average_cube(cube: Cube, cubes: Sequence[Cube], weights: NDArray[np.float64
         flux += np.where(known, weight * values, 0.0)
         variance += np.where(known, weight**2 * np.maximum(noise**2 - own, 0.0), 0.0)
     noise = np.sqrt(own + divide(variance, total**2))
-    return dataclasses.replace(cubes[0], flux=divide(flux, total).astype(np.float32), noise=noise.astype(np.float32))
+    return dataclasses.replace(
+        cubes[0],
+        flux=divide(flux, total).astype(np.float32),
+        noise=noise.astype(np.float32),
+        noise_estimated=any(each.noise_estimated for each in cubes),
+    )
 
 
 def _measured_bands(result: SkyResult) -> tuple[BandFit, ...]:
