@@ -26,15 +26,7 @@ HELP = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_files(parser, "object exposures", dest="objects", metavar="OBJECT")
-    parser.add_argument(
-        "--sky",
-        dest="skies",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="sky exposures",
-    )
+    _add_skies(parser)
     add_output_dir(parser)
     add_ifu(parser)
     parser.add_argument(
@@ -42,6 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=list(SKY_METHODS),
         default=DEFAULT_METHOD,
         help=f"how the sky is matched (default: {DEFAULT_METHOD})",
+    )
+    parser.add_argument(
+        "--figures", action=argparse.BooleanOptionalAction, default=True, help="draw a figure an IFU (default: yes)"
+    )
+    parser.add_argument(
+        "--compare-methods",
+        action="store_true",
+        help="subtract the sky with every method and print what each leaves, write it as <input stem>_SKY_COMPARE.ecsv "
+        "with a figure an IFU, and no cubes",
+    )
+    add_parameters(parser, SkyParameters, title="parameters of the sky subtraction")
+
+
+def _add_skies(parser: argparse.ArgumentParser) -> None:
+    """Add the options that tell which skies there are and how they are used."""
+    parser.add_argument(
+        "--sky", dest="skies", nargs="+", type=Path, required=True, metavar="FILE", help="sky exposures"
     )
     parser.add_argument(
         "--pick",
@@ -65,16 +74,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="masks of the skies (1 = sky), used instead of looking for stars; for several skies <sky stem>_SKY_MASK",
     )
-    parser.add_argument(
-        "--figures", action=argparse.BooleanOptionalAction, default=True, help="draw a figure an IFU (default: yes)"
-    )
-    parser.add_argument(
-        "--compare-methods",
-        action="store_true",
-        help="subtract the sky with every method and print what each leaves, write it as <input stem>_SKY_COMPARE.ecsv "
-        "with a figure an IFU, and no cubes",
-    )
-    add_parameters(parser, SkyParameters, title="parameters of the sky subtraction")
 
 
 def run(args: argparse.Namespace, progress: Progress) -> Outcome:
