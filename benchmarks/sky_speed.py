@@ -31,7 +31,7 @@ from napari_kmos.sky import subtract_sky
 #: Limits: seconds, megabytes, share of ZAP's time.
 BOUND_S, BOUND_MB, OF_ZAP = 20.0, 1000.0, 1 / 3
 N_IFUS, QUICK_IFUS = 24, 3
-_ANGSTROM = 1e4
+_ANGSTROM = 1e4  # in a micron
 
 
 def main() -> None:
@@ -137,12 +137,9 @@ def _write_for_zap(target: Path, sky: Path, folder: Path) -> None:
             wave = cube.wavelength_um
             image = fits.ImageHDU(np.asarray(cube.flux), name="DATA")
             image.header["CTYPE1"], image.header["CTYPE2"], image.header["CTYPE3"] = "RA---TAN", "DEC--TAN", "WAVE"
-            image.header["CRPIX3"], image.header["CRVAL3"], image.header["CUNIT3"] = (
-                1.0,
-                float(wave[0]) * 1e4,
-                "Angstrom",
-            )
-            image.header["CDELT3"] = float(wave[1] - wave[0]) * 1e4
+            image.header["CRPIX3"], image.header["CUNIT3"] = 1.0, "Angstrom"
+            image.header["CRVAL3"] = float(wave[0]) * _ANGSTROM
+            image.header["CDELT3"] = float(wave[1] - wave[0]) * _ANGSTROM
             primary = fits.PrimaryHDU()
             primary.header["INSTRUME"] = "MUSE"
             fits.HDUList([primary, image]).writeto(folder / f"{name}_{cube.ifu:02d}.fits", overwrite=True)
