@@ -45,6 +45,10 @@ class Cube:
         ``"vacuum"`` or ``"air"``.
     noise_estimated : bool
         True if the noise was estimated from the flux instead of read.
+    correlation : ndarray, shape (2k + 1, 2k + 1), optional
+        Correlation of the noise of a spaxel with that of its neighbours, ``[k + dy, k + dx]``, on average over the
+        field; 1 in the middle. Interpolation made it, and the noise of sums over spaxels needs it. None is unknown, or
+        none.
     header : Header
         The extension's header as read; axes, unit and names above take precedence over it.
     source : str
@@ -53,7 +57,7 @@ class Cube:
     Raises
     ------
     GeometryError
-        If the shapes of flux, noise and wavelength do not agree.
+        If the shapes of flux, noise and wavelength do not agree, or the correlation is no square of odd size.
     """
 
     flux: Array
@@ -66,6 +70,7 @@ class Cube:
     exptime: float | None = None
     medium: str = "vacuum"
     noise_estimated: bool = False
+    correlation: NDArray[np.float64] | None = None
     header: fits.Header = field(default_factory=fits.Header)
     source: str = ""
 
@@ -78,6 +83,10 @@ class Cube:
             raise GeometryError(msg)
         if self.noise is not None and self.noise.shape != self.flux.shape:
             msg = f"{self.label}: noise has shape {self.noise.shape}, flux {self.flux.shape}; they must be equal"
+            raise GeometryError(msg)
+        shape = (1, 1) if self.correlation is None else self.correlation.shape
+        if len(shape) != 2 or shape[0] != shape[1] or shape[0] % 2 == 0:
+            msg = f"{self.label}: correlation has shape {shape}; expected as many rows as columns, an odd number"
             raise GeometryError(msg)
 
     @property

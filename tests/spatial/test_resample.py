@@ -7,8 +7,9 @@ import pytest
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.sparse import issparse
 
-from napari_kmos.spatial import spline
-from napari_kmos.spatial.resample import fill_missing, make_resampler
+from napari_kmos.spatial import kernels, operators
+from napari_kmos.spatial.filling import fill_missing
+from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid, make_wcs, pixel_to_pixel, shift_wcs
 
 RA, DEC = 266.4, -29.0
@@ -42,19 +43,19 @@ def test_weights_are_those_of_the_natural_cubic_spline():
     values = np.random.default_rng(1).normal(size=9)
     at = np.linspace(0, 8, 33)
     expected = CubicSpline(np.arange(9), values, bc_type="natural")(at)
-    np.testing.assert_allclose(spline.spline_weights(at, 9) @ values, expected, atol=1e-12)
+    np.testing.assert_allclose(kernels.spline_weights(at, 9) @ values, expected, atol=1e-12)
 
 
 def test_beyond_the_ends_the_spline_is_straight():
     values = np.random.default_rng(1).normal(size=9)
     at = np.array([-0.2, -0.1, 0.0, 8.0, 8.1, 8.2])
-    bent = np.diff(spline.spline_weights(at, 9) @ values)
+    bent = np.diff(kernels.spline_weights(at, 9) @ values)
     assert bent[0] == pytest.approx(bent[1])
     assert bent[3] == pytest.approx(bent[4])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("weights", [spline.spline_weights, spline.linear_weights])
+@pytest.mark.parametrize("weights", [kernels.spline_weights, kernels.linear_weights])
 def test_few_values_still_interpolate(size, weights):
     at = np.linspace(-0.2, size - 0.8, 7)
     np.testing.assert_allclose(weights(at, size).sum(axis=1), 1)
@@ -85,10 +86,10 @@ def test_parallel_and_rotated_operators_agree_with_scipy():
     image = np.random.default_rng(3).normal(size=(33, 35))
     y, x = np.meshgrid(np.linspace(10, 20, 5), np.linspace(10, 20, 7), indexing="ij")
     oracle = RectBivariateSpline(np.arange(33), np.arange(35), image)
-    straight = spline.make_operator(y, x, image.shape)
-    turned = spline.make_operator(y + 0.05 * x, x - 0.03 * y, image.shape)
-    assert isinstance(straight, spline.Separable)
-    assert isinstance(turned, spline.Sparse)
+    straight = operators.make_operator(y, x, image.shape)
+    turned = operators.make_operator(y + 0.05 * x, x - 0.03 * y, image.shape)
+    assert isinstance(straight, operators.Separable)
+    assert isinstance(turned, operators.Sparse)
     assert issparse(turned.matrix)
     # the oracle ends differently, which fades by 0.27 a pixel; the sum of the left-out weights is about 1e-3
     np.testing.assert_allclose(straight(image[None])[0], oracle(y[:, 0], x[0]), atol=1e-4)

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 from scipy.optimize import least_squares
 from scipy.stats import spearmanr
 
-from napari_kmos.spatial.resample import fill_missing
+from napari_kmos.spatial.filling import fill_missing
 from napari_kmos.spatial.wcs import pixel_to_pixel
 
 if TYPE_CHECKING:

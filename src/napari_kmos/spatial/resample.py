@@ -1,29 +1,44 @@
-"""Resampling of planes onto another grid of the sky, in one cubic B-spline interpolation, with noise and no data."""
+"""Resampling of planes onto another grid of the sky, in one interpolation, with noise and no data."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_kmos.cube import pixel_scale_arcsec
-from napari_kmos.spatial.spline import Separable, Sparse, linear_weights, make_operator
+from napari_kmos.errors import GeometryError
+from napari_kmos.spatial.drizzling import make_drizzle
+from napari_kmos.spatial.filling import fill_missing
+from napari_kmos.spatial.kernels import KERNELS, Kernel, linear_weights, squared
+from napari_kmos.spatial.operators import make_operator
+from napari_kmos.spatial.planes import PlaneShift, fill_planes
 from napari_kmos.spatial.wcs import pixel_to_pixel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from astropy.wcs import WCS
     from numpy.typing import NDArray
 
-    from napari_kmos.spatial.spline import Floats, Shape
+    from napari_kmos.spatial.kernels import Floats
+    from napari_kmos.spatial.operators import Operator, Planes, Shape
 
     Bools = NDArray[np.bool_]
 
-#: An output pixel is valid if more than this part of its area lies on input pixels with data.
-MIN_COVERAGE = 0.8
-#: Output pixels may lie this far, in input pixels, outside the centres of the outermost input pixels.
-_OVERHANG_PIX = 0.2
-_FILL_PASSES = 2
+_DEFAULT = Kernel()
+#: Output pixels may lie no further, in input pixels, outside the centres of the outermost input pixels.
+_OVERHANG_PIX = 0.5
+#: The largest noise is scaled to this before it is squared: float32 then holds 37 powers of ten below it.
+_LARGEST_NOISE = 2.0**60
+#: Ratios of pixel areas this close to 1 are rounding.
+_SAME_AREA = 1e-6
+#: Weights add up to 1, or to 0 where the drops of drizzle leave a gap.
+_TOUCHED = 0.5
+_FLOAT_BYTES = 4
+_TEMPORARIES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -36,18 +51,27 @@ class Resampler:
         Rows and columns of the output grid that this part is.
     inside : ndarray of bool, shape of the window
         Pixels of the window that lie on the input.
-    values, squared, area : Separable or Sparse
+    source_shape : tuple of int
+        (n_y, n_x) of the input.
+    values, variances, area : Separable or Sparse
         Operators on values, on variances, and from the mask of finite values to the share of a pixel on them.
     factor : float
         Factor on values: the ratio of the pixel areas, or 1.
+    min_coverage : float
+        An output pixel is valid if more than this share of it rests on data.
+    planes : PlaneShift, optional
+        What moves planes along the wavelength; None leaves every plane to itself. See `shifted`.
     """
 
     window: tuple[slice, slice]
     inside: Bools
-    values: Separable | Sparse
-    squared: Separable | Sparse
-    area: Separable | Sparse
+    source_shape: Shape
+    values: Operator
+    variances: Operator
+    area: Operator
     factor: float
+    min_coverage: float
+    planes: PlaneShift | None = None
 
     @property
     def shape(self) -> Shape:
@@ -55,60 +79,127 @@ class Resampler:
         n_y, n_x = self.inside.shape
         return n_y, n_x
 
-    def coverage(self, ok: Bools) -> Bools:
+    @property
+    def bytes_per_plane(self) -> int:
+        """Memory that `apply` needs for each plane with noise, what it returns included."""
+        n_in, n_out = int(np.prod(self.source_shape)), self.inside.size
+        return _FLOAT_BYTES * (_TEMPORARIES * (n_in + n_out) + 2 * n_out)
+
+    def shifted(self, shift: float | Callable[[Floats], Floats], n_planes: int) -> Resampler:
+        """Return the resampler that also takes out a zero point of the wavelength, in the same interpolation.
+
+        Parameters
+        ----------
+        shift : float, or callable such as a `numpy.polynomial.Polynomial` of the plane number
+            By how many planes the exposure's lines lie further up its axis than they should: plane k of the result is
+            read at k + shift.
+        n_planes : int
+            Number of planes of the exposure, and of the result.
+
+        Returns
+        -------
+        Resampler
+            This one if the shift is 0 everywhere.
+        """
+        index = np.arange(n_planes, dtype=float)
+        moved = np.broadcast_to(np.asarray(shift(index) if callable(shift) else shift, dtype=float), index.shape)
+        if not np.isfinite(moved).all():
+            msg = "the wavelength shift is not finite; expected a number of planes"
+            raise GeometryError(msg)
+        return self if not moved.any() else dataclasses.replace(self, planes=PlaneShift(index + moved))
+
+    def reads(self, start: int, stop: int) -> tuple[int, int]:
+        """Return which planes of the input, first and one past the last, the planes from start to stop are made of."""
+        return (start, stop) if self.planes is None else self.planes.reads(start, stop)
+
+    def coverage(self, ok: Bools, *, start: int = 0, stop: int | None = None) -> Bools:
         """Tell which pixels of the window rest on data.
 
         Parameters
         ----------
         ok : ndarray of bool, shape (n, n_y, n_x)
             Finite input.
+        start, stop : int
+            As of `apply`.
 
         Returns
         -------
-        ndarray of bool, shape (n, *shape)
+        ndarray of bool, shape (n_out, *shape)
+            Not to be written to: planes may share their memory.
         """
-        # most planes share their mask: work out each different one once
-        masks: dict[bytes, int] = {}
-        which = [
-            masks.setdefault(plane.tobytes(), len(masks)) for plane in np.packbits(ok.reshape(len(ok), -1), axis=1)
-        ]
-        first = [which.index(number) for number in range(len(masks))]
-        covered: Bools = self.inside & (self.area(ok[first].astype(float)) > MIN_COVERAGE)
-        return covered[which]
+        if self.planes is not None:
+            share = self.planes.shares(start, start + len(ok) if stop is None else stop, ok)
+            return self.inside & (self.area(share) > self.min_coverage)
+        which, first = _distinct(ok)
+        covered: Bools = self.inside & (self.area(ok[first].astype(np.float32)) > self.min_coverage)
+        return np.broadcast_to(covered, (len(ok), *self.shape)) if len(first) == 1 else covered[which]
 
-    def apply(self, flux: NDArray[Any], noise: NDArray[Any] | None = None) -> tuple[NDArray[np.float32], ...]:
+    def apply(
+        self, flux: NDArray[Any], noise: NDArray[Any] | None = None, *, start: int = 0, stop: int | None = None
+    ) -> tuple[Planes, ...]:
         """Resample planes and their noise.
 
         Parameters
         ----------
         flux : ndarray, shape (n, n_y, n_x)
             NaN is no data: missing values are filled from their neighbours so that they do not spread, and output
-            pixels of which no more than `MIN_COVERAGE` rests on data are NaN.
+            pixels of which no more than ``min_coverage`` rests on data are NaN.
         noise : ndarray, same shape, optional
             1 sigma; NaN is unknown.
+        start, stop : int
+            Planes of the result, where they are `shifted`: the input is then what `reads` tells of them.
 
         Returns
         -------
-        tuple of ndarray of float32, shape (n, *shape)
-            Flux, and noise if given: the square root of the variance of one output pixel (neighbours are correlated).
+        tuple of ndarray of float32, shape (n_out, *shape)
+            Flux, and noise if given: the square root of the variance of one output pixel (neighbours are correlated,
+            see `noise_correlation`).
         """
-        planes = np.asarray(flux, dtype=float)
+        planes = np.asarray(flux, dtype=np.float32)
+        span = (start, start + len(planes) if stop is None else stop)
         ok = np.isfinite(planes)
-        valid = self.coverage(ok)
-        result = np.where(valid, self.values(fill_missing(planes, ok)) * self.factor, np.nan).astype(np.float32)
+        if self.planes is None and self.values.is_copy:
+            return self._copy(planes, ok, noise)
+        missing = ~self.coverage(ok, start=span[0], stop=span[1])
+        value = self._through(planes, ok, span)
+        _blank(value, missing)
         if noise is None:
-            return (result,)
-        variance = np.square(np.asarray(noise, dtype=float))
-        known = np.isfinite(variance) & ok
-        valid = valid if np.array_equal(known, ok) else valid & self.coverage(known)
-        variance[~known] = np.nan
-        spread = self.squared(fill_missing(variance, known))
-        sigma = np.sqrt(np.maximum(spread, 0)) * self.factor
-        return result, np.where(valid, sigma, np.nan).astype(np.float32)
+            return (value,)
+        sigma, scale = _scaled(np.asarray(noise))
+        known = np.isfinite(sigma) & ok
+        if not np.array_equal(known, ok):
+            missing = missing | ~self.coverage(known, start=span[0], stop=span[1])
+        np.square(sigma, out=sigma)
+        spread = self._through(sigma, known, span, variance=True)
+        np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
+        spread *= np.float32(scale)
+        _blank(spread, missing)
+        return value, spread
+
+    def _through(self, planes: Planes, ok: Bools, span: tuple[int, int], *, variance: bool = False) -> Planes:
+        """Planes or their variances on the other grid, valid or not."""
+        filled = fill_missing(planes, ok)
+        if self.planes is not None:
+            move = self.planes.variances if variance else self.planes.values
+            filled = move(*span, fill_planes(filled, ok))
+        result = self.variances(filled) if variance else self.values(filled)
+        if not variance and self.factor != 1:
+            result *= np.float32(self.factor)
+        return result
+
+    def _copy(self, planes: Planes, ok: Bools, noise: NDArray[Any] | None) -> tuple[Planes, ...]:
+        """Whole spaxels further: the same values."""
+        value = self.values(planes).copy()
+        value[~np.isfinite(value)] = np.nan
+        if noise is None:
+            return (value,)
+        sigma = self.values(np.asarray(noise, dtype=np.float32)).copy()
+        sigma[~(np.isfinite(sigma) & np.isfinite(value))] = np.nan
+        return value, sigma
 
 
 def make_resampler(
-    source: WCS, source_shape: Shape, target: WCS, target_shape: Shape, *, flux: bool = True
+    source: WCS, source_shape: Shape, target: WCS, target_shape: Shape, *, flux: bool = True, kernel: Kernel = _DEFAULT
 ) -> Resampler | None:
     """Build the operator that brings images of one grid onto another.
 
@@ -119,70 +210,82 @@ def make_resampler(
     source_shape, target_shape : tuple of int
         (n_y, n_x).
     flux : bool
-        Conserve the flux of a source: values per pixel are multiplied by the ratio of the pixel areas.
+        Conserve the flux of a source: values per pixel are multiplied by the ratio of the pixel areas. Without, values
+        per area are kept.
+    kernel : Kernel
+        How to interpolate.
 
     Returns
     -------
     Resampler or None
         None if the two do not overlap.
+
+    Raises
+    ------
+    KmosError
+        If the kernel is drizzle and its package is not installed.
     """
     window = _window(source, source_shape, target, target_shape)
     if window is None:
         return None
     grid = np.mgrid[window]
     y, x = (np.asarray(position, dtype=float) for position in pixel_to_pixel(target, source, grid[0], grid[1]))
-    inside = _within(y, source_shape[0]) & _within(x, source_shape[1])
+    overhang = min(1 - kernel.min_coverage, _OVERHANG_PIX)
+    inside = _within(y, source_shape[0], overhang) & _within(x, source_shape[1], overhang)
     if not inside.any():
         return None
     used = _box(inside)
     y, x, inside = y[used], x[used], inside[used]
-    values = make_operator(y, x, source_shape)
+    part = _within_slice(window[0], used[0]), _within_slice(window[1], used[1])
+    values: Operator
+    variances: Operator
+    if kernel.name == "drizzle":
+        places = np.asarray(pixel_to_pixel(source, target, *np.indices(source_shape)), dtype=float)
+        values, variances = make_drizzle(y, x, places - [[[one.start]] for one in part], kernel.pixfrac)
+    else:
+        weights = KERNELS[kernel.name]
+        values, variances = (make_operator(y, x, source_shape, weights=each) for each in (weights, squared(weights)))
+    touched = values(np.ones((1, *source_shape), dtype=np.float32))[0] > _TOUCHED
+    area = (pixel_scale_arcsec(target) / pixel_scale_arcsec(source)) ** 2
     return Resampler(
-        window=(_within_slice(window[0], used[0]), _within_slice(window[1], used[1])),
-        inside=inside,
+        window=part,
+        inside=inside & touched,
+        source_shape=source_shape,
         values=values,
-        squared=values.map(np.square),
+        variances=variances,
         area=make_operator(y, x, source_shape, weights=linear_weights),
-        factor=(pixel_scale_arcsec(target) / pixel_scale_arcsec(source)) ** 2 if flux else 1.0,
+        factor=area if flux and abs(area - 1) > _SAME_AREA else 1.0,
+        min_coverage=kernel.min_coverage,
     )
 
 
-def fill_missing(planes: Floats, ok: Bools) -> Floats:
-    """Return planes with missing values replaced by what their neighbours suggest, and by 0 far from any.
-
-    A single missing value gets the value of the quadratic surface through its eight neighbours, others the mean of
-    those neighbours that are there, twice over.
-    """
-    missing = ~ok
-    if not missing.any():
-        return planes
-    padded: Floats = np.pad(np.where(ok, planes, np.nan), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-    partly = np.asarray(ok.any(axis=(1, 2)))
-    z, y, x = np.nonzero(missing & partly[:, None, None])
-    for _ in range(_FILL_PASSES):
-        padded[z, y + 1, x + 1] = _from_neighbours(padded, z, y, x)
-        left = ~np.isfinite(padded[z, y + 1, x + 1])
-        z, y, x = z[left], y[left], x[left]
-    return np.nan_to_num(padded[:, 1:-1, 1:-1], nan=0.0)
+def _distinct(ok: Bools) -> tuple[list[int], list[int]]:
+    """Return the number of the mask of each plane, and the first plane with each: most planes share theirs."""
+    if (ok == ok[:1]).all():
+        return [0] * len(ok), [0]
+    masks: dict[bytes, int] = {}
+    packed = np.packbits(ok.reshape(len(ok), -1), axis=1)
+    which = [masks.setdefault(plane.tobytes(), len(masks)) for plane in packed]
+    first = np.unique(which, return_index=True)[1]
+    return which, first.tolist()
 
 
-def _from_neighbours(padded: Floats, z: NDArray[Any], y: NDArray[Any], x: NDArray[Any]) -> Floats:
-    """Estimate of chosen values of padded planes from their eight neighbours; NaN where there is none."""
-    steps = [(0, 1), (1, 0), (1, 2), (2, 1), (0, 0), (0, 2), (2, 0), (2, 2)]
-    around = np.stack([padded[z, y + dy, x + dx] for dy, dx in steps])
-    there = np.isfinite(around)
-    weights = np.repeat([2.0, 1.0], 4)[:, None] * there
-    around = np.where(there, around, 0.0)
-    total = weights.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (weights * around).sum(axis=0) / total
-    surface = (2 * around[:4].sum(axis=0) - around[4:].sum(axis=0)) / 4
-    return np.where(there.all(axis=0), surface, np.where(total > 0, mean, np.nan))
+def _scaled(noise: NDArray[Any]) -> tuple[Planes, float]:
+    """Return noise divided by a power of two so that its squares fit into float32, and that power."""
+    largest = np.max(noise, where=np.isfinite(noise), initial=0)
+    scale = 2.0 ** np.floor(np.log2(largest)) / _LARGEST_NOISE if largest > 0 else 1.0
+    return (noise / noise.dtype.type(scale)).astype(np.float32, copy=False), scale
 
 
-def _within(positions: Floats, size: int) -> Bools:
+def _blank(planes: Planes, missing: Bools) -> None:
+    """Set what is missing to NaN, in place."""
+    if missing.any():
+        np.copyto(planes, np.float32(np.nan), where=missing)
+
+
+def _within(positions: Floats, size: int, overhang: float) -> Bools:
     """Positions on an axis of ``size`` pixels, a little overhang allowed."""
-    return (positions >= -_OVERHANG_PIX) & (positions <= size - 1 + _OVERHANG_PIX)
+    return (positions >= -overhang) & (positions <= size - 1 + overhang)
 
 
 def _within_slice(outer: slice, inner: slice) -> slice:

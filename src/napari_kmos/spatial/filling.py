@@ -1,0 +1,113 @@
+"""Missing values of planes filled from their neighbours, so that an interpolation neither spreads nor sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bools = NDArray[np.bool_]
+    Voxels = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+    Planes = TypeVar("Planes", NDArray[np.float32], NDArray[np.float64])
+
+_PASSES = 2
+#: Neighbours of a voxel, the four nearest first.
+_STEPS = np.array([(-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)])
+_SIDES = 4
+#: Spaxels missing in all planes are filled by one matrix if they are no more than this.
+_MATRIX_SIZE = 600
+
+
+def fill_missing(planes: Planes, ok: Bools) -> Planes:
+    """Return planes with missing values replaced by what their neighbours suggest, and by 0 far from any.
+
+    A single missing value gets the value of the quadratic surface through its eight neighbours, others the mean of
+    those neighbours that are there, twice over. A plane is filled from itself alone.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (n, n_y, n_x)
+        Floating-point numbers; not modified, and returned as they are if nothing is missing.
+    ok : ndarray of bool, same shape
+        What is there; the rest is ignored.
+    """
+    if ok.all():
+        return planes
+    filled = np.where(ok, planes, np.array(np.nan, planes.dtype))
+    partly, sometimes = np.asarray(ok.any(axis=(1, 2))), np.asarray(ok.any(axis=0))
+    always = ~sometimes
+    near = _near(sometimes) & always
+    z, y, x = np.nonzero(~ok & ~always & partly[:, None, None])
+    rows, columns = np.nonzero(near)
+    if rows.size:
+        again = _fill_always(filled, near, partly) if rows.size <= _MATRIX_SIZE else np.flatnonzero(partly)
+        z = np.concatenate([z, np.repeat(again, rows.size)])
+        y = np.concatenate([y, np.tile(rows, again.size)])
+        x = np.concatenate([x, np.tile(columns, again.size)])
+    _fill_voxels(filled, (z, y, x))
+    filled[:, always & ~near] = 0
+    filled[~partly] = 0
+    return filled
+
+
+def _near(there: Bools) -> Bools:
+    """Spaxels that neighbours reach in the passes there are."""
+    grown = there
+    for _ in range(_PASSES):
+        padded = np.pad(grown, 1)
+        rows = padded[:-2] | padded[1:-1] | padded[2:]
+        grown = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    return grown
+
+
+def _fill_always(filled: Planes, near: Bools, partly: Bools) -> NDArray[np.intp]:
+    """Fill spaxels that miss in all planes; return the planes in which they cannot be filled the same way.
+
+    What a spaxel is filled with is linear in its neighbours: the matrix is read off images of one spaxel each.
+    """
+    missing = ~np.isfinite(filled[partly]).any(axis=0)
+    sources = np.flatnonzero(_near(near) & ~missing)
+    units = np.where(missing, np.nan, np.zeros((sources.size, *near.shape)))
+    units.reshape(sources.size, -1)[np.arange(sources.size), sources] = 1
+    rows, columns = np.nonzero(near)
+    z = np.repeat(np.arange(sources.size), rows.size)
+    _fill_voxels(units, (z, np.tile(rows, sources.size), np.tile(columns, sources.size)))
+    matrix = units[:, near].astype(filled.dtype)
+    values = filled.reshape(len(filled), -1)[:, sources] @ matrix
+    filled[:, near] = values  # NaN where a further value is missing among the sources
+    return np.flatnonzero(partly & np.isnan(values).any(axis=1))
+
+
+def _fill_voxels(filled: Planes, voxels: Voxels) -> None:
+    """Fill chosen voxels in place, all others being as they are."""
+    filled[voxels] = np.nan
+    for _ in range(_PASSES):
+        if not voxels[0].size:
+            return
+        filled[voxels] = values = _from_neighbours(filled, *voxels)
+        left = np.isnan(values)
+        voxels = voxels[0][left], voxels[1][left], voxels[2][left]
+    filled[voxels] = 0
+
+
+def _from_neighbours(planes: Planes, z: NDArray[Any], y: NDArray[Any], x: NDArray[Any]) -> Planes:
+    """Estimate of chosen values of planes from their eight neighbours; NaN where there is none."""
+    n_y, n_x = planes.shape[1:]
+    flat, index = planes.reshape(-1), (z * n_y + y) * n_x + x
+    sums: list[Any] = [0, 0]
+    counts: list[Any] = [0, 0]
+    for number, (dy, dx) in enumerate(_STEPS):
+        around = flat.take(index + (dy * n_x + dx), mode="clip")
+        inside = (y + dy >= 0) & (y + dy < n_y) & (x + dx >= 0) & (x + dx < n_x)
+        there = inside & np.isfinite(around)
+        kind = number // _SIDES
+        sums[kind] = sums[kind] + np.where(there, around, 0)
+        counts[kind] = counts[kind] + there
+    total = 2 * counts[0] + counts[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (2 * sums[0] + sums[1]) / total
+    surface = (2 * sums[0] - sums[1]) / _SIDES
+    return np.where(total == 3 * _SIDES, surface, mean).astype(planes.dtype)
