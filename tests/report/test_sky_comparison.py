@@ -18,11 +18,12 @@ def comparison():
 
 def test_table_has_a_row_a_method(comparison):
     rows = comparison_rows(comparison)
-    table = comparison_table([*rows, {**rows[0], "ifu": None}])
+    table = comparison_table([*rows, {**rows[0], "ifu": None}], comparison.cube.unit)
     assert table["ifu"].tolist() == [5, 5, -1]
     assert table["method"].tolist() == ["plain", "davies", "plain"]
     assert table["mean"][:2].tolist() == [score.mean for score in comparison.scores]
     assert [str(table[name].unit) for name in ("shift_pix", "seconds")] == ["pix", "s"]
+    assert table["rms_before"].unit == table["rms_after"].unit == comparison.cube.unit
 
 
 def test_text_has_a_line_a_method_and_the_median_of_several_ifus(comparison):

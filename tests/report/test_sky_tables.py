@@ -28,6 +28,8 @@ def test_table_has_a_row_a_band(result):
         may_be_unknown = name.startswith(("rms", "error", "residual"))
         assert np.array_equal(table[name][:4], np.array(expected), equal_nan=may_be_unknown)
     assert [str(table[name].unit) for name in ("start_um", "end_um", "misfit_pix")] == ["um", "um", "pix"]
+    assert table["rms_before"].unit == table["rms_after"].unit == result.cube.unit
+    assert table["factor"].unit is None
 
 
 def test_table_has_a_row_a_level(result):
@@ -37,3 +39,4 @@ def test_table_has_a_row_a_level(result):
     assert set(table["ifu"]) <= {5}
     for name in ("v", "n", "f", "factor", "error", "light"):
         assert table[name].tolist() == [getattr(level, name) for level in result.levels]
+    assert table["light"].unit == (result.cube.unit if result.levels else None)

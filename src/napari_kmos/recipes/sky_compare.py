@@ -126,7 +126,7 @@ def _compare(task: SkyTask, parameters: SkyParameters, tell: Callable[[str], Non
 def _write(task: SkyTask, found: Sequence[SkyComparison], step: Step, *, overwrite: bool) -> Outcome:
     """Write table, record and figures of one object."""
     rows = [row for comparison in found for row in comparison_rows(comparison)]
-    write_table(comparison_table(rows), task.product, overwrite=overwrite)
+    write_table(comparison_table(rows, found[0].cube.unit), task.product, overwrite=overwrite)
     extras = [write_record(task.product, step, overwrite=overwrite)]
     for comparison in found:
         figure = comparison_figure(comparison)

@@ -12,6 +12,7 @@ from napari_kmos.sky.views import line_marks
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from astropy.units import UnitBase
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -37,8 +38,8 @@ def comparison_rows(comparison: SkyComparison) -> list[dict[str, Any]]:
     ]
 
 
-def comparison_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the rows of `comparison_rows` as a table; IFU -1 is not known."""
+def comparison_table(rows: Sequence[Mapping[str, Any]], unit: UnitBase | None) -> Table:
+    """Return the rows of `comparison_rows` as a table; IFU -1 is not known. ``unit`` is that of the flux."""
     from astropy.table import Table
 
     table = Table()
@@ -49,6 +50,7 @@ def comparison_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         table[name] = np.array([row[name] for row in rows], dtype=float)
         table[name].info.format = ".6g"
     table["shift_pix"].unit, table["seconds"].unit = "pixel", "s"
+    table["rms_before"].unit = table["rms_after"].unit = unit
     table["note"] = np.array([row["note"] for row in rows], dtype=str)
     return table
 
