@@ -103,6 +103,11 @@ def sky_tweak(
         If shapes, wavelengths or units of object and sky differ.
     WriteError
         If a product exists, or two inputs would have the same product.
+
+    Notes
+    -----
+    Two IFUs are worked on at a time; the cubes without sky of one object, as large as its product, stay in memory until
+    it is written.
     """
     _check_choices(method, pick, sky_stars)
     chosen = parameters or SkyParameters()

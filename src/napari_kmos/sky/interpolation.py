@@ -49,8 +49,8 @@ def subtract_skies(
     SkyResult
         The cube without sky, computed if there are several skies; where one of them gives no value, that of the
         others. Noise is that of the object and the models' in quadrature with their weights. Spectra, factors and
-        errors are weighted means; what is left on the lines is that of the mean. A fit that the method did not trust
-        (`SkyResult.note`) is left out where another one was trusted.
+        errors are weighted means, and so are the images; what is left on the lines is that of the mean. A fit that the
+        method did not trust (`SkyResult.note`) is left out where another one was trusted.
 
     Warns
     -----
