@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,15 @@ from napari_kmos.sky import subtract_sky
 BOUND_S, BOUND_MB, OF_ZAP = 20.0, 1000.0, 1 / 3
 N_IFUS, QUICK_IFUS = 24, 3
 _ANGSTROM = 1e4  # in a micron
+#: Runs a command and prints its seconds and its peak of memory in KiB. A process begins with the peak of the one that
+#: starts it: this one is small.
+_RUN = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
 
 
 def main() -> None:
@@ -103,16 +110,13 @@ def _night(folder: Path) -> tuple[Path, Path]:
 
 def _timed(words: list[Any], peaks: list[float]) -> float:
     """Run our command; return its seconds, and add its peak of memory in MB to the list."""
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "napari_kmos", *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    taken = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        msg = f"ended with status {process.returncode}"
+    command = [sys.executable, "-c", _RUN, sys.executable, "-m", "napari_kmos", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        msg = f"ended with status {done.returncode}"
         raise FailedError(msg)
-    peaks.append(usage.ru_maxrss * 1024 / 1e6)
+    taken, peak_kib = map(float, done.stdout.split())
+    peaks.append(peak_kib * 1024 / 1e6)
     return taken
 
 
