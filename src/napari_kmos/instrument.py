@@ -83,3 +83,8 @@ def key_band(detector: int) -> str:
 def key_recipe(number: int, what: str) -> str:
     """Return a keyword of the block that describes the step ``number`` of a product's history."""
     return f"ESO PRO REC{number} {what}"
+
+
+def key_zero_point(ifu: int | None) -> str:
+    """Return the keyword, without ``ESO QC``, of the wavelength zero point of an IFU, or of the only cube."""
+    return "WAVE ZERO" if ifu is None else f"WAVE ZERO IFU{ifu}"

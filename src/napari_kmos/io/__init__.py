@@ -26,12 +26,14 @@ from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
+from napari_kmos.io.zero_points import ZeroPointRow, read_zero_points, write_zero_points
 
 __all__ = [
     "FITS_ENDINGS",
     "CutRow",
     "LoggedShift",
     "RecipeBlock",
+    "ZeroPointRow",
     "apertures_table",
     "atomic_path",
     "catalogue_of",
@@ -66,6 +68,7 @@ __all__ = [
     "read_text",
     "read_toml",
     "read_windows",
+    "read_zero_points",
     "remove_leftovers",
     "safe_name",
     "source_of",
@@ -85,4 +88,5 @@ __all__ = [
     "write_star_regions",
     "write_table",
     "write_text",
+    "write_zero_points",
 ]

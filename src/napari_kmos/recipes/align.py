@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astropy.time import TimeDelta
-
 from napari_kmos.align import AlignParameters, NoReferenceError, measure_offsets
 from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.offset_rows import name_in_table
+from napari_kmos.recipes.offset_rows import name_in_table, night_of
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.selecting import check_once
 
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
 
     #: A target's cubes: number of the exposure, and the cube.
     Visits = list[tuple[int, Cube]]
-
-#: A night at Paranal changes its date at about local noon.
-_NOON_DAYS = 2 / 3
 
 
 def align(
@@ -99,7 +94,7 @@ def align(
     rows: list[Offset] = []
     for number, visits in enumerate(targets):
         rows += _measure(visits, reference, choice, part_of(progress, number, len(targets)))
-    epochs = groups or [(_night(exposure), None) for exposure in exposures]
+    epochs = groups or [(night_of(exposure), None) for exposure in exposures]
     rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in rows]
     rows.sort(key=lambda row: (row.exposure, row.ifu or 0))
     _check_rows(rows)
@@ -157,13 +152,6 @@ def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: P
 def _completed(row: Offset, file: str, group: tuple[str, int | None]) -> Offset:
     """Return a row with its file and group."""
     return dataclasses.replace(row, file=file, epoch=group[0], half=group[1])
-
-
-def _night(exposure: Exposure) -> str:
-    """Return the date of the evening, or nothing if the header does not tell."""
-    if exposure.date is None:
-        return ""
-    return str((exposure.date - TimeDelta(_NOON_DAYS, format="jd")).isot[:10])
 
 
 def _check_rows(rows: Sequence[Offset]) -> None:

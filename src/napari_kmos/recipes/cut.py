@@ -10,7 +10,6 @@ from napari_kmos.errors import KmosError
 from napari_kmos.io import (
     CutRow,
     check_free,
-    fits_stem,
     output_dir,
     read_exposure,
     write_cube,
@@ -21,6 +20,7 @@ from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.cut_parameters import CutParameters, CutSource
 from napari_kmos.recipes.cut_places import Place, chosen_places, places_by_exposures, places_by_log, places_by_table
+from napari_kmos.recipes.offset_rows import cut_name, cuts_name
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.product_cube import check_product, product_category
 from napari_kmos.spatial.footprints import cut_out
@@ -79,9 +79,10 @@ def cut(
     cube = _only_cube(exposure)
     places = chosen_places(_places(cube, source, chosen), cube, chosen.ifus)
     inputs = (Path(mosaic), *source.files)
-    stem = f"{output_dir(out_dir) / fits_stem(Path(mosaic))}"
-    targets = [check_product(Path(stem + _ending(place)), inputs, overwrite) for place in places]
-    tables = [] if source.table else [check_free(f"{stem}_cuts.ecsv", overwrite)]
+    folder = output_dir(out_dir)
+    names = [cut_name(Path(mosaic), place.ifu, place.half) for place in places]
+    targets = [check_product(folder / name, inputs, overwrite) for name in names]
+    tables = [] if source.table else [check_free(folder / cuts_name(Path(mosaic)), overwrite)]
     outcomes = []
     for number, (place, target) in enumerate(zip(places, targets, strict=True)):
         step = _step(inputs, place, chosen)
@@ -111,12 +112,6 @@ def _places(cube: Cube, source: CutSource, parameters: CutParameters) -> tuple[P
     if source.log is not None:
         return places_by_log(cube, Path(source.log), parameters, files=source.exposures)
     return places_by_exposures(cube, source.exposures, parameters, offsets=source.offsets)
-
-
-def _ending(place: Place) -> str:
-    """Return what the name of a product has after that of the mosaic."""
-    half = "" if place.half is None else f"_half{place.half}"
-    return f"_IFU{place.ifu}{half}.fits"
 
 
 def _step(inputs: tuple[Path, ...], place: Place, parameters: CutParameters) -> Step:

@@ -69,7 +69,7 @@ def places_by_exposures(
     """
     exposures = [read_exposure(file) for file in files]
     rows = None if offsets is None else read_offsets(offsets)
-    halves = _halves([_time(exposure) for exposure in exposures], parameters)
+    halves = halves_of([time_of(exposure) for exposure in exposures], parameters)
     found: list[Place] = []
     for exposure, half in zip(exposures, halves, strict=True):
         for cube in exposure.cubes:
@@ -114,7 +114,7 @@ def places_by_log(
     side = _side(mosaic.wcs)
     x, y = _origin(mosaic, shifts, side, log) if parameters.origin is None else (one - 1 for one in parameters.origin)
     times = _times(shifts, files, log) if files else [(shift.mjd, math.nan) for shift in shifts]
-    halves = _halves(times, parameters)
+    halves = halves_of(times, parameters)
     found = []
     for shift, half in zip(shifts, halves, strict=True):
         low = (y + shift.dy - 0.5, x - shift.dx - 0.5)
@@ -171,7 +171,7 @@ def chosen_places(places: Iterable[Place], mosaic: Cube, ifus: str) -> tuple[Pla
     return tuple(kept)
 
 
-def _time(exposure: Exposure) -> tuple[float, float]:
+def time_of(exposure: Exposure) -> tuple[float, float]:
     """Return start (MJD) and length (s) of an exposure; NaN where it does not tell."""
     lengths = [cube.exptime for cube in exposure.cubes if cube.exptime]
     return math.nan if exposure.date is None else float(exposure.date.mjd), max(lengths, default=math.nan)
@@ -179,7 +179,7 @@ def _time(exposure: Exposure) -> tuple[float, float]:
 
 def _times(shifts: Sequence[LoggedShift], files: Sequence[Path], log: Path) -> list[tuple[float, float]]:
     """Return the times of the frames of a log, by the last parts of their names."""
-    known = {Path(file).name: _time(read_exposure(file)) for file in files}
+    known = {Path(file).name: time_of(read_exposure(file)) for file in files}
     names = [Path(shift.frame).name for shift in shifts]
     lost = next((name for name in names if name not in known), None)
     if lost is not None:
@@ -188,7 +188,7 @@ def _times(shifts: Sequence[LoggedShift], files: Sequence[Path], log: Path) -> l
     return [known[name] for name in names]
 
 
-def _halves(times: Sequence[tuple[float, float]], parameters: CutParameters) -> Sequence[int | None]:
+def halves_of(times: Sequence[tuple[float, float]], parameters: CutParameters) -> Sequence[int | None]:
     """Return the half of each exposure by its start and length, night by night; None where there are none."""
     halves: list[int | None] = [None] * len(times)
     if not parameters.halves or len(times) < 2:

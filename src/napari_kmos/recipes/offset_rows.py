@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from astropy.time import TimeDelta
+
 from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.io import fits_stem
 from napari_kmos.offset import Offset
 
 if TYPE_CHECKING:
@@ -17,13 +22,22 @@ if TYPE_CHECKING:
 
 #: What can be done with exposures whose offset is missing or not accepted.
 UNACCEPTED = ("error", "header", "skip")
+#: Paranal's noon, in days of universal time: a night keeps the date on which it began.
+_NOON_DAYS = 2 / 3
 
 
-def row_of(offsets: Sequence[Offset], path: Path, cube: Cube) -> Offset | None:
+def night_of(exposure: Exposure) -> str:
+    """Return the date of the evening, or nothing if the header does not tell."""
+    if exposure.date is None:
+        return ""
+    return str((exposure.date - TimeDelta(_NOON_DAYS, format="jd")).isot[:10])
+
+
+def row_of(offsets: Sequence[Offset], path: Path, cube: Cube, *, half: int | None = None) -> Offset | None:
     """Return the row of a cube: that of its file, by the last part of its name, and of its IFU.
 
     Files of one name in several folders are told apart by the whole path. A row without an IFU, or the only row of a
-    file whose cube does not tell its IFU, serves too.
+    file whose cube does not tell its IFU, serves too. Of rows of several halves, ``half`` is taken.
 
     Raises
     ------
@@ -34,6 +48,8 @@ def row_of(offsets: Sequence[Offset], path: Path, cube: Cube) -> Offset | None:
     same = [row for row in rows if row.ifu == cube.ifu]
     if not same and (cube.ifu is None or all(row.ifu is None for row in rows)):
         same = rows
+    if half is not None and len(same) > 1:
+        same = [row for row in same if row.half == half] or [row for row in same if row.half is None]
     if len(same) > 1:
         same = [row for row in same if _ends_alike(Path(row.file), path)] or same
     if len(same) > 1:
@@ -42,8 +58,38 @@ def row_of(offsets: Sequence[Offset], path: Path, cube: Cube) -> Offset | None:
     return same[0] if same else None
 
 
-def usable_offset(rows: Sequence[Offset], exposure: Exposure, cube: Cube, *, unaccepted: str) -> Offset | None:
+def group_rows(offsets: Sequence[Offset], cube: Cube, *, epoch: str, half: int | None) -> tuple[Offset, ...]:
+    """Return the rows without a file that are for all of an epoch, a half or an IFU, and so for this cube.
+
+    Raises
+    ------
+    AlignmentError
+        If two rows are for the same.
+    """
+    found = [
+        row
+        for row in offsets
+        if not row.file and row.epoch in ("", epoch) and row.half in (None, half) and row.ifu in (None, cube.ifu)
+    ]
+    kinds = {(row.epoch, row.half, row.ifu) for row in found}
+    if len(kinds) < len(found):
+        msg = f"two offsets rows without a file are for the same epoch, half and IFU as {cube.label}; give one of them"
+        raise AlignmentError(msg)
+    return tuple(found)
+
+
+def usable_offset(
+    rows: Sequence[Offset],
+    exposure: Exposure,
+    cube: Cube,
+    *,
+    unaccepted: str,
+    group: tuple[str, int | None] | None = None,
+) -> Offset | None:
     """Return the offset of a cube; what is done where none may be used is a choice of `UNACCEPTED`. None is to skip it.
+
+    Rows without a file, for the whole of an epoch, half or IFU, are added to that of the file; ``group`` are epoch and
+    half of the cube, if not those of its row.
 
     Raises
     ------
@@ -51,18 +97,14 @@ def usable_offset(rows: Sequence[Offset], exposure: Exposure, cube: Cube, *, una
         If there is no row or it is not accepted, and ``unaccepted`` is ``"error"``.
     """
     path = exposure.path or Path(exposure.label)
-    row = row_of(rows, path, cube)
-    if row is not None and row.accepted:
-        return row
+    epoch, half = group or (epoch_of([rows], exposure, cube, None), None)
+    row = own_row(rows, path, cube, half)
+    half = half if row is None else row.half or half
+    found = [*([] if row is None else [row]), *group_rows(rows, cube, epoch=epoch, half=half)]
+    if found and all(one.accepted for one in found):
+        return found[0] if len(found) == 1 else added(found)
     what = cube.source or f"{exposure.label} {cube.label}"
-    if not any(Path(one.file).name == path.name for one in rows):
-        reason = (
-            f"the offsets are for other files ({', '.join(sorted({Path(one.file).name for one in rows})[:3])}, ...)"
-        )
-    elif row is None:
-        reason = "no row in the offsets"
-    else:
-        reason = f"its offset is not accepted ({row.note or 'no reason given'})"
+    reason = _why_not(rows, found, path, epoch)
     if unaccepted == "error":
         msg = f"{what}: {reason}; accept or add it, or take --unaccepted header or skip"
         raise AlignmentError(msg)
@@ -71,6 +113,57 @@ def usable_offset(rows: Sequence[Offset], exposure: Exposure, cube: Cube, *, una
     if unaccepted == "skip":
         return None
     return Offset(exposure=0, file=path.name, ifu=cube.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="header")
+
+
+def epoch_of(tables: Sequence[Sequence[Offset]], exposure: Exposure, cube: Cube, half: int | None) -> str:
+    """Return the epoch of a cube: that of its row in the first table that tells one, else the date of its night."""
+    path = exposure.path or Path(exposure.label)
+    rows = (own_row(table, path, cube, half) for table in tables)
+    return next((row.epoch for row in rows if row is not None and row.epoch), night_of(exposure))
+
+
+def added(rows: Sequence[Offset]) -> Offset:
+    """Return the sum of corrections, as a row of the first one's file."""
+    return dataclasses.replace(
+        rows[0],
+        dra_arcsec=sum(row.dra_arcsec for row in rows),
+        ddec_arcsec=sum(row.ddec_arcsec for row in rows),
+        err_arcsec=math.hypot(*(row.err_arcsec for row in rows)),
+        method=" + ".join(dict.fromkeys(row.method for row in rows)),
+    )
+
+
+def own_row(rows: Sequence[Offset], path: Path, cube: Cube, half: int | None) -> Offset | None:
+    """Return the row of a cube's file, or of that which `cut` writes of this part of a mosaic; see `row_of`."""
+    row = row_of(rows, path, cube, half=half)
+    if row is None and cube.ifu is not None:
+        row = row_of(rows, path.with_name(cut_name(path, cube.ifu, half)), cube)
+    return row
+
+
+def cut_name(mosaic: Path, ifu: int, half: int | None) -> str:
+    """Return how the cut of an IFU, or of a half of it, out of a mosaic is called."""
+    ending = "" if half is None else f"_half{half}"
+    return f"{fits_stem(mosaic)}_IFU{ifu}{ending}.fits"
+
+
+def cuts_name(mosaic: Path) -> str:
+    """Return how the table of what was cut out of a mosaic is called."""
+    return f"{fits_stem(mosaic)}_cuts.ecsv"
+
+
+def _why_not(rows: Sequence[Offset], found: Sequence[Offset], path: Path, epoch: str) -> str:
+    """Say why an offset may not be used."""
+    refused = [row for row in found if not row.accepted]
+    if refused:
+        return f"its offset is not accepted ({refused[0].note or 'no reason given'})"
+    files = sorted({Path(row.file).name for row in rows if row.file})
+    if path.name in files:
+        return "no row in the offsets"
+    if files:
+        return f"the offsets are for other files ({', '.join(files[:3])}, ...)"
+    epochs = ", ".join(sorted({row.epoch for row in rows if row.epoch})) or "none"
+    return f"the offsets name no files, and their epochs ({epochs}) are not that of the exposure ({epoch or 'unknown'})"
 
 
 def find_file(row: Offset, table: Path) -> Path:
