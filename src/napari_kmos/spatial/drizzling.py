@@ -48,14 +48,17 @@ def make_drizzle(y: Floats, x: Floats, places: Floats, pixfrac: float) -> tuple[
     output pixel sees two of them, give the columns of its matrix.
     """
     shape = places.shape[1], places.shape[2]
-    step = int(np.ceil(_extent(places) + pixfrac))
-    pixmap = np.ascontiguousarray(np.moveaxis(places[::-1], 0, -1))
+    side = _side(places)
+    step = int(np.ceil(np.sqrt(2) / side + pixfrac))  # however an output pixel is turned
+    border = int(np.ceil(2 * side)) + 1  # drizzle leaves out input pixels that touch the edge
+    pixmap = np.ascontiguousarray(np.moveaxis(places[::-1] + border, 0, -1))
     window = y.shape[0], y.shape[1]
     rows, columns, weights = [], [], []
     for first in np.ndindex(min(step, shape[0]), min(step, shape[1])):
         image = np.zeros(shape, dtype=np.float32)
         image[first[0] :: step, first[1] :: step] = 1
-        drizzled = _drizzle(image, pixmap, window, pixfrac).ravel()
+        full = _drizzle(image, pixmap, (window[0] + 2 * border, window[1] + 2 * border), pixfrac)
+        drizzled = full[border:-border, border:-border].ravel()
         seen = np.flatnonzero(drizzled)
         at = [_nearest((y, x)[axis].ravel()[seen], first[axis], shape[axis], step) for axis in range(2)]
         rows.append(seen)
@@ -66,11 +69,11 @@ def make_drizzle(y: Floats, x: Floats, places: Floats, pixfrac: float) -> tuple[
     return values, squares(values)
 
 
-def _extent(places: Floats) -> float:
-    """Largest side of the box about an output pixel, however it is turned, in input pixels."""
+def _side(places: Floats) -> float:
+    """Side of an input pixel, in output pixels."""
     _, n_y, n_x = places.shape
-    steps = [np.hypot(*np.diff(places, axis=axis)) for axis, length in ((1, n_y), (2, n_x)) if length > 1]
-    return float(np.sqrt(2) / min([step.min() for step in steps], default=1.0))
+    steps = [np.hypot(*np.diff(places, axis=axis)).min() for axis, length in ((1, n_y), (2, n_x)) if length > 1]
+    return float(min(steps, default=1.0))
 
 
 def _drizzle(image: NDArray[np.float32], pixmap: Floats, shape: Shape, pixfrac: float) -> NDArray[np.float32]:

@@ -110,4 +110,5 @@ def _from_neighbours(planes: Planes, z: NDArray[Any], y: NDArray[Any], x: NDArra
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (2 * sums[0] + sums[1]) / total
     surface = (2 * sums[0] - sums[1]) / _SIDES
-    return np.where(total == 3 * _SIDES, surface, mean).astype(planes.dtype)
+    estimate: Planes = np.where(total == 3 * _SIDES, surface, mean).astype(planes.dtype)
+    return estimate

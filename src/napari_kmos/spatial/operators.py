@@ -59,12 +59,7 @@ class Axis:
         if self.copied is not None:
             return planes[..., self.copied]
         result = np.empty((*planes.shape[:2], self.n_out), dtype=np.float32)
-        if len(self.blocks) == 1:  # one large product instead of one a plane
-            block = self.blocks[0]
-            part = planes[..., block.source].reshape(-1, block.weights.shape[1])
-            np.matmul(part, block.weights.T, out=result.reshape(-1, self.n_out))
-            return result
-        for block in self.blocks:
+        for block in self.blocks:  # plane by plane: one large product would round each by how many there are
             np.matmul(planes[..., block.source], block.weights.T, out=result[..., block.target])
         return result
 

@@ -172,7 +172,7 @@ class Resampler:
         np.square(sigma, out=sigma)
         spread = self._through(sigma, known, span, variance=True)
         np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
-        spread *= np.float32(scale)
+        spread *= np.float32(scale * self.factor)
         _blank(spread, missing)
         return value, spread
 
