@@ -1,20 +1,25 @@
 """Combination of exposures on a common grid, with the methods and names of `kmos_combine`."""
 
-from napari_kmos.combine.cubes import CombineResult, NoDataError, combine_cubes
+from napari_kmos.combine.agreement import NoDataError
+from napari_kmos.combine.cubes import CombineResult, combine_cubes
 from napari_kmos.combine.methods import COMBINE_METHODS, Merged, can_reject, merge
 from napari_kmos.combine.parameters import CombineParameters
 from napari_kmos.combine.parts import Part
 from napari_kmos.combine.placing import PLACING_METHODS
+from napari_kmos.combine.scatter import Scatter
 from napari_kmos.combine.splicing import SpliceParameters, SpliceResult, splice_cubes
+from napari_kmos.combine.streaming import CombinePass
 
 __all__ = [
     "COMBINE_METHODS",
     "PLACING_METHODS",
     "CombineParameters",
+    "CombinePass",
     "CombineResult",
     "Merged",
     "NoDataError",
     "Part",
+    "Scatter",
     "SpliceParameters",
     "SpliceResult",
     "can_reject",

@@ -1,4 +1,4 @@
-"""Whether cubes fit together: wavelengths, units, spaxels."""
+"""Whether cubes fit together and can be combined: wavelengths, units, spaxels, data."""
 
 from __future__ import annotations
 
@@ -9,17 +9,57 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import GeometryError, KmosWarning
+from napari_kmos.lazy import plane_blocks, read_piece
 from napari_kmos.spatial.wcs import pixel_to_pixel
 
 if TYPE_CHECKING:
     from astropy import units as u
 
-    from napari_kmos.cube import Cube
+    from napari_kmos.cube import Array, Cube
 
 #: Wavelength grids count as equal if no plane differs by more than this part of a step.
 _SAME_STEP = 0.01
 #: Spaxels count as the same if no corner of the field is off by more than this part of one.
 _SAME_SPAXEL = 0.01
+
+
+class NoDataError(GeometryError):
+    """None of the cubes has data."""
+
+    @classmethod
+    def of(cls, cubes: Sequence[Cube]) -> NoDataError:
+        """Return the error that names the cubes."""
+        return cls(f"no data in {_names(cubes)}: all values are NaN or zero; nothing can be combined")
+
+
+def check_data(cubes: Sequence[Cube]) -> None:
+    """Refuse cubes of which none has data, and warn of one without.
+
+    Of each cube as few planes are read as show data, beginning in the middle.
+
+    Raises
+    ------
+    NoDataError
+        If none has data.
+    """
+    empty = [cube for cube in cubes if not _has_data(cube.flux)]
+    if len(empty) == len(cubes):
+        raise NoDataError.of(cubes)
+    if empty:
+        text = f"no data in {_names(empty)}: it adds nothing to the combined cube"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+
+
+def _has_data(flux: Array) -> bool:
+    """Tell whether any value is finite."""
+    middle = flux.shape[0] // 2
+    planes = slice(middle, middle + 1), slice(0, middle), slice(middle + 1, None)
+    blocks = (block for part in planes for block in plane_blocks(flux, part))
+    return any(np.isfinite(read_piece(flux, (block,))).any() for block in blocks)
+
+
+def _names(cubes: Sequence[Cube]) -> str:
+    return ", ".join(cube.source or cube.label for cube in cubes)
 
 
 def check_wavelengths(first: Cube, other: Cube) -> None:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_kmos.combine.agreement import check_wavelengths, common_unit
+from napari_kmos.combine.agreement import check_data, check_wavelengths, common_unit
 from napari_kmos.combine.methods import can_reject
 from napari_kmos.combine.parameters import CombineParameters
 from napari_kmos.combine.parts import Part, keep_own, own_field
 from napari_kmos.combine.placing import place
-from napari_kmos.combine.stack import combine_lazily, count_exposures, make_stack
+from napari_kmos.combine.stack import combine_lazily, make_stack, scale_noise
+from napari_kmos.combine.streaming import CombinePass, measure_scatter
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.instrument import ARMS, KEY_IFU, KEY_N_COMBINED, key_arm
-from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid
 from napari_kmos.spectral import collapse_median, ensure_noise
@@ -28,16 +28,14 @@ if TYPE_CHECKING:
     from astropy.io import fits
     from astropy.wcs import WCS
 
+    from napari_kmos.combine.scatter import Scatter
+    from napari_kmos.combine.stack import Stack
     from napari_kmos.offset import Offset
     from napari_kmos.spatial.resample import Resampler
 
 _log = logging.getLogger(__name__)
 #: Fields that fill less of their common grid than this are probably not meant for one mosaic.
 _MIN_FILLING = 0.05
-
-
-class NoDataError(GeometryError):
-    """None of the cubes has data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -48,18 +46,35 @@ class CombineResult:
     ----------
     cube : Cube
         Lazy: computed in blocks of planes, flux and noise of a block together.
-    exposure_map : Image
-        Number of exposures (int32) that have data in a spaxel in any plane, rejected values included.
+    cubes : tuple of Cube
+        The exposures, with their noise.
     wcs : tuple of WCS
         Corrected WCS of each exposure.
     n_overlapping : int
-        Exposures that overlap at most.
+        Exposures whose fields overlap at most.
+    stack : Stack
+        The exposures on their grid, for `CombinePass`.
+    scaled_by : Scatter, optional
+        What the noise of the exposures was multiplied by, if it was to be scaled.
     """
 
     cube: Cube
-    exposure_map: Image
+    cubes: tuple[Cube, ...]
     wcs: tuple[WCS, ...]
     n_overlapping: int
+    stack: Stack
+    scaled_by: Scatter | None = None
+
+    @property
+    def exposure_map(self) -> Image:
+        """Number of exposures (int32) that have data in a spaxel in any plane, rejected values included.
+
+        Counted anew each time, in a pass over the exposures; `CombinePass` counts it along with other things.
+        """
+        counted = CombinePass(self)
+        for _ in counted:
+            pass
+        return counted.exposure_map
 
     @property
     def image(self) -> Image:
@@ -74,7 +89,6 @@ def combine_cubes(
     parts: Sequence[Part] | None = None,
     parameters: CombineParameters | None = None,
     name: str | None = None,
-    progress: Progress = silent,
 ) -> CombineResult:
     """Combine cubes on the grid of the first one, extended to hold all.
 
@@ -91,8 +105,6 @@ def combine_cubes(
         How to place and merge; the defaults if not given.
     name : str, optional
         Name of the result; that of the first cube if not given.
-    progress : Progress
-        Told while the exposures are counted; the cube itself is computed when it is written or looked at.
 
     Returns
     -------
@@ -112,7 +124,7 @@ def combine_cubes(
 
     Notes
     -----
-    Every exposure is resampled once, from its own spaxels, by a cubic B-spline; see `napari_kmos.spatial.resample`.
+    Every exposure is resampled once, from its own spaxels, by the kernel of the parameters (`napari_kmos.spatial`).
     Exposures of another rotation are turned onto the grid.
     """
     parameters = parameters or CombineParameters()
@@ -126,18 +138,25 @@ def combine_cubes(
     grid, shape, resamplers = _common_grid(cubes, corrected, parameters, parts)
     full = (cubes[0].shape[0], *shape)
     _warn_if_empty(full, resamplers)
-    noisy = [ensure_noise(cube) for cube in cubes]
+    check_data(cubes)
+    n_overlapping = _count_overlapping(shape, resamplers)
+    _check_number(parameters, n_overlapping)
+    noisy = tuple(ensure_noise(cube) for cube in cubes)
     arrays = [(cube.flux, cube.noise) for cube in noisy if cube.noise is not None]
     stack = make_stack(arrays, resamplers, full, parameters, weights=_weights(cubes, parameters))
-    counts, empty = count_exposures(stack, progress=progress)
-    _check_empty(cubes, empty)
-    _check_number(parameters, int(counts.max()))
+    scatter = _measured_scatter(stack, noisy) if parameters.scale_noise else None
+    if scatter is not None:
+        stack = scale_noise(stack, [scatter.factor(cube.ifu) for cube in noisy])
     flux, noise = combine_lazily(stack)
     facts = _facts(noisy, parameters, unit, name)
     result = Cube(flux=flux, noise=noise, wavelength=cubes[0].wavelength, wcs=grid, medium=cubes[0].medium, **facts)
-    exposure_map = Image(data=counts, wcs=grid, name=result.name, ifu=result.ifu, header=result.header)
     return CombineResult(
-        cube=result, exposure_map=exposure_map, wcs=tuple(corrected), n_overlapping=int(counts.max(initial=0))
+        cube=result,
+        cubes=noisy,
+        wcs=tuple(corrected),
+        n_overlapping=n_overlapping,
+        stack=stack,
+        scaled_by=scatter,
     )
 
 
@@ -154,7 +173,7 @@ def _common_grid(
     grid, shape = image_grid(fields, scale_arcsec=parameters.pix_scale)
     resamplers = []
     for cube, wcs, own, part in zip(cubes, corrected, shapes, parts, strict=True):
-        whole = make_resampler(wcs, own, grid, shape, flux=parameters.flux)
+        whole = make_resampler(wcs, own, grid, shape, flux=parameters.flux, kernel=parameters.interpolation)
         resampler = None if whole is None else keep_own(whole, wcs, grid, part)
         if resampler is None:
             msg = f"{cube.source or cube.label}: its field holds no centre of a spaxel of the common grid"
@@ -174,14 +193,21 @@ def _warn_if_empty(shape: tuple[int, int, int], resamplers: Sequence[Resampler])
         warnings.warn(text, KmosWarning, stacklevel=3)
 
 
-def _check_empty(cubes: Sequence[Cube], empty: Sequence[int]) -> None:
-    """Refuse cubes of which none has data, and warn of one without."""
-    names = ", ".join(cubes[number].source or cubes[number].label for number in empty)
-    if len(empty) == len(cubes):
-        msg = f"no data in {names}: all values are NaN or zero; nothing can be combined"
-        raise NoDataError(msg)
-    if empty:
-        warnings.warn(f"no data in {names}: it adds nothing to the combined cube", KmosWarning, stacklevel=3)
+def _count_overlapping(shape: tuple[int, int], resamplers: Sequence[Resampler]) -> int:
+    """Count how many fields overlap at most."""
+    counts = np.zeros(shape, dtype=int)
+    for resampler in resamplers:
+        counts[resampler.window] += resampler.inside
+    return int(counts.max())
+
+
+def _measured_scatter(stack: Stack, cubes: Sequence[Cube]) -> Scatter:
+    """Scatter between the exposures, with a warning if it cannot be told."""
+    scatter = measure_scatter(stack, [cube.ifu for cube in cubes])
+    if not scatter.ratio > 0:
+        text = "the noise cannot be scaled: it takes places where three exposures overlap; it is left as it is"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+    return scatter
 
 
 def _check_number(parameters: CombineParameters, n_overlapping: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,11 @@ import numpy as np
 from dask.base import compute
 from dask.delayed import delayed
 
+from napari_kmos.combine._numpy_kernels import count_rows
 from napari_kmos.combine.methods import merge
-from napari_kmos.progress import Progress, silent
+from napari_kmos.combine.scatter import N_BINS, count_distances, distances
+from napari_kmos.combine.tiles import Tile, make_tiles
+from napari_kmos.lazy import original_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,13 +25,15 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Array
     from napari_kmos.spatial.resample import Resampler
 
-    Block = NDArray[np.float32]
+    Planes = NDArray[np.float32]
 
-#: Memory of one block of planes: what is read, resampled and written.
-_BLOCK_BYTES = 64 * 2**20
+#: Memory of one block of planes: what is read, resampled and written. Two are made at a time, and some wait.
+_BLOCK_BYTES = 32 * 2**20
 #: Memory of the stack of exposures that is merged at a time.
-_STACK_BYTES = 16 * 2**20
-_FLOAT_TEMPORARIES = 6
+_STACK_BYTES = 8 * 2**20
+_FLOAT_TEMPORARIES = 4
+#: So many planes, evenly spread, tell the scatter between exposures.
+_SCATTER_PLANES = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -40,17 +46,55 @@ class Layer:
         As read.
     resampler : Resampler
         From the exposure to the grid.
-    level : int
-        Exposures that do not overlap share a level of the stack.
     weight : float
-        That of the exposure, the same in all of a level.
+        That of the exposure.
+    noise_factor : float
+        What its noise is multiplied by.
     """
 
     flux: Array
     noise: Array
     resampler: Resampler
-    level: int
     weight: float = 1.0
+    noise_factor: float = 1.0
+
+    def read(self, start: int, stop: int) -> tuple[Planes, Planes]:
+        """Return flux and noise of planes on the window of the grid that the exposure covers."""
+        # past the task graph where there is a file behind it: that takes longer than to read the planes
+        pieces = [original_of(array)[start:stop] for array in (self.flux, self.noise)]
+        flux, noise = self.resampler.apply(*compute(*pieces, scheduler="synchronous"))
+        return flux, noise if self.noise_factor == 1 else noise * np.float32(self.noise_factor)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Block:
+    """Some planes of the result, and what is counted while they are made.
+
+    Parameters
+    ----------
+    start : int
+        Number of the first plane.
+    planes : ndarray of float32, shape (2, n, n_y, n_x)
+        Flux and noise.
+    seen : tuple of ndarray of bool
+        Of each exposure, on its window: spaxels with data in any of the planes.
+    n_rejected : ndarray of int32, shape (n_y, n_x)
+        Values that the method rejected.
+    distances : ndarray of int, shape (n_exposures, N_BINS)
+        Values by their distance from the mean, as `count_distances`, of the planes that tell the scatter.
+    variance : ndarray, shape (n_y, n_x)
+        Sum of the squared noise over the planes.
+    n_values : ndarray of int32, shape (2, n_y, n_x)
+        In how many planes flux and noise are known.
+    """
+
+    start: int
+    planes: Planes
+    seen: tuple[NDArray[np.bool_], ...]
+    n_rejected: NDArray[np.int32]
+    distances: NDArray[np.int64]
+    variance: NDArray[np.float64]
+    n_values: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -61,60 +105,95 @@ class Stack:
     ----------
     layers : tuple of Layer
         In the order of the exposures.
+    tiles : tuple of Tile
+        Parts of the grid that are merged one after the other.
     shape : tuple of int
         (n_wavelength, n_y, n_x) of the result.
-    n_levels : int
-        How many exposures overlap at most, or a few more.
     parameters : CombineParameters
         How they are merged.
     """
 
     layers: tuple[Layer, ...]
+    tiles: tuple[Tile, ...]
     shape: tuple[int, int, int]
-    n_levels: int
     parameters: CombineParameters
 
+    @property
+    def n_levels(self) -> int:
+        """How many exposures overlap at most, or a few more."""
+        return max(len(tile.weights) for tile in self.tiles)
+
     def combine(self, start: int, stop: int) -> Block:
-        """Return flux and noise of the planes from ``start`` to ``stop``, shape (2, n, n_y, n_x)."""
-        resampled = self._resample(start, stop)
-        result = np.empty((2, stop - start, *self.shape[1:]), dtype=np.float32)
-        step = max(1, _STACK_BYTES // (8 * self.n_levels * self.shape[1] * self.shape[2]))
-        for first in range(0, stop - start, step):
-            part = slice(first, min(first + step, stop - start))
-            result[:, part] = self._merge(resampled, part)
-        return result
+        """Return the planes from ``start`` to ``stop``."""
+        resampled = [layer.read(start, stop) for layer in self.layers]
+        block = Block(
+            start=start,
+            planes=np.full((2, stop - start, *self.shape[1:]), np.nan, dtype=np.float32),
+            # the largest value is NaN where all are
+            seen=tuple(np.isfinite(np.fmax.reduce(flux)) for flux, _ in resampled),
+            n_rejected=np.zeros(self.shape[1:], dtype=np.int32),
+            distances=np.zeros((len(self.layers), N_BINS), dtype=np.int64),
+            variance=np.zeros(self.shape[1:]),
+            n_values=np.zeros((2, *self.shape[1:]), dtype=np.int32),
+        )
+        for tile in self.tiles:
+            area = [part.stop - part.start for part in tile.area]
+            step = max(1, _STACK_BYTES // (8 * len(tile.weights) * area[0] * area[1]))
+            for first in range(0, stop - start, step):
+                self._merge(block, tile, slice(first, min(first + step, stop - start)), resampled)
+        return block
+
+    def measure(self, plane: int) -> NDArray[np.int64]:
+        """Return the distances of one plane, as of `Block`."""
+        return self.combine(plane, plane + 1).distances
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield first and last plane but one of each block."""
+        step = self.planes_per_block()
+        for start in range(0, self.shape[0], step):
+            yield start, min(start + step, self.shape[0])
 
     def planes_per_block(self) -> int:
         """Return how many planes are combined at a time."""
         areas = [layer.flux.shape[1] * layer.flux.shape[2] for layer in self.layers]
         windows = [layer.resampler.inside.size for layer in self.layers]
         grid = self.shape[1] * self.shape[2]
-        per_plane = 8 * (sum(areas) + sum(windows) + grid + _FLOAT_TEMPORARIES * max(areas + windows))
+        per_plane = 8 * (sum(windows) + grid + _FLOAT_TEMPORARIES * max(areas + windows))
         return int(np.clip(_BLOCK_BYTES // per_plane, 1, self.shape[0]))
 
-    def _resample(self, start: int, stop: int) -> list[tuple[Block, ...]]:
-        """Planes of every exposure on the part of the grid that it covers."""
-        pieces = [array[start:stop] for layer in self.layers for array in (layer.flux, layer.noise)]
-        read = compute(*pieces, scheduler="synchronous")
-        return [
-            layer.resampler.apply(read[2 * number], read[2 * number + 1]) for number, layer in enumerate(self.layers)
-        ]
+    def scatter_planes(self) -> NDArray[np.int_]:
+        """Return the numbers of the planes that tell the scatter between exposures."""
+        return np.unique(np.linspace(0, self.shape[0] - 1, min(_SCATTER_PLANES, self.shape[0])).astype(int))
 
-    def _merge(self, resampled: list[tuple[Block, ...]], planes: slice) -> Block:
-        """Merge some of the resampled planes."""
-        n_planes = planes.stop - planes.start
-        stack = np.full((2, self.n_levels, n_planes, *self.shape[1:]), np.nan, dtype=np.float32)
-        for layer, (flux, noise) in zip(self.layers, resampled, strict=True):
-            window = (layer.level, slice(None), *layer.resampler.window)
-            there = np.isfinite(flux[planes])
-            np.copyto(stack[0][window], flux[planes], where=there)
-            np.copyto(stack[1][window], noise[planes], where=there)
-        weights = np.empty(self.n_levels)
-        for layer in self.layers:
-            weights[layer.level] = layer.weight
-        flux, noise = stack.reshape(2, self.n_levels, -1)
-        merged = merge(flux, noise, weights, self.parameters)
-        return np.stack([merged.value, merged.noise]).reshape(2, n_planes, *self.shape[1:])
+    def _merge(self, block: Block, tile: Tile, planes: slice, resampled: Sequence[tuple[Planes, Planes]]) -> None:
+        """Merge some planes of a tile."""
+        n_levels, n_planes = len(tile.weights), planes.stop - planes.start
+        stack = np.full((2, n_levels, n_planes, *block.planes[0, 0][tile.area].shape), np.nan, dtype=np.float32)
+        for patch in tile.patches:
+            for kind, values in zip(stack, resampled[patch.layer], strict=True):
+                target, source = kind[patch.level, :, *patch.target], values[planes, *patch.source]
+                if patch.is_alone:
+                    target[...] = source
+                else:
+                    np.copyto(target, source, where=np.isfinite(resampled[patch.layer][0][planes, *patch.source]))
+        values, noise = stack.reshape(2, n_levels, -1)
+        merged = merge(values, noise, tile.weights, self.parameters)
+        for kind, found in enumerate((merged.value, merged.noise)):
+            one = found.reshape(stack.shape[2:])
+            block.planes[kind, planes, *tile.area] = one
+            known = np.isfinite(one)
+            block.n_values[kind, *tile.area] += count_rows(known)
+        block.variance[tile.area] += np.square(np.where(known, one, 0), dtype=np.float64).sum(axis=0)
+        block.n_rejected[tile.area] += merged.n_rejected.reshape(stack.shape[2:]).sum(axis=0, dtype=np.int32)
+        chosen = np.isin(np.arange(n_planes) + block.start + planes.start, self.scatter_planes())
+        if chosen.any():
+            self._count_distances(block, tile, distances(*stack[:, :, chosen]))
+
+    def _count_distances(self, block: Block, tile: Tile, away: NDArray[Any]) -> None:
+        """Count the distances of each exposure on a tile."""
+        for patch in tile.patches:
+            own = away[patch.level, :, *patch.target][:, self.layers[patch.layer].resampler.inside[patch.source]]
+            block.distances[patch.layer] += count_distances(own)
 
 
 def make_stack(
@@ -125,7 +204,7 @@ def make_stack(
     *,
     weights: Sequence[float] | None = None,
 ) -> Stack:
-    """Put exposures into as few levels as their overlap allows.
+    """Lay exposures on a grid.
 
     Parameters
     ----------
@@ -140,60 +219,31 @@ def make_stack(
     weights : sequence of float, optional
         Of the exposures, which all weigh the same if not given.
     """
-    taken: list[tuple[float, NDArray[np.bool_]]] = []
-    layers = []
-    for (flux, noise), resampler, weight in zip(arrays, resamplers, weights or [1.0] * len(arrays), strict=True):
-        inside, window = resampler.inside, resampler.window
-        free = (n for n, (own, mask) in enumerate(taken) if own == weight and not (mask[window] & inside).any())
-        level = next(free, len(taken))
-        if level == len(taken):
-            taken.append((weight, np.zeros(shape[1:], dtype=bool)))
-        taken[level][1][window] |= inside
-        layers.append(Layer(flux=flux, noise=noise, resampler=resampler, level=level, weight=weight))
-    return Stack(layers=tuple(layers), shape=shape, n_levels=len(taken), parameters=parameters)
+    weights = weights or [1.0] * len(arrays)
+    layers = tuple(
+        Layer(flux=flux, noise=noise, resampler=resampler, weight=weight)
+        for (flux, noise), resampler, weight in zip(arrays, resamplers, weights, strict=True)
+    )
+    return Stack(layers=layers, tiles=make_tiles(shape[1:], resamplers, weights), shape=shape, parameters=parameters)
+
+
+def scale_noise(stack: Stack, factors: Sequence[float]) -> Stack:
+    """Return the stack with the noise of each exposure multiplied by a factor."""
+    layers = [
+        dataclasses.replace(layer, noise_factor=factor) for layer, factor in zip(stack.layers, factors, strict=True)
+    ]
+    return dataclasses.replace(stack, layers=tuple(layers))
 
 
 def combine_lazily(stack: Stack) -> tuple[da.Array, da.Array]:
     """Return flux and noise as dask arrays whose blocks come from one task each."""
-    n_planes, n_y, n_x = stack.shape
-    step = stack.planes_per_block()
     shared = delayed(stack, pure=False, traverse=False)
-    block = delayed(Stack.combine, pure=False)
+    combine = delayed(Stack.combine, pure=False)
     blocks = [
         da.from_delayed(
-            block(shared, start, min(start + step, n_planes)),
-            shape=(2, min(step, n_planes - start), n_y, n_x),
-            dtype=np.float32,
+            combine(shared, start, stop).planes, shape=(2, stop - start, *stack.shape[1:]), dtype=np.float32
         )
-        for start in range(0, n_planes, step)
+        for start, stop in stack.blocks()
     ]
     both = da.concatenate(blocks, axis=1)
     return both[0], both[1]
-
-
-def count_exposures(stack: Stack, *, progress: Progress = silent) -> tuple[NDArray[np.int32], list[int]]:
-    """Return for each spaxel the number of exposures with data there in any plane, and which exposures have none.
-
-    Values which the merging rejects count: the map tells what was observed. Each exposure is read until nothing can
-    change any more.
-    """
-    counts = np.zeros(stack.shape[1:], dtype=np.int32)
-    empty = []
-    step = stack.planes_per_block()
-    for number, layer in enumerate(stack.layers):
-        progress(number, len(stack.layers), "counting exposures")
-        seen = np.zeros(layer.resampler.shape, dtype=bool)
-        for start in range(0, stack.shape[0], step):
-            seen |= _any_plane(layer, start, min(start + step, stack.shape[0]))
-            if np.array_equal(seen, layer.resampler.inside):
-                break
-        counts[layer.resampler.window] += seen
-        if not seen.any():
-            empty.append(number)
-    return counts, empty
-
-
-def _any_plane(layer: Layer, start: int, stop: int) -> Any:
-    """Spaxels of the window that have data in any of some planes."""
-    (flux,) = compute(layer.flux[start:stop], scheduler="synchronous")
-    return layer.resampler.coverage(np.isfinite(flux)).any(axis=0)

@@ -8,13 +8,18 @@ import numpy as np
 
 if TYPE_CHECKING:
     from astropy.io import fits
+    from numpy.typing import NDArray
 
 _PUNCTUATION = set(range(0x3A, 0x41)) | set(range(0x5B, 0x61))
 
 
 def ones_complement_sum(data: bytes | bytearray | memoryview, total: int = 0) -> int:
     """Add 32-bit big-endian words to a ones'-complement sum; the length must be a multiple of four."""
-    words = np.frombuffer(data, dtype=">u4")
+    return add_words(np.frombuffer(data, dtype=">u4"), total)
+
+
+def add_words(words: NDArray[np.uint32], total: int = 0) -> int:
+    """Add 32-bit words, whatever the order of their bytes in memory, to a ones'-complement sum."""
     total += int(words.sum(dtype=np.uint64))
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from types import MappingProxyType
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 from astropy.io import fits
 from dask.base import compute
 
 from napari_kmos.io._cards import extension_header, primary_header
-from napari_kmos.io._checksum import ones_complement_sum, with_checksum
+from napari_kmos.io._checksum import add_words, with_checksum
 from napari_kmos.io.atomic import atomic_path
 from napari_kmos.progress import Progress, silent
 
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from napari_kmos.exposure import Arm, Exposure
     from napari_kmos.provenance import Step
 
+    #: Planes of each of several arrays of equal shape.
+    Planes: TypeAlias = Sequence[np.ndarray] | np.ndarray
+
 _BLOCK = 2880
+_NONE: Mapping[str, Image] = MappingProxyType({})
 #: Planes written at a time where the cube is in memory, and pieces computed together where it is lazy.
 _PLANES = 64
 _PIECES = 4
@@ -31,7 +37,8 @@ def write_cube(
     cube: Cube,
     path: Path | str,
     *,
-    step: Step | None = None,
+    planes: Iterable[tuple[int, Planes]] | None = None,
+    step: Step | Callable[[], Step] | None = None,
     primary: fits.Header | None = None,
     category: str = "",
     overwrite: bool = False,
@@ -48,8 +55,12 @@ def write_cube(
         Shape (wavelength, y, x); written as big-endian float32, NaN kept.
     path : Path or str
         Output; a temporary file beside it is renamed when complete.
-    step : Step, optional
-        What made the cube.
+    planes : iterable of (int, sequence of ndarray), optional
+        Flux and noise to write instead of those of the cube, which then tells shape and header only: the number of the
+        first plane, and the planes of both from there on. Together they must be all planes.
+    step : Step, or callable that returns one, optional
+        What made the cube. A callable is asked before the planes are written, for the length of the header, and for
+        what it says when they are.
     primary : Header, optional
         Primary header of the first input; its cards are kept.
     category : str
@@ -75,9 +86,17 @@ def write_cube(
     pairs = [(extension_header(cube, f"{name}.DATA"), cube.flux)]
     if cube.noise is not None:
         pairs.append((extension_header(cube, f"{name}.NOISE"), cube.noise))
+    pieces = _pieces([array for _, array in pairs]) if planes is None else _pass_on(planes)
+
+    def first_header() -> fits.Header:
+        return primary_header(primary, step() if callable(step) else step, category=category)
+
     with atomic_path(path, overwrite) as temporary, temporary.open("w+b") as stream:
-        _write_primary(stream, primary_header(primary, step, category=category))
-        _write_together(stream, pairs, progress)
+        _write_primary(stream, first_header())
+        with closing(pieces):
+            _write_together(stream, pairs, pieces, progress)
+        if callable(step):
+            _replace_primary(stream, first_header())
     return Path(path)
 
 
@@ -130,6 +149,7 @@ def write_image(
     step: Step | None = None,
     primary: fits.Header | None = None,
     category: str = "",
+    others: Mapping[str, Image] = _NONE,
     overwrite: bool = False,
 ) -> Path:
     """Write a collapsed image or an exposure map: an empty primary, ``<name>.DATA`` and ``<name>.NOISE``.
@@ -138,6 +158,8 @@ def write_image(
     ----------
     image : Image
         Shape (y, x); integers stay integers, NaN is kept.
+    others : mapping of str to Image
+        What else is known of the same spaxels, by the second half of the extension's name.
     path, step, primary, category, overwrite
         As in `write_cube`.
 
@@ -156,6 +178,8 @@ def write_image(
     for kind, data in (("DATA", image.data), ("NOISE", image.noise)):
         if data is not None:
             hdus.append(fits.ImageHDU(np.asarray(data), header=extension_header(image, f"{name}.{kind}")))
+    for kind, other in others.items():
+        hdus.append(fits.ImageHDU(np.asarray(other.data), header=extension_header(other, f"{name}.{kind}")))
     with atomic_path(path, overwrite) as temporary:
         fits.HDUList(hdus).writeto(temporary, checksum=True, output_verify="silentfix")
     return Path(path)
@@ -163,6 +187,17 @@ def write_image(
 
 def _write_primary(stream: BinaryIO, header: fits.Header) -> None:
     stream.write(with_checksum(fits.PrimaryHDU(header=header).header, 0))
+
+
+def _replace_primary(stream: BinaryIO, header: fits.Header) -> None:
+    """Write a primary header over that which the file begins with, and which was as long."""
+    stream.seek(0)
+    old = len(fits.Header.fromfile(stream).tostring())
+    if len(with_checksum(fits.PrimaryHDU(header=header).header, 0)) != old:
+        msg = "the step says more of itself after the planes are written than before: there is no room for it"
+        raise ValueError(msg)
+    stream.seek(0)
+    _write_primary(stream, header)
 
 
 def _write_arm(stream: BinaryIO, arm: Arm, with_noise: bool) -> None:
@@ -178,10 +213,15 @@ def _write_arm(stream: BinaryIO, arm: Arm, with_noise: bool) -> None:
         cube = dataclasses.replace(cube, noise=np.full(cube.shape, np.nan, dtype=np.float32))
     arrays = (cube.flux, cube.noise)[: len(names)]
     pairs = [(extension_header(cube, name), array) for name, array in zip(names, arrays, strict=True)]
-    _write_together(stream, pairs, silent)  # type: ignore[arg-type]
+    _write_together(stream, pairs, _pieces(arrays), silent)  # type: ignore[arg-type]
 
 
-def _write_together(stream: BinaryIO, pairs: list[tuple[fits.Header, Array]], progress: Progress) -> None:
+def _write_together(
+    stream: BinaryIO,
+    pairs: list[tuple[fits.Header, Array]],
+    pieces: Iterator[tuple[int, Planes]],
+    progress: Progress,
+) -> None:
     """Write several extensions of equal shape side by side, piece by piece, then their headers with checksums."""
     start = stream.tell()
     places, headers = [], []
@@ -196,12 +236,12 @@ def _write_together(stream: BinaryIO, pairs: list[tuple[fits.Header, Array]], pr
     sums = [0] * len(pairs)
     n_planes = pairs[0][1].shape[0]
     plane_bytes = places[0][2] // n_planes
-    for first, blocks in _pieces([array for _, array in pairs]):
+    for first, blocks in pieces:
         for number, block in enumerate(blocks):
-            data = np.ascontiguousarray(block, dtype=">f4")
+            data = np.ascontiguousarray(block, dtype=np.float32)
+            sums[number] = add_words(data.view(np.uint32), sums[number])
             stream.seek(places[number][1] + first * plane_bytes)
-            stream.write(data.data)
-            sums[number] = ones_complement_sum(data.data.cast("B"), sums[number])
+            stream.write(data.astype(">f4").data)
         progress(first + len(blocks[0]), n_planes, f"writing {pairs[0][0]['EXTNAME']}")
     for (place, _, _), full, total in zip(places, headers, sums, strict=True):
         stream.seek(place)
@@ -221,7 +261,12 @@ def _image_header(header: fits.Header, shape: tuple[int, ...]) -> fits.Header:
     return full
 
 
-def _pieces(arrays: list[Array]) -> Iterator[tuple[int, list[np.ndarray]]]:
+def _pass_on(planes: Iterable[tuple[int, Planes]]) -> Generator[tuple[int, Planes], None, None]:
+    """Yield what is given; closing this closes that, too."""
+    yield from planes
+
+
+def _pieces(arrays: list[Array]) -> Generator[tuple[int, Planes], None, None]:
     """Yield the first plane and the planes of each array, computed together so that shared work is done once."""
     n_planes = arrays[0].shape[0]
     lengths: tuple[int, ...] = (_PLANES,) * -(-n_planes // _PLANES)
