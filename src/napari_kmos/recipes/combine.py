@@ -17,8 +17,6 @@ from napari_kmos.io import (
     check_free,
     output_dir,
     read_cube,
-    read_exposure,
-    read_offsets,
     safe_name,
     write_cube,
     write_image,
@@ -26,16 +24,15 @@ from napari_kmos.io import (
 )
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.offset_rows import UNACCEPTED, usable_offset
+from napari_kmos.recipes.combine_tasks import CombineChoice, CombineTask, make_tasks, zero_point_file, zero_point_parts
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
-from napari_kmos.recipes.selecting import Selection, select
+from napari_kmos.recipes.zero_points import NONE, without_zero_points
 from napari_kmos.spatial.wcs import offset_between
 from napari_kmos.spectral import collapse_median
 
 if TYPE_CHECKING:
     from napari_kmos.combine import CombineResult, Scatter
     from napari_kmos.cube import Cube, Image
-    from napari_kmos.exposure import Exposure
     from napari_kmos.offset import Offset
 
 #: Standard deviation of the median of many normal values over that of their mean.
@@ -47,11 +44,15 @@ def combine(
     out_dir: Path | str,
     *,
     parameters: CombineParameters | None = None,
-    offsets: Path | str | Sequence[Offset] | None = None,
+    offsets: Path | str | Sequence[Path | str] | Sequence[Offset] | None = None,
     unaccepted: str = "error",
     name: str | None = None,
     ifus: str | int | Sequence[int] | None = None,
     mosaic: bool = False,
+    each: str = "target",
+    drop: Sequence[Path | str] = (),
+    cuts: Sequence[Path | str] = (),
+    zero_points: Path | str = NONE,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -65,9 +66,10 @@ def combine(
         Folder of the products; made if missing.
     parameters : CombineParameters, optional
         The defaults if not given.
-    offsets : path or sequence of Offset, optional
-        Offset table, for method ``user``: rows are found by the last part of the file's name and the IFU. Rows for
-        other files do not matter.
+    offsets : path, sequence of path, or sequence of Offset, optional
+        Offset tables, for method ``user``: rows are found by the last part of the file's name and the IFU, of a mosaic
+        also by the name of a cut; rows without a file are for all of an epoch, half or IFU. What fits adds up, rows and
+        tables, before the one resampling. Rows for other files do not matter.
     unaccepted : str
         What to do with an exposure whose row is missing or not accepted: ``"error"``, ``"header"`` (take its header
         as it is) or ``"skip"`` (leave it out).
@@ -77,6 +79,16 @@ def combine(
         ``"3;1;24"``, one IFU a file, or one number for all files.
     mosaic : bool
         All IFUs on one grid.
+    each : str
+        Otherwise, of what there is a product each: ``"target"``, ``"ifu"``, or ``"half"`` of an IFU.
+    drop : sequence of path
+        Of the files, those to be left out; the last part of a name is enough.
+    cuts : sequence of path
+        Tables of where the IFUs of mosaics are, as `cut` writes them; by default those beside the mosaics. A mosaic's
+        IFUs and halves are taken apart where offsets or products are by IFU or half.
+    zero_points : path or str
+        What is taken out of the wavelengths of each exposure in the same resampling: ``"none"``; ``"header"``, what
+        `sky_tweak` measured; ``"measure"``, on cubes that still have their sky; or a table of zero points.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -85,8 +97,9 @@ def combine(
     Returns
     -------
     Outcome
-        Products: ``COMBINE_<name>.fits``, where name is the target, ``IFU<n>`` or ``mosaic``. Extras, for each:
-        ``COMBINE_<name>_IMAGE.fits``, ``EXP_MASK_<name>.fits`` and the record. Measured, by product: target, shape,
+        Products: ``COMBINE_<name>.fits``, where name is the target, ``IFU<n>``, ``IFU<n>_half<h>`` or ``mosaic``.
+        Extras, for each: ``COMBINE_<name>_IMAGE.fits``, ``EXP_MASK_<name>.fits``, the record and, where they are taken
+        out, the table of zero points ``COMBINE_<name>_zero_points.ecsv``. Measured, by product: target, shape,
         exposures and the corrections used.
 
     Raises
@@ -100,21 +113,18 @@ def combine(
     WriteError
         If a product exists, or two targets would have the same product.
     """
-    if unaccepted not in UNACCEPTED:
-        msg = f"unaccepted is {unaccepted!r}, expected one of {', '.join(UNACCEPTED)}"
-        raise KmosError(msg)
     chosen = parameters or CombineParameters()
-    paths = [Path(path) for path in files]
-    exposures = [read_exposure(path) for path in paths]
-    selections = select(exposures, name=name, ifus=ifus, mosaic=mosaic)
-    rows = read_offsets(offsets) if isinstance(offsets, Path | str) else offsets
-    tasks = [_task(selection, chosen, rows, unaccepted) for selection in selections]
-    outputs = _outputs([task for task in tasks if task is not None], output_dir(out_dir), overwrite)
-    options = _Options(chosen, offsets, unaccepted, ifus, overwrite)
-    outcomes = [
-        _combine_one(task, stem, options, part_of(progress, number, len(outputs)))
-        for number, (stem, task) in enumerate(outputs.items())
-    ]
+    choice = CombineChoice(
+        name=name, ifus=ifus, mosaic=mosaic, each=each, drop=drop, cuts=cuts,
+        offsets=offsets, unaccepted=unaccepted, zero_points=zero_points,
+    )  # fmt: skip
+    tasks = make_tasks([Path(path) for path in files], choice, chosen)
+    outputs = _outputs(tasks, output_dir(out_dir), str(zero_points) != NONE, overwrite)
+    options = _Options(chosen, choice, overwrite)
+    outcomes = []
+    for number, (stem, task) in enumerate(outputs.items()):
+        first, rest = zero_point_parts(part_of(progress, number, len(outputs)), zero_points)
+        outcomes.append(_combine_one(task.with_zero_points(zero_points, first), stem, options, rest))
     made = [outcome for outcome in outcomes if outcome is not None]
     if not made:
         msg = "nothing was combined: no target has data; choose other files or IFUs"
@@ -123,57 +133,22 @@ def combine(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    """What one product is made of."""
-
-    name: str
-    exposures: tuple[Exposure, ...]
-    cubes: tuple[Cube, ...]
-    offsets: tuple[Offset, ...] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Options:
     """What all products share."""
 
     parameters: CombineParameters
-    offsets: Path | str | Sequence[Offset] | None
-    unaccepted: str
-    ifus: str | int | Sequence[int] | None
+    choice: CombineChoice
     overwrite: bool
 
 
-def _task(
-    selection: Selection, parameters: CombineParameters, rows: Sequence[Offset] | None, unaccepted: str
-) -> _Task | None:
-    """Find the offsets of a product's cubes; None if all of them are skipped."""
-    if rows is None or parameters.method != "user":
-        if rows is not None or parameters.method == "user":
-            state = "needs an offset table (--offsets)" if rows is None else "takes no offset table"
-            msg = f"method {parameters.method} {state}; offsets are for method user, and it for them"
-            raise AlignmentError(msg)
-        exposures, cubes = zip(*selection.members, strict=True)
-        return _Task(selection.name, exposures, cubes, None)
-    kept = []
-    for exposure, cube in selection.members:
-        offset = usable_offset(rows, exposure, cube, unaccepted=unaccepted)
-        if offset is not None:
-            kept.append((exposure, cube, offset))
-    if not kept:
-        text = f"{selection.name}: no exposure has an accepted offset; nothing was combined"
-        warnings.warn(text, KmosWarning, stacklevel=3)
-        return None
-    exposures, cubes, offsets = zip(*kept, strict=True)
-    return _Task(selection.name, exposures, cubes, offsets)
-
-
-def _outputs(tasks: Sequence[_Task], folder: Path, overwrite: bool) -> dict[str, _Task]:
+def _outputs(tasks: Sequence[CombineTask], folder: Path, with_zeros: bool, overwrite: bool) -> dict[str, CombineTask]:
     """Return the stems of the products, checked to be free."""
-    outputs: dict[str, _Task] = {}
+    outputs: dict[str, CombineTask] = {}
     taken: dict[Path, str] = {}
     for task in tasks:
         stem = str(folder / f"COMBINE_{safe_name(task.name)}")
-        for path in _files(stem):
+        tables = [zero_point_file(stem)] if with_zeros else []
+        for path in (*_files(stem), *tables):
             if path in taken:
                 names = f"{taken[path]!r} and {task.name!r}"
                 msg = f"targets {names} would both be written as {path}; combine each (--name) into its own folder (-o)"
@@ -193,12 +168,14 @@ def _files(stem: str) -> tuple[Path, Path, Path, Path]:
     return cube, Path(f"{stem}_IMAGE.fits"), mask, Path(f"{stem}.json")
 
 
-def _combine_one(task: _Task, stem: str, options: _Options, progress: Progress) -> Outcome | None:
+def _combine_one(task: CombineTask, stem: str, options: _Options, progress: Progress) -> Outcome | None:
     """Combine one product and write its files; None, with a warning, if its cubes have no data."""
     cube_file, image_file, mask_file, _ = _files(stem)
-    how: dict[str, Any] = {"primary": task.exposures[0].header, "overwrite": options.overwrite}
+    how: dict[str, Any] = {"primary": without_zero_points(task.exposures[0].header), "overwrite": options.overwrite}
     try:
-        result = combine_cubes(task.cubes, offsets=task.offsets, parameters=options.parameters, name=task.name)
+        result = combine_cubes(
+            task.cubes, offsets=task.offsets, parts=task.parts, parameters=options.parameters, name=task.name
+        )
         counted = CombinePass(result)
         write_cube(
             result.cube,
@@ -218,7 +195,7 @@ def _combine_one(task: _Task, stem: str, options: _Options, progress: Progress) 
     record = write_record(cube_file, step, products=(cube_file, image_file, mask_file), overwrite=options.overwrite)
     return Outcome(
         products=(cube_file,),
-        extras=(image_file, mask_file, record),
+        extras=(image_file, mask_file, record, *task.write_zero_points(stem, overwrite=options.overwrite)),
         measured={cube_file.name: _measured(task, counted)},
     )
 
@@ -226,7 +203,10 @@ def _combine_one(task: _Task, stem: str, options: _Options, progress: Progress) 
 def _image(written: Cube, counted: CombinePass) -> Image:
     """Median over the wavelengths of the cube just written, with noise; the header's facts are those of the cube."""
     noise = (_MEDIAN_NOISE * counted.mean_noise).astype(np.float32)
-    return dataclasses.replace(counted.exposure_map, data=collapse_median(written).data, noise=noise, unit=written.unit)
+    kept = {"name": counted.cube.name, "header": counted.cube.header, "unit": counted.cube.unit}
+    return dataclasses.replace(
+        collapse_median(written), noise=noise, ifu=counted.cube.ifu, wcs=counted.cube.wcs, **kept
+    )
 
 
 def _maps(counted: CombinePass) -> dict[str, Image]:
@@ -235,12 +215,11 @@ def _maps(counted: CombinePass) -> dict[str, Image]:
     return {"REJECTED": counted.rejected, **({} if time is None else {"EXPTIME": time})}
 
 
-def _step(task: _Task, options: _Options, result: CombineResult, counted: CombinePass) -> Step:
+def _step(task: CombineTask, options: _Options, result: CombineResult, counted: CombinePass) -> Step:
     """Describe what was done; before the pass is over with numbers that do not mean anything yet."""
-    table = [Path(options.offsets)] if isinstance(options.offsets, Path | str) else []
     paths = dict.fromkeys(exposure.path for exposure in task.exposures if exposure.path is not None)
     corrections = _corrections(task, result) if options.parameters.method in ("user", "center") else {}
-    given = {**parameters_of(options.parameters), "name": task.name, "unaccepted": options.unaccepted}
+    given = {**parameters_of(options.parameters), "name": task.name, **options.choice.given}
     found = {
         "COMBINE NEXP": len(task.cubes),
         "COMBINE NOVERLAP": counted.n_overlapping,
@@ -249,10 +228,10 @@ def _step(task: _Task, options: _Options, result: CombineResult, counted: Combin
     }
     return Step(
         name="combine",
-        inputs=(*paths, *table),
-        parameters={**given, "ifus": "" if options.ifus is None else str(options.ifus)},
-        defaults={**defaults_of(options.parameters), "unaccepted": "error", "ifus": ""},
-        measured={**found, **corrections},
+        inputs=(*paths, *options.choice.files),
+        parameters=given,
+        defaults={**defaults_of(options.parameters), **CombineChoice().given},
+        measured={**found, **corrections, **task.zero_cards(result.cube.ifu)},
     )
 
 
@@ -267,7 +246,7 @@ def _number(value: float) -> float | str:
     return round(value, 4) if np.isfinite(value) else "unknown"
 
 
-def _corrections(task: _Task, result: CombineResult) -> dict[str, float]:
+def _corrections(task: CombineTask, result: CombineResult) -> dict[str, float]:
     """Return as header numbers what was added to the header WCS of each exposure, in arcsec."""
     corrections = {}
     for number, (cube, wcs) in enumerate(zip(task.cubes, result.wcs, strict=True), start=1):
@@ -277,23 +256,14 @@ def _corrections(task: _Task, result: CombineResult) -> dict[str, float]:
     return corrections
 
 
-def _measured(task: _Task, counted: CombinePass) -> dict[str, Any]:
+def _measured(task: CombineTask, counted: CombinePass) -> dict[str, Any]:
     """Return what --json tells of one product."""
-    corrections = [None] * len(task.cubes) if task.offsets is None else [_numbers(row) for row in task.offsets]
-    members = [
-        {"file": exposure.label, "ifu": cube.ifu, "correction_arcsec": correction}
-        for exposure, cube, correction in zip(task.exposures, task.cubes, corrections, strict=True)
-    ]
     return {
         "target": task.name,
         "shape": list(counted.cube.shape),
-        "exposures": members,
+        "exposures": task.told(),
         "overlapping": counted.n_overlapping,
         "rejected": counted.n_rejected,
         "noise_ratio": counted.scatter.ratio,
         "noise_ratio_by_ifu": dict(counted.scatter.by_ifu),
     }
-
-
-def _numbers(row: Offset) -> list[float]:
-    return [row.dra_arcsec, row.ddec_arcsec]
