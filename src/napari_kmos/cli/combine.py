@@ -10,6 +10,8 @@ from napari_kmos.cli.options import add_files, add_output_dir, add_parameters, a
 from napari_kmos.combine import CombineParameters
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.offset_rows import UNACCEPTED
+from napari_kmos.recipes.selecting import EACH
+from napari_kmos.recipes.zero_points import NONE, ZERO_POINTS
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 
 NAME = "combine"
 HELP = (
-    "Combine exposures, resampled once from their own spaxels, into a cube for each target, one IFU, or a mosaic. "
-    "Beside COMBINE_<name>.fits stand its white-light image, the exposure map and the record. One exposure alone is "
-    "split into its targets."
+    "Combine exposures, resampled once from their own spaxels, into a cube for each target, IFU or half, one of them, "
+    "or a mosaic. Beside COMBINE_<name>.fits stand its white-light image, the exposure map and the record. One "
+    "exposure alone is split into its targets."
 )
 
 
@@ -27,19 +29,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_files(parser, "exposures, combined cubes or mosaics")
     add_output_dir(parser)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--name", metavar="TARGET", help="this target only (default: every target)")
+    parser.add_argument(
+        "--drop", nargs="+", type=Path, default=(), metavar="FILE", help="leave these of the files out; names will do"
+    )
+    _add_what(parser)
+    _add_where(parser)
+    add_scheduler(parser)
+    add_parameters(parser, CombineParameters, title="parameters of the combination")
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Add what goes into a product."""
+    what = parser.add_argument_group("what is combined").add_mutually_exclusive_group()
+    what.add_argument(
+        "--each",
+        choices=EACH,
+        default="target",
+        help="a cube for each target, IFU, or half of an IFU: what was exposed before and after the sky of its OB "
+        "(default: %(default)s)",
+    )
+    what.add_argument("--name", metavar="TARGET", help="this target only")
     what.add_argument("--ifus", metavar="LIST", help='one IFU a file, as "3;1;24", or one number for all files')
     what.add_argument("--mosaic", action="store_true", help="all IFUs on one grid")
-    parser.add_argument("--offsets", type=Path, metavar="FILE", help="table of offsets, for --method user")
-    parser.add_argument(
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Add what is known of places and wavelengths."""
+    where = parser.add_argument_group("what is known of the exposures")
+    where.add_argument(
+        "--offsets",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="tables of offsets, for --method user; what they say of an exposure, IFU, half or epoch adds up",
+    )
+    where.add_argument(
         "--unaccepted",
         choices=UNACCEPTED,
         default="error",
         help="where an offset is missing or not accepted: stop, trust the header, or skip (default: %(default)s)",
     )
-    add_scheduler(parser)
-    add_parameters(parser, CombineParameters, title="parameters of the combination")
+    where.add_argument(
+        "--cuts",
+        nargs="+",
+        type=Path,
+        default=(),
+        metavar="FILE",
+        help="where the IFUs and halves of mosaics are, as `cut` writes it (default: <mosaic>_cuts.ecsv beside each)",
+    )
+    where.add_argument(
+        "--zero-points",
+        default=NONE,
+        metavar="|".join((*ZERO_POINTS, "FILE")),
+        help="wavelength zero points to take out: what sky-tweak measured (header), what the sky lines of cubes with "
+        "their sky tell (measure), or a table of them (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace, progress: Progress) -> Outcome:
@@ -53,6 +97,10 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         name=args.name,
         ifus=args.ifus,
         mosaic=args.mosaic,
+        each=args.each,
+        drop=args.drop,
+        cuts=args.cuts,
+        zero_points=args.zero_points,
         overwrite=args.overwrite,
         progress=progress,
     )

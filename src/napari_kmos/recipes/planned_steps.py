@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.extract import apertures_inside
 from napari_kmos.io import fits_stem, read_apertures, read_cube, read_offsets, safe_name, write_offsets
 from napari_kmos.recipes.align import align
@@ -154,15 +154,31 @@ def combine_jobs(
     folder: Path,
 ) -> list[Job]:
     """Return a job for each group of exposures that are merged; ``unaccepted`` goes before the plan's."""
-    by = settings_of(plan, "combine")[0]["by"]
+    values = settings_of(plan, "combine")[0]
+    by, dropped = values["by"], _dropped(plan, values["drop"])
     groups = defaultdict(list)
     for exposure, file in zip(objects, files, strict=True):
+        if exposure.file in dropped:
+            continue
         name = {"all": "", "epoch": exposure.epoch, "half": f"{exposure.epoch}_half{exposure.half or 0}"}[by]
         groups[name].append((exposure, file))
     return [
         _combine_job(plan, name, members, (offsets, unaccepted), folder / safe_name(name) if name else folder)
         for name, members in groups.items()
     ]
+
+
+def _dropped(plan: Plan, drop: Sequence[str]) -> set[Path]:
+    """Return the objects that are left out of the combination, named by the last part of their file, or its end."""
+    files = [exposure.file for exposure in plan.of_role("object")]
+    found = {
+        name: {file for file in files if Path(name).parts == file.parts[-len(Path(name).parts) :]} for name in drop
+    }
+    unknown = [name for name, named in found.items() if not named]
+    if unknown:
+        msg = f"[combine]: drop names {unknown[0]}, which is no object of the plan; expected one of its files"
+        raise KmosError(msg)
+    return set().union(*found.values())
 
 
 def _combine_job(
@@ -175,6 +191,7 @@ def _combine_job(
     values, parameters = settings_of(plan, "combine")
     offsets, unaccepted = table
     values["unaccepted"] = unaccepted or values["unaccepted"]
+    del values["drop"]  # the inputs tell: products that a dropped file was not part of stay as they are
     files = tuple(file for _, file in members)
 
     def call(overwrite: bool, progress: Progress) -> Outcome:
@@ -184,6 +201,8 @@ def _combine_job(
             offsets=offsets,
             unaccepted=values["unaccepted"],
             mosaic=values["mosaic"],
+            each=values["each"],
+            zero_points=values["zero_points"],
             parameters=parameters,
             overwrite=overwrite,
             progress=progress,

@@ -14,7 +14,9 @@ from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
 from napari_kmos.recipes.offset_rows import UNACCEPTED
+from napari_kmos.recipes.selecting import EACH
 from napari_kmos.recipes.sky_tasks import SKY_STARS
+from napari_kmos.recipes.zero_points import NONE, ZERO_POINTS
 from napari_kmos.sky import DEFAULT_METHOD, PICKS, SKY_METHODS, SkyParameters
 
 
@@ -115,6 +117,16 @@ STEPS: Mapping[str, Mapping[str, Setting]] = {
             text="What is merged: all exposures, those of an epoch, or those of a half of an epoch.",
         ),
         mosaic=Setting(default=False, text="Put all IFUs on one grid, instead of a cube for each target."),
+        each=Setting(default="target", choices=EACH[:2], text="Of what there is a cube each, without a mosaic."),
+        drop=Setting(
+            default=(),
+            text="Files of objects to leave out; what was made of them, and the offsets of the others, stays as it is.",
+        ),
+        zero_points=Setting(
+            default=NONE,
+            choices=ZERO_POINTS[:2],
+            text="Wavelength zero points to take out of each exposure: none, or what sky-tweak found (header).",
+        ),
         unaccepted=Setting(
             default="header",
             choices=UNACCEPTED,
