@@ -13,7 +13,7 @@ import numpy as np
 from napari_kmos.combine.agreement import check_data, check_wavelengths, common_unit
 from napari_kmos.combine.methods import can_reject
 from napari_kmos.combine.parameters import CombineParameters
-from napari_kmos.combine.parts import Part, keep_own, own_field
+from napari_kmos.combine.parts import Part, own_field, take_part
 from napari_kmos.combine.placing import place
 from napari_kmos.combine.stack import combine_lazily, make_stack, scale_noise
 from napari_kmos.combine.streaming import CombinePass, measure_scatter
@@ -174,7 +174,7 @@ def _common_grid(
     resamplers = []
     for cube, wcs, own, part in zip(cubes, corrected, shapes, parts, strict=True):
         whole = make_resampler(wcs, own, grid, shape, flux=parameters.flux, kernel=parameters.interpolation)
-        resampler = None if whole is None else keep_own(whole, wcs, grid, part)
+        resampler = None if whole is None else take_part(whole, wcs, grid, n_planes=cube.shape[0], part=part)
         if resampler is None:
             msg = f"{cube.source or cube.label}: its field holds no centre of a spaxel of the common grid"
             raise GeometryError(msg)

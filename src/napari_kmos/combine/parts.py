@@ -46,12 +46,16 @@ def own_field(wcs: WCS, shape: tuple[int, int], part: Part) -> Field:
     return window_wcs(wcs, int(rows[0]), int(columns[0])), side
 
 
-def keep_own(resampler: Resampler, wcs: WCS, grid: WCS, part: Part) -> Resampler | None:
-    """Return a resampler from a cube to a grid that fills the places of own spaxels only; None if there are none."""
+def take_part(resampler: Resampler, wcs: WCS, grid: WCS, *, n_planes: int, part: Part) -> Resampler | None:
+    """Return a resampler from a cube to a grid that takes a part only: own spaxels, with their wavelengths put right.
+
+    None if no own spaxel lies on the grid.
+    """
+    moved = resampler.shifted(part.zero_pix, n_planes)
     if part.own is None or part.own.all():
-        return resampler
+        return moved
     pixels = np.mgrid[resampler.window]
     y, x = (np.rint(np.asarray(one)).astype(int) for one in pixel_to_pixel(grid, wcs, pixels[0], pixels[1]))
     y, x = (np.clip(one, 0, size - 1) for one, size in zip((y, x), part.own.shape, strict=True))
     inside = resampler.inside & part.own[y, x]
-    return dataclasses.replace(resampler, inside=inside) if inside.any() else None
+    return dataclasses.replace(moved, inside=inside) if inside.any() else None

@@ -61,8 +61,9 @@ class Layer:
     def read(self, start: int, stop: int) -> tuple[Planes, Planes]:
         """Return flux and noise of planes on the window of the grid that the exposure covers."""
         # past the task graph where there is a file behind it: that takes longer than to read the planes
-        pieces = [original_of(array)[start:stop] for array in (self.flux, self.noise)]
-        flux, noise = self.resampler.apply(*compute(*pieces, scheduler="synchronous"))
+        planes = slice(*self.resampler.reads(start, stop))
+        pieces = [original_of(array)[planes] for array in (self.flux, self.noise)]
+        flux, noise = self.resampler.apply(*compute(*pieces, scheduler="synchronous"), start=start, stop=stop)
         return flux, noise if self.noise_factor == 1 else noise * np.float32(self.noise_factor)
 
 
