@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.io import write_figure, write_record, write_table
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.zero_points import header_cards
 from napari_kmos.report.sky import sky_figure
 from napari_kmos.report.sky_tables import band_table, level_table
 from napari_kmos.sky import DEFAULT_METHOD
+from napari_kmos.spectral.zero_points import zero_point_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,8 @@ def describe_step(
 ) -> Step:
     """Describe what was done, with the numbers that go into the header."""
     measured = dict(_choice_keywords(task.choice))
+    for result in results:
+        measured |= _zero_point(result)
     return Step(
         name="sky-tweak",
         inputs=task.inputs,
@@ -75,6 +79,13 @@ def _keywords(result: SkyResult) -> Iterator[tuple[str, str | float | int]]:
     for name, value in numbers:
         if math.isfinite(value):
             yield f"{start} {name}", value if isinstance(value, int) else _short(value)
+
+
+def _zero_point(result: SkyResult) -> Mapping[str, float]:
+    """Return as keywords where the sky lines lay: without them nothing tells it any more."""
+    if result.cube.medium != "vacuum":
+        return {}
+    return header_cards(result.cube.ifu, zero_point_of(result.object_spectrum, result.wavelength_um))
 
 
 def _short(value: float) -> float:
