@@ -84,8 +84,8 @@ class Cube:
         if self.noise is not None and self.noise.shape != self.flux.shape:
             msg = f"{self.label}: noise has shape {self.noise.shape}, flux {self.flux.shape}; they must be equal"
             raise GeometryError(msg)
-        shape = (1, 1) if self.correlation is None else self.correlation.shape
-        if len(shape) != 2 or shape[0] != shape[1] or shape[0] % 2 == 0:
+        if self.correlation is not None and not is_correlation(self.correlation.shape):
+            shape = self.correlation.shape
             msg = f"{self.label}: correlation has shape {shape}; expected as many rows as columns, an odd number"
             raise GeometryError(msg)
 
@@ -143,3 +143,8 @@ class Image:
 def pixel_scale_arcsec(wcs: WCS) -> float:
     """Return the side of a pixel: the square root of its area."""
     return float(np.sqrt(abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600)
+
+
+def is_correlation(shape: tuple[int, ...]) -> bool:
+    """Tell whether the correlation of noise can have this shape: a square with one element in the middle."""
+    return len(shape) == 2 and shape[0] == shape[1] and shape[0] % 2 == 1

@@ -61,6 +61,8 @@ class StarSpectrum:
         Spaxels (annulus) or areas the sky was taken from.
     noise_estimated : bool
         True if the cube came without noise.
+    noise_correlated : bool
+        True if the noise allows for the correlation of neighbouring spaxels, as the cube tells it.
     medium : str
         ``"vacuum"`` or ``"air"``.
     exptime : float, optional
@@ -94,6 +96,7 @@ class StarSpectrum:
     parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     n_sky: int = 0
     noise_estimated: bool = False
+    noise_correlated: bool = False
     medium: str = "vacuum"
     exptime: float | None = None
     note: str = ""

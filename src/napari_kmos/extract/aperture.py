@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -72,10 +72,11 @@ def extract_aperture(
 
     Notes
     -----
-    With weights a, area A = pi r^2: flux = A sum(a (d - s)) / sum(a), variance = (A / sum(a))^2 sum(a^2 var) +
-    A^2 var(s). The ring's sky is a median, its variance pi/2 times that of the mean; stars in the ring are not left
-    out. The sky of areas is the mean of their means. Covariance of neighbouring spaxels is not known and left out: in
-    resampled cubes the true noise of the sum is larger.
+    With weights a, area A = pi r^2: flux = A sum(a (d - s)) / sum(a), variance = (A / sum(a))^2 a^T C a + A^2 var(s).
+    C is the covariance of the spaxels: the products of their noise times the correlation that the cube tells, or
+    where it tells none, the variances alone: the true noise of a sum in a resampled cube is larger. The ring's sky is
+    a median, its variance pi/2 times that of the mean; stars in the ring are not left out. The sky of areas is the
+    mean of their means. Covariance of star and sky is left out.
     """
     areas = sky_of_areas(reader, skies, parameters) if parameters.sky == "areas" else None
     reach = max(parameters.outer, 1.0) if parameters.sky == "annulus" else 1.0
@@ -113,7 +114,7 @@ def sky_of_ring(spaxels: Spaxels) -> SkyLevel:
     used = np.isfinite(spaxels.flux)
     n_used = np.count_nonzero(used, axis=0)
     known = used & np.isfinite(spaxels.noise)
-    variance = divide(_variance_sum(spaxels.noise, known, spaxels.weights), np.count_nonzero(known, axis=0))
+    variance = divide(spaxels.variance(known, spaxels.weights), np.count_nonzero(known, axis=0))
     factor = np.where(n_used > 2, _MEDIAN_VARIANCE, 1.0)
     return SkyLevel(nan_median(spaxels.flux), factor * divide(variance, n_used), len(spaxels.weights))
 
@@ -150,14 +151,8 @@ def _mean(
     known = used & np.isfinite(spaxels.noise)
     # A spaxel with flux but without noise is taken to be as noisy as the others.
     unknown_share = divide(squares @ used.astype(float), squares @ known.astype(float))
-    variance = divide(_variance_sum(spaxels.noise, known, squares) * unknown_share, total**2)
+    variance = divide(spaxels.variance(known, weights) * unknown_share, total**2)
     return mean, variance, coverage
-
-
-def _variance_sum(noise: NDArray[Any], known: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted sum of the variances that are known; in float64, as a calibrated noise squared underflows in float32."""
-    filled = np.where(known, noise, 0).astype(float)
-    return np.asarray(weights @ np.square(filled, out=filled))
 
 
 def _remark(mean: NDArray[np.float64], sky: SkyLevel, coverage: NDArray[np.float64]) -> str:

@@ -14,6 +14,7 @@ from napari_kmos.errors import ExtractionError
 from napari_kmos.io import read_boxes
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.spatial.apertures import annulus_mask, aperture_weights, bounding_box
+from napari_kmos.spatial.covariance import correlated_variance
 from napari_kmos.spectral.noise import NoiseModel, ensure_noise, with_noise
 
 if TYPE_CHECKING:
@@ -35,11 +36,24 @@ _NOISE_REACH_PIX = 14
 
 @dataclass(frozen=True, slots=True)
 class Spaxels:
-    """Spectra of some spaxels as the cube has them, shape (n_spaxels, n_wavelength), and the weight of each."""
+    """Spectra of some spaxels as the cube has them, shape (n_spaxels, n_wavelength), the weight and place of each."""
 
     flux: NDArray[Any]
     noise: NDArray[Any]
     weights: NDArray[np.float64]
+    places: tuple[NDArray[np.intp], NDArray[np.intp]]
+    correlation: NDArray[np.float64] | None
+
+    def variance(self, known: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the variance of the weighted sum of the spaxels whose noise is known.
+
+        In float64, as a calibrated noise squared underflows in float32.
+        """
+        terms = np.where(known, self.noise, 0).astype(float)
+        terms *= weights[:, None]
+        if self.correlation is not None:
+            return correlated_variance(terms, *self.places, self.correlation)
+        return np.asarray(np.square(terms, out=terms).sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class Surroundings:
     box: Box
     flux: NDArray[Any]
     noise: NDArray[Any]
+    correlation: NDArray[np.float64] | None
 
     def circle(self) -> Spaxels:
         """Return the spaxels that the aperture touches, with exact weights."""
@@ -72,7 +87,8 @@ class Surroundings:
     def _spaxels(self, weights: NDArray[np.float64] | NDArray[np.bool_]) -> Spaxels:
         chosen = weights > 0
         flux, noise = (values[:, chosen].T for values in (self.flux, self.noise))
-        return Spaxels(flux, noise, weights[chosen].astype(float))
+        y, x = np.nonzero(chosen)
+        return Spaxels(flux, noise, weights[chosen].astype(float), (y, x), self.correlation)
 
 
 class CubeReader:
@@ -157,7 +173,7 @@ class CubeReader:
             noise = None if noises is None else noises[number]
             piece = replace(cube, flux=fluxes[number], noise=noise)
             piece = with_noise(piece, self._model) if noise is None and self._model else ensure_noise(piece)
-            yield Surroundings(placed, box, np.asarray(piece.flux), np.asarray(piece.noise))
+            yield Surroundings(placed, box, np.asarray(piece.flux), np.asarray(piece.noise), cube.correlation)
 
 
 def _widened(part: slice, length: int) -> slice:

@@ -167,6 +167,7 @@ def _spectrum(reader: CubeReader, placed: Placed, extraction: Extraction) -> Sta
         snr_windows=snr.windows,
         n_sky=extraction.n_sky,
         noise_estimated=reader.noise_estimated,
+        noise_correlated=cube.correlation is not None,
         medium=cube.medium,
         exptime=cube.exptime,
         note=extraction.note,

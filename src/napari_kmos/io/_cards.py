@@ -53,6 +53,15 @@ def extension_header(item: Cube | Image, name: str) -> fits.Header:
     return header
 
 
+def correlation_header(name: str) -> fits.Header:
+    """Return the header of the extension that tells how the noise of neighbouring spaxels is correlated."""
+    header = fits.Header([("EXTNAME", f"{name}.CORRELATION", "FITS extension name")])
+    header.add_comment("Correlation of the noise of a spaxel with that of its neighbours,")
+    header.add_comment("the spaxel itself in the middle: variance of a sum over spaxels p, q with")
+    header.add_comment("weights w is the sum over all pairs of w_p w_q noise_p noise_q corr(q - p).")
+    return header
+
+
 def primary_header(primary: fits.Header | None, step: Step | None, *, category: str = "") -> fits.Header:
     """Return the primary header of a product: the input's cards, and the block of the step that made it."""
     header = fits.Header()

@@ -6,12 +6,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from napari_kmos import instrument
-from napari_kmos.cube import Cube, pixel_scale_arcsec
+from napari_kmos.cube import Cube, is_correlation, pixel_scale_arcsec
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import _arms, _axes
-from napari_kmos.io._array import FLUX
+from napari_kmos.io._array import FLUX, IMAGE
 from napari_kmos.io._geometry import read_geometry
 from napari_kmos.io._layouts import Group, Unused
+from napari_kmos.io._pixels import FLAT
 from napari_kmos.io._quality import Quality
 
 if TYPE_CHECKING:
@@ -46,17 +47,19 @@ def read_cubes(file: Product, groups: list[Group]) -> tuple[dict[int, Cube], lis
 
 def _usable(group: Group) -> tuple[Group, list[Unused]]:
     """Return a group without the partners that do not fit it, and these."""
-    noise, quality = group.noise, group.quality
+    noise, quality, correlation = group.noise, group.quality, group.correlation
     refused = [
         Unused(part, f"has shape {part.shape}, the flux {group.data.shape}", is_cube=True)
         for part in (noise, quality)
         if part is not None and part.shape != group.data.shape
     ]
+    if correlation is not None and not is_correlation(correlation.shape):
+        refused.append(Unused(correlation, f"has shape {correlation.shape}; expected a square of odd size"))
     if quality is not None and quality.pixels is not None and quality.pixels.stored.kind == "f":
         refused.append(Unused(quality, "quality in real numbers; expected integers", is_cube=True))
     left = {one.extension.index for one in refused}
-    kept = [None if part is None or part.index in left else part for part in (noise, quality)]
-    return dataclasses.replace(group, noise=kept[0], quality=kept[1]), refused
+    kept = [None if part is None or part.index in left else part for part in (noise, quality, correlation)]
+    return dataclasses.replace(group, noise=kept[0], quality=kept[1], correlation=kept[2]), refused
 
 
 def _cube(file: Product, group: Group) -> Cube:
@@ -77,6 +80,7 @@ def _cube(file: Product, group: Group) -> Cube:
         exptime=float(exptime) if isinstance(exptime, (int, float)) else None,
         medium=geometry.medium,
         noise_estimated=bool(data.header.get(instrument.KEY_NOISE_ESTIMATED, False)),
+        correlation=None if group.correlation is None else group.correlation.array(FLAT, IMAGE)[:].astype(float),
         header=data.header,
         source=data.where,
     )

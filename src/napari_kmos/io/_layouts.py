@@ -26,6 +26,8 @@ NOISE_NAMES: Mapping[str, str] = MappingProxyType(
     | {"IVAR": "inverse variance"}
 )
 QUALITY_NAMES = frozenset({"DQ", "QUALITY", "BADPIX"})
+#: An image of how the noise of neighbouring spaxels is correlated.
+CORRELATION_NAME = "CORRELATION"
 #: What else is known by name and is no cube to look at.
 _OTHERS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("WMAP", "WHT", "WEIGHT", "WEIGHTS", "ERRWEIGHT"), "weights")
@@ -41,7 +43,7 @@ _IFU_NAME = re.compile(r"^IFU\.(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one extension is ("data", "noise", "quality" or nothing known), of what, and how its numbers are meant."""
+    """What an extension is (data, noise, quality, correlation or nothing known), of what, and what its numbers mean."""
 
     kind: str = ""
     target: str = ""
@@ -60,6 +62,12 @@ class Group:
     holds: str
     quality: Extension | None
     flags: Flags
+    correlation: Extension | None = None
+
+    @property
+    def parts(self) -> tuple[Extension, ...]:
+        """The extensions there are."""
+        return tuple(part for part in (self.data, self.noise, self.quality, self.correlation) if part is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ def find_groups(extensions: Sequence[Extension]) -> tuple[list[Group], list[Unus
     if not any(role.kind == "data" for role in roles.values()):
         roles |= {e.index: Role("data", e.name) for e in extensions if not roles[e.index].kind and _may_be_cube(e)}
     groups = [_group(extension, extensions, roles) for extension in extensions if roles[extension.index].kind == "data"]
-    used = {part.index for group in groups for part in (group.data, group.noise, group.quality) if part is not None}
+    used = {part.index for group in groups for part in group.parts}
     rest = [extension for extension in extensions if extension.index not in used]
     return groups, [_unused(e, roles[e.index]) for e in rest if e.pixels is not None or e.is_table]
 
@@ -116,6 +124,7 @@ def _group(data: Extension, extensions: Sequence[Extension], roles: Mapping[int,
         holds="" if noise is None else roles[noise.index].holds,
         quality=quality,
         flags=flags or FLUX_NAMES.get(word, ANY),
+        correlation=partner("correlation"),
     )
 
 
@@ -131,6 +140,8 @@ def _role(extension: Extension) -> Role:
         return Role("data", target)
     if word in NOISE_NAMES:
         return Role("noise", target, NOISE_NAMES[word])
+    if word == CORRELATION_NAME and len(extension.shape) == 2:
+        return Role("correlation", target)
     return Role("quality", target) if word in QUALITY_NAMES else Role()
 
 

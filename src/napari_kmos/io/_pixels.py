@@ -69,6 +69,10 @@ class View:
         return tuple(box), tuple(inner)
 
 
+#: An image lies in its array as it is stored.
+FLAT = View((0, 1))
+
+
 class Pixels(Protocol):
     """What can read pieces of stored pixels."""
 

@@ -15,10 +15,7 @@ from napari_kmos.io._array import IMAGE
 from napari_kmos.io._cubes import ifu_of, is_mosaic, read_cubes, target_of
 from napari_kmos.io._extensions import Product, open_product
 from napari_kmos.io._layouts import Group, Unused, check_pairs, find_groups
-from napari_kmos.io._pixels import View
-
-#: An image lies in its array as it is stored.
-_FLAT = View((0, 1))
+from napari_kmos.io._pixels import FLAT
 
 
 def read_exposure(path: Path | str) -> Exposure:
@@ -126,10 +123,10 @@ def read_images(path: Path | str) -> tuple[Image, ...]:
 
 def _image(file: Product, group: Group) -> Image:
     data, noise = group.data, group.noise
-    array = data.array(_FLAT, IMAGE)
+    array = data.array(FLAT, IMAGE)
     errors = None
     if noise is not None and noise.shape == data.shape:
-        errors = noise.array(_FLAT, IMAGE if group.holds == "sigma" else group.holds)
+        errors = noise.array(FLAT, IMAGE if group.holds == "sigma" else group.holds)
     return Image(
         data=array[:],
         noise=None if errors is None else errors[:],

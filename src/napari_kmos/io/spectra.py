@@ -201,6 +201,7 @@ def _result_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("SNRDEF", _SNR_DEFINITION, ""),
         ("COVERMED", float(np.median(covered)) if covered.size else None, "median share of the aperture with data"),
         (instrument.KEY_NOISE_ESTIMATED, spectrum.noise_estimated, "1 sigma estimated from the flux"),
+        (instrument.KEY_NOISE_CORRELATED, spectrum.noise_correlated, "1 sigma with correlation of spaxels"),
         ("NOTE", _escaped(spectrum.note) or None, ""),
     ]
 
@@ -236,6 +237,7 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
         parameters=MappingProxyType(parameters),
         n_sky=int(header.get("NSKY", 0)),
         noise_estimated=bool(header.get(instrument.KEY_NOISE_ESTIMATED, False)),
+        noise_correlated=bool(header.get(instrument.KEY_NOISE_CORRELATED, False)),
         medium="air" if header.get("CTYPE1A") == _MEDIA["air"] else "vacuum",
         exptime=None if exptime is None else float(exptime),
         note=_unescaped(header.get("NOTE", "")),

@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 from dask.base import compute
 
-from napari_kmos.io._cards import extension_header, primary_header
+from napari_kmos.io._cards import correlation_header, extension_header, primary_header
 from napari_kmos.io._checksum import add_words, with_checksum
 from napari_kmos.io.atomic import atomic_path
 from napari_kmos.progress import Progress, silent
@@ -45,6 +45,8 @@ def write_cube(
     progress: Progress = silent,
 ) -> Path:
     """Write a combined cube or mosaic: an empty primary, ``<name>.DATA`` and, where there is noise, ``<name>.NOISE``.
+
+    The correlation of the noise, where it is known, follows as an image, ``<name>.CORRELATION``.
 
     A lazy cube is computed and written a few of its pieces at a time, flux and noise together: memory stays bounded by
     four pieces, whatever the size of the cube.
@@ -95,6 +97,9 @@ def write_cube(
         _write_primary(stream, first_header())
         with closing(pieces):
             _write_together(stream, pairs, pieces, progress)
+        if cube.correlation is not None:
+            image = cube.correlation.astype(np.float32)
+            _write_together(stream, [(correlation_header(name), image)], _pieces([image]), silent)
         if callable(step):
             _replace_primary(stream, first_header())
     return Path(path)

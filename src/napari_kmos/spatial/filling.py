@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -43,7 +44,8 @@ def fill_missing(planes: Planes, ok: Bools) -> Planes:
     z, y, x = np.nonzero(~ok & ~always & partly[:, None, None])
     rows, columns = np.nonzero(near)
     if rows.size:
-        again = _fill_always(filled, near, partly) if rows.size <= _MATRIX_SIZE else np.flatnonzero(partly)
+        again = _fill_always(filled, always, near) if rows.size <= _MATRIX_SIZE else np.flatnonzero(partly)
+        again = again[partly[again]]
         z = np.concatenate([z, np.repeat(again, rows.size)])
         y = np.concatenate([y, np.tile(rows, again.size)])
         x = np.concatenate([x, np.tile(columns, again.size)])
@@ -63,22 +65,28 @@ def _near(there: Bools) -> Bools:
     return grown
 
 
-def _fill_always(filled: Planes, near: Bools, partly: Bools) -> NDArray[np.intp]:
-    """Fill spaxels that miss in all planes; return the planes in which they cannot be filled the same way.
+def _fill_always(filled: Planes, always: Bools, near: Bools) -> NDArray[np.intp]:
+    """Fill spaxels that miss in all planes; return the planes in which they cannot be filled the same way."""
+    sources, matrix = _fill_matrix(always.tobytes(), near.tobytes(), (near.shape[0], near.shape[1]))
+    values = filled.reshape(len(filled), -1)[:, sources] @ matrix.astype(filled.dtype)
+    filled[:, near] = values  # NaN where a further value is missing among the sources
+    return np.flatnonzero(np.isnan(values).any(axis=1))
 
-    What a spaxel is filled with is linear in its neighbours: the matrix is read off images of one spaxel each.
+
+@lru_cache(maxsize=64)
+def _fill_matrix(missing: bytes, near: bytes, shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return from which spaxels those near data are filled where some miss, and the matrix that does.
+
+    Filling is linear: the matrix is read off images of one spaxel each.
     """
-    missing = ~np.isfinite(filled[partly]).any(axis=0)
-    sources = np.flatnonzero(_near(near) & ~missing)
-    units = np.where(missing, np.nan, np.zeros((sources.size, *near.shape)))
+    gone, wanted = (np.frombuffer(mask, dtype=bool).reshape(shape) for mask in (missing, near))
+    sources = np.flatnonzero(_near(wanted) & ~gone)
+    units = np.where(gone, np.nan, np.zeros((sources.size, *shape)))
     units.reshape(sources.size, -1)[np.arange(sources.size), sources] = 1
-    rows, columns = np.nonzero(near)
+    rows, columns = np.nonzero(wanted)
     z = np.repeat(np.arange(sources.size), rows.size)
     _fill_voxels(units, (z, np.tile(rows, sources.size), np.tile(columns, sources.size)))
-    matrix = units[:, near].astype(filled.dtype)
-    values = filled.reshape(len(filled), -1)[:, sources] @ matrix
-    filled[:, near] = values  # NaN where a further value is missing among the sources
-    return np.flatnonzero(partly & np.isnan(values).any(axis=1))
+    return sources, units[:, wanted]
 
 
 def _fill_voxels(filled: Planes, voxels: Voxels) -> None:

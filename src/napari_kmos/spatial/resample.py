@@ -37,6 +37,8 @@ _LARGEST_NOISE = 2.0**60
 _SAME_AREA = 1e-6
 #: Weights add up to 1, or to 0 where the drops of drizzle leave a gap.
 _TOUCHED = 0.5
+#: Values of a plane times planes that are worked on at a time: as many as fit into the cache.
+_VALUES_AT_ONCE = 2**17
 _FLOAT_BYTES = 4
 _TEMPORARIES = 3
 
@@ -50,7 +52,7 @@ class Resampler:
     window : tuple of slice
         Rows and columns of the output grid that this part is.
     inside : ndarray of bool, shape of the window
-        Pixels of the window that lie on the input.
+        Pixels of the window that lie on the input; no other is ever valid.
     source_shape : tuple of int
         (n_y, n_x) of the input.
     values, variances, area : Separable or Sparse
@@ -81,9 +83,13 @@ class Resampler:
 
     @property
     def bytes_per_plane(self) -> int:
-        """Memory that `apply` needs for each plane with noise, what it returns included."""
+        """Memory that `apply` takes for each plane with noise: what it returns, and what it needs for a shift.
+
+        Beyond that it takes some 10 MB, or a plane a few times over if that is more.
+        """
         n_in, n_out = int(np.prod(self.source_shape)), self.inside.size
-        return _FLOAT_BYTES * (_TEMPORARIES * (n_in + n_out) + 2 * n_out)
+        temporaries = 0 if self.planes is None else _TEMPORARIES * (n_in + n_out)
+        return _FLOAT_BYTES * (2 * n_out + temporaries)
 
     def shifted(self, shift: float | Callable[[Floats], Floats], n_planes: int) -> Resampler:
         """Return the resampler that also takes out a zero point of the wavelength, in the same interpolation.
@@ -112,27 +118,20 @@ class Resampler:
         """Return which planes of the input, first and one past the last, the planes from start to stop are made of."""
         return (start, stop) if self.planes is None else self.planes.reads(start, stop)
 
-    def coverage(self, ok: Bools, *, start: int = 0, stop: int | None = None) -> Bools:
-        """Tell which pixels of the window rest on data.
+    def coverage(self, ok: Bools) -> Bools:
+        """Tell which pixels of the window rest on data, before any shift of the wavelengths.
 
         Parameters
         ----------
         ok : ndarray of bool, shape (n, n_y, n_x)
             Finite input.
-        start, stop : int
-            As of `apply`.
 
         Returns
         -------
-        ndarray of bool, shape (n_out, *shape)
+        ndarray of bool, shape (n, *shape)
             Not to be written to: planes may share their memory.
         """
-        if self.planes is not None:
-            share = self.planes.shares(start, start + len(ok) if stop is None else stop, ok)
-            return self.inside & (self.area(share) > self.min_coverage)
-        which, first = _distinct(ok)
-        covered: Bools = self.inside & (self.area(ok[first].astype(np.float32)) > self.min_coverage)
-        return np.broadcast_to(covered, (len(ok), *self.shape)) if len(first) == 1 else covered[which]
+        return self._covered(ok, None)
 
     def apply(
         self, flux: NDArray[Any], noise: NDArray[Any] | None = None, *, start: int = 0, stop: int | None = None
@@ -155,12 +154,27 @@ class Resampler:
             Flux, and noise if given: the square root of the variance of one output pixel (neighbours are correlated,
             see `noise_correlation`).
         """
+        if self.planes is not None:
+            span = start, start + len(flux) if stop is None else stop
+            return self._apply(flux, noise, span)
+        results = tuple(np.empty((len(flux), *self.shape), dtype=np.float32) for _ in range(1 if noise is None else 2))
+        step = max(1, _VALUES_AT_ONCE // max(self.inside.size, int(np.prod(self.source_shape))))
+        for first in range(0, len(flux), step):
+            part = slice(first, first + step)
+            resampled = self._apply(flux[part], None if noise is None else noise[part])
+            for result, one in zip(results, resampled, strict=True):
+                result[part] = one
+        return results
+
+    def _apply(
+        self, flux: NDArray[Any], noise: NDArray[Any] | None, span: tuple[int, int] | None = None
+    ) -> tuple[Planes, ...]:
+        """Resample planes of which the working arrays fit into the cache, or those between planes of the result."""
         planes = np.asarray(flux, dtype=np.float32)
-        span = (start, start + len(planes) if stop is None else stop)
         ok = np.isfinite(planes)
-        if self.planes is None and self.values.is_copy:
+        if span is None and self.values.is_copy:
             return self._copy(planes, ok, noise)
-        missing = ~self.coverage(ok, start=span[0], stop=span[1])
+        missing = ~self._covered(ok, span)
         value = self._through(planes, ok, span)
         _blank(value, missing)
         if noise is None:
@@ -168,7 +182,7 @@ class Resampler:
         sigma, scale = _scaled(np.asarray(noise))
         known = np.isfinite(sigma) & ok
         if not np.array_equal(known, ok):
-            missing = missing | ~self.coverage(known, start=span[0], stop=span[1])
+            missing = missing | ~self._covered(known, span)
         np.square(sigma, out=sigma)
         spread = self._through(sigma, known, span, variance=True)
         np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
@@ -176,10 +190,21 @@ class Resampler:
         _blank(spread, missing)
         return value, spread
 
-    def _through(self, planes: Planes, ok: Bools, span: tuple[int, int], *, variance: bool = False) -> Planes:
+    def _covered(self, ok: Bools, span: tuple[int, int] | None) -> Bools:
+        """Tell which pixels of the window rest on data; planes may share their memory."""
+        if self.planes is not None and span is not None:
+            share = self.planes.shares(*span, ok)
+            return np.asarray(self.inside & (self.area(share) > self.min_coverage))
+        if ok.all():
+            return np.broadcast_to(self.inside, (len(ok), *self.shape))
+        which, first = _distinct(ok)
+        covered: Bools = self.inside & (self.area(ok[first].astype(np.float32)) > self.min_coverage)
+        return np.broadcast_to(covered, (len(ok), *self.shape)) if len(first) == 1 else covered[which]
+
+    def _through(self, planes: Planes, ok: Bools, span: tuple[int, int] | None, *, variance: bool = False) -> Planes:
         """Planes or their variances on the other grid, valid or not."""
         filled = fill_missing(planes, ok)
-        if self.planes is not None:
+        if self.planes is not None and span is not None:
             move = self.planes.variances if variance else self.planes.values
             filled = move(*span, fill_planes(filled, ok))
         result = self.variances(filled) if variance else self.values(filled)
@@ -245,16 +270,20 @@ def make_resampler(
     else:
         weights = KERNELS[kernel.name]
         values, variances = (make_operator(y, x, source_shape, weights=each) for each in (weights, squared(weights)))
-    touched = values(np.ones((1, *source_shape), dtype=np.float32))[0] > _TOUCHED
-    area = (pixel_scale_arcsec(target) / pixel_scale_arcsec(source)) ** 2
+    area = make_operator(y, x, source_shape, weights=linear_weights)
+    ones = np.ones((1, *source_shape), dtype=np.float32)
+    inside &= (values(ones)[0] > _TOUCHED) & (area(ones)[0] > kernel.min_coverage)
+    if not inside.any():
+        return None
+    ratio = (pixel_scale_arcsec(target) / pixel_scale_arcsec(source)) ** 2
     return Resampler(
         window=part,
-        inside=inside & touched,
+        inside=inside,
         source_shape=source_shape,
         values=values,
         variances=variances,
-        area=make_operator(y, x, source_shape, weights=linear_weights),
-        factor=area if flux and abs(area - 1) > _SAME_AREA else 1.0,
+        area=area,
+        factor=ratio if flux and abs(ratio - 1) > _SAME_AREA else 1.0,
         min_coverage=kernel.min_coverage,
     )
 
