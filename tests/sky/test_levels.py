@@ -109,6 +109,32 @@ def test_noise_is_the_scatter_about_the_truth(case, request):
     assert np.nanmin(case.result.cube.noise - np.asarray(case.target.noise)) >= 0
 
 
+def test_error_of_the_model_is_its_scatter_over_noise(sparse):
+    """Eight draws of object and sky: rms and median over voxels on lines, of which each has a scatter good to 27 %.
+
+    The stored error is larger, by 15 to 20 %: errors of the list of lines are in it, and gains and shifts of spaxels as
+    they usually are, which noise does not draw. Without that of the spaxels the rms would be 1.25, without that of the
+    mean the median 2.8.
+    """
+    rng, ifu = np.random.default_rng(1), sparse.target.ifu
+    on_sky = (true(sparse.night, 0, ifu, on_sky=True) for true in (true_stars, true_sky))
+    truth = (sparse.stars + sparse.light, sum(on_sky))
+    models, variances = [], []
+    for _ in range(8):
+        drawn = [
+            dataclasses.replace(cube, flux=(light + cube.noise * rng.standard_normal(light.shape)).astype(np.float32))
+            for cube, light in zip((sparse.target, sparse.sky), truth, strict=True)
+        ]
+        cube = subtract_sky(*drawn, method="levels").cube
+        models.append(drawn[0].flux - cube.flux)
+        variances.append(np.square(cube.noise, dtype=float) - np.square(drawn[0].noise, dtype=float))
+    lines = _line_planes(sparse)
+    scatter = np.var(models, axis=0, ddof=1)[lines]
+    stated = np.mean(variances, axis=0)[lines]
+    assert 0.7 < np.sqrt(np.nanmean(scatter) / np.nanmean(stated)) < 1
+    assert 0.7 < np.sqrt(np.nanmedian(scatter / stated)) < 1
+
+
 def test_spoilt_list_of_lines_costs_little(crowded, monkeypatch):
     """Wavelengths off by 1.5 Angstrom and fluxes by 40 %, rms: what is left grows by less than 15 %."""
     rng = np.random.default_rng(5)
@@ -246,10 +272,11 @@ def test_star_in_the_sky_cube_is_not_subtracted(sparse):
 
 
 def test_stars_all_over_the_sky_cube_spoil_little(sparse):
-    """Four unmasked stars of 30 to 300 ADU/s in the sky IFU: the lines are left with less than twice as much.
+    """Four unmasked stars of 30 to 300 ADU/s in the sky IFU: the lines are left with 1.5 times as much, or so.
 
-    Their features are in every spaxel of the sky, least in the darkest. The terms of the spaxels stay as they were to
-    a tenth of their scatter, 0.02 in gain and 0.03 planes. Continua aside: that of the sky holds the stars' light.
+    Their features are in every spaxel of the sky, least in the darkest: with all that do not stand out it is 1.9 times,
+    and gains are off by 0.0015. The terms of the spaxels stay as they were to a twentieth of their scatter, 0.02 in
+    gain, and a tenth, 0.03 planes. Continua aside: that of the sky holds the stars' light.
     """
     wave = sparse.sky.wavelength_um
     images = moffat_images(np.array([3.0, 9.0, 4.0, 10.0]), np.array([4.0, 3.0, 9.0, 10.0]), (14, 14), fwhm_pix=3.5)
@@ -263,17 +290,23 @@ def test_stars_all_over_the_sky_cube_spoil_little(sparse):
         subtract_sky(sparse.target, each, method="levels", parameters=SkyParameters(background="none"))
         for each in (sparse.sky, sky)
     )
-    assert _mean_left(sparse, found) < 2 * _mean_left(sparse, usual)
-    for name, most in (("gain", 0.002), ("shift_pix", 0.003)):
+    assert _mean_left(sparse, found) < 1.7 * _mean_left(sparse, usual)
+    for name, most in (("gain", 0.001), ("shift_pix", 0.003)):
         assert np.nanstd(getattr(found.shapes, name) - getattr(usual.shapes, name)) < most
 
 
 def test_residual_over_noise_of_a_good_fit_is_one(crowded, sparse):
-    """What the fit follows of the noise is no residual; 1 within the scatter of bands of 40 line planes or more."""
+    """What the fit follows of the noise is no residual; 1 within the scatter of bands of 40 line planes or more.
+
+    In all bands of both, 900 planes that tell it to 3 %, 1.05, as the list is not perfect; 0.91 if what the fit follows
+    were not counted.
+    """
     for case in (crowded, sparse):
         left = [band.residual_over_noise for band in case.result.bands if band.n_line_pixels > 40]
         assert len(left) > 1
         assert np.mean(left) == pytest.approx(1.0, abs=0.2)
+    both = [case.result.residual_over_noise for case in (crowded, sparse)]
+    assert np.mean(both) == pytest.approx(1.05, abs=0.1)
 
 
 def test_wavelengths_in_air_are_understood(sparse):
