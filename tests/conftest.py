@@ -6,6 +6,7 @@ import functools
 import importlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -97,3 +98,12 @@ def make_exposure():
 def two_dithers():
     """Two exposures of one field with a known dither and pointing error."""
     return factories.two_dithers
+
+
+@pytest.fixture(scope="session")
+def cluster_address() -> Iterator[str]:
+    """A dask.distributed cluster of two processes with one thread each; a worker that dies is replaced."""
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options, silence_logs="CRITICAL") as made:
+        yield made.scheduler_address

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from napari_kmos._napari.sky_preview import Masks
 from napari_kmos.aperture import Aperture
+from napari_kmos.cluster import connected
 from napari_kmos.errors import ExtractionError, KmosError
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.io import fits_stem, output_dir, read_exposure, write_sky_mask
@@ -47,7 +49,14 @@ def write_spectra(
 
 
 def combine_files(
-    files: Sequence[Path], out_dir: Path, *, what: str, which: str, progress: Progress = silent, **options: Any
+    files: Sequence[Path],
+    out_dir: Path,
+    *,
+    what: str,
+    which: str,
+    scheduler: str = "",
+    progress: Progress = silent,
+    **options: Any,
 ) -> Outcome:
     """Combine exposures.
 
@@ -61,6 +70,8 @@ def combine_files(
         One of `WHAT`.
     which : str
         The target or the IFUs, where ``what`` asks for it.
+    scheduler : str
+        Address of a dask.distributed cluster; nothing for this machine.
     progress : Progress
         Told the parts.
     **options
@@ -81,7 +92,8 @@ def combine_files(
         msg = "no offsets to combine with: accept some in Align IFUs, or choose an offsets file"
         raise KmosError(msg)
     choice = {TARGET: {"name": which}, IFU: {"ifus": which}, MOSAIC: {"mosaic": True}}.get(what, {})
-    return combine(files, out_dir, progress=progress, **choice, **options)
+    with connected(scheduler) if scheduler else nullcontext():
+        return combine(files, out_dir, progress=progress, **choice, **options)
 
 
 def tweak_sky(

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from napari_kmos.errors import EngineError, KmosError
+from napari_kmos.cluster import connected
+from napari_kmos.errors import KmosError
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
 
 P = TypeVar("P")
-_CONNECT_SECONDS = 10
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -62,21 +62,11 @@ def scheduled(args: argparse.Namespace) -> Iterator[None]:
     if address is None:
         yield
         return
-    try:
+    with connected(address) as client:
         import dask
-        from dask.distributed import Client
-    except ImportError as err:
-        msg = "--scheduler needs dask.distributed, which is not installed; pip install distributed"
-        raise EngineError(msg) from err
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)  # one that fails would stay it
-    except (OSError, ValueError) as err:
-        msg = (
-            f"no dask scheduler answers at {address} ({err}); start one with `dask scheduler` or leave --scheduler out"
-        )
-        raise EngineError(msg) from err
-    with client, dask.config.set(scheduler=client):
-        yield
+
+        with dask.config.set(scheduler=client):
+            yield
 
 
 def add_parameters(

@@ -42,8 +42,8 @@ class Layer:
 
     Parameters
     ----------
-    flux, noise : numpy or dask array, shape (n_wavelength, n_y, n_x)
-        As read.
+    flux, noise : sliceable, shape (n_wavelength, n_y, n_x)
+        As read: a numpy or dask array, or one of a file.
     resampler : Resampler
         From the exposure to the grid.
     weight : float
@@ -52,18 +52,17 @@ class Layer:
         What its noise is multiplied by.
     """
 
-    flux: Array
-    noise: Array
+    flux: Any
+    noise: Any
     resampler: Resampler
     weight: float = 1.0
     noise_factor: float = 1.0
 
     def read(self, start: int, stop: int) -> tuple[Planes, Planes]:
         """Return flux and noise of planes on the window of the grid that the exposure covers."""
-        # past the task graph where there is a file behind it: that takes longer than to read the planes
         planes = slice(*self.resampler.reads(start, stop))
-        pieces = [original_of(array)[planes] for array in (self.flux, self.noise)]
-        flux, noise = self.resampler.apply(*compute(*pieces, scheduler="synchronous"), start=start, stop=stop)
+        pieces = compute(self.flux[planes], self.noise[planes], scheduler="synchronous")
+        flux, noise = self.resampler.apply(*pieces, start=start, stop=stop)
         return flux, noise if self.noise_factor == 1 else noise * np.float32(self.noise_factor)
 
 
@@ -222,7 +221,8 @@ def make_stack(
     """
     weights = weights or [1.0] * len(arrays)
     layers = tuple(
-        Layer(flux=flux, noise=noise, resampler=resampler, weight=weight)
+        # past the task graph where there is a file behind it: that takes longer than to read the planes
+        Layer(flux=original_of(flux), noise=original_of(noise), resampler=resampler, weight=weight)
         for (flux, noise), resampler, weight in zip(arrays, resamplers, weights, strict=True)
     )
     return Stack(layers=layers, tiles=make_tiles(shape[1:], resamplers, weights), shape=shape, parameters=parameters)

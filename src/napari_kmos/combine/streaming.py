@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
+from napari_kmos.cluster import compute_on, current_client
 from napari_kmos.combine.agreement import NoDataError
 from napari_kmos.combine.scatter import N_BINS, Scatter
+from napari_kmos.combine.stack import Stack
 from napari_kmos.cube import Image
 from napari_kmos.spectral.nan import divide
 from napari_kmos.threads import compute_ahead
@@ -19,14 +21,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.combine.cubes import CombineResult
-    from napari_kmos.combine.stack import Block, Stack
+    from napari_kmos.combine.stack import Block
     from napari_kmos.cube import Cube
 
     Planes = NDArray[np.float32]
 
 
 def stream_blocks(stack: Stack) -> Generator[Block, None, None]:
-    """Yield the blocks of the result in their order, computed ahead in two threads."""
+    """Yield the blocks of the result in their order, computed ahead: in two threads, or on the cluster if there is one.
+
+    Raises
+    ------
+    EngineError
+        If the cluster fails.
+    """
+    client = current_client()
+    if client is not None:
+        return compute_on(client, Stack.combine, stack, stack.blocks())
     return compute_ahead(lambda span: stack.combine(*span), stack.blocks())
 
 

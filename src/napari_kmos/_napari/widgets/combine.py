@@ -43,7 +43,7 @@ class CombineDock(Dock):
         self.unaccepted.addItems(list(UNACCEPTED))
         self.method.setCurrentText(CombineParameters().method)
         self.cmethod.setCurrentText(CombineParameters().cmethod)
-        self.which = QLineEdit()
+        self.which, self.scheduler = QLineEdit(), QLineEdit()
         self.offsets = PathField("Offsets file", pattern=OFFSETS)
         self.form = ParameterForm(CombineParameters, exclude=("method", "cmethod"))
         self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
@@ -66,6 +66,7 @@ class CombineDock(Dock):
                 self.session.out_dir,
                 what=self.what.currentText(),
                 which=self.which.text().strip(),
+                scheduler=self.scheduler.text().strip(),
                 offsets=(self.offsets.path() or self.session.offsets) if method == USER else None,
                 unaccepted=self.unaccepted.currentText(),
                 parameters=self.form.parameters(method=method, cmethod=cmethod),
@@ -87,11 +88,14 @@ class CombineDock(Dock):
         form.addRow("Not accepted", self.unaccepted)
         form.addRow("Merge by", self.cmethod)
         form.addRow(folded("Parameters", self.form))
+        form.addRow("Cluster", self.scheduler)
         form.addRow("Products", self.out_dir)
         form.addRow("", self.overwrite)
         form.addRow(self.run_button)
         self.body.addLayout(form)
         self.body.addStretch()
+        self.scheduler.setPlaceholderText("none: this machine")
+        self.scheduler.setToolTip("Address of a dask scheduler whose workers see the same files, as tcp://host:8786")
         self.unaccepted.setToolTip("What to do with exposures whose offset is missing or not accepted")
         self._show_choices()
 
