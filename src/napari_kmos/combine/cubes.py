@@ -20,6 +20,7 @@ from napari_kmos.combine.streaming import CombinePass, measure_scatter
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.instrument import ARMS, KEY_IFU, KEY_N_COMBINED, key_arm
+from napari_kmos.spatial.covariance import noise_correlation
 from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid
 from napari_kmos.spectral import collapse_median, ensure_noise
@@ -110,7 +111,8 @@ def combine_cubes(
     -------
     CombineResult
         The cube has the first one's corrected WCS, extended in whole spaxels, its unit and header. NaN where no
-        exposure has data. Noise is that of single voxels: neighbours are correlated by the interpolation.
+        exposure has data. Noise is that of single voxels: neighbours are correlated by the interpolation, and
+        ``correlation`` tells how.
 
     Raises
     ------
@@ -149,6 +151,8 @@ def combine_cubes(
         stack = scale_noise(stack, [scatter.factor(cube.ifu) for cube in noisy])
     flux, noise = combine_lazily(stack)
     facts = _facts(noisy, parameters, unit, name)
+    weights = [layer.weight for layer in stack.layers]
+    facts["correlation"] = noise_correlation(resamplers, weights, inputs=[cube.correlation for cube in cubes])
     result = Cube(flux=flux, noise=noise, wavelength=cubes[0].wavelength, wcs=grid, medium=cubes[0].medium, **facts)
     return CombineResult(
         cube=result,
@@ -174,7 +178,7 @@ def _common_grid(
     resamplers = []
     for cube, wcs, own, part in zip(cubes, corrected, shapes, parts, strict=True):
         whole = make_resampler(wcs, own, grid, shape, flux=parameters.flux, kernel=parameters.interpolation)
-        resampler = None if whole is None else take_part(whole, wcs, grid, n_planes=cube.shape[0], part=part)
+        resampler = None if whole is None else take_part(whole, part, n_planes=cube.shape[0])
         if resampler is None:
             msg = f"{cube.source or cube.label}: its field holds no centre of a spaxel of the common grid"
             raise GeometryError(msg)

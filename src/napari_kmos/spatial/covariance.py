@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import convolve
 from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
@@ -31,11 +32,19 @@ _MAX_REACH = 12
 #: Side of the part of a field in which positions are averaged: all of an IFU's where rows and columns are apart.
 _SEPARABLE_SIDE = 48
 _SPARSE_SIDE = 16
+_MOST_FIELDS = 64
+#: Ratios of pixel sides this close to 1 are the same size.
+_SAME_SIDE = 0.01
 #: Correlations below this at the sides are left out.
 _SMALLEST = 1e-4
 
 
-def noise_correlation(resamplers: Sequence[Resampler], weights: Sequence[float] | None = None) -> Floats:
+def noise_correlation(
+    resamplers: Sequence[Resampler],
+    weights: Sequence[float] | None = None,
+    *,
+    inputs: Sequence[Floats | None] | None = None,
+) -> Floats | None:
     """Return how the noise of a pixel is correlated with that of its neighbours in the mean of resampled exposures.
 
     Parameters
@@ -44,18 +53,23 @@ def noise_correlation(resamplers: Sequence[Resampler], weights: Sequence[float] 
         From each exposure to one grid.
     weights : sequence of float, optional
         Of the exposures in the mean, which all weigh the same if not given.
+    inputs : sequence of (ndarray or None), optional
+        How the noise of each exposure is correlated already, in its own spaxels: it was resampled before.
 
     Returns
     -------
-    ndarray, shape (2k + 1, 2k + 1)
+    ndarray, shape (2k + 1, 2k + 1), or None
         Correlation with the pixel ``[k + dy, k + dx]`` away: 1 in the middle, the same at -dy, -dx. It is the mean
-        covariance of such pairs over the mean product of their standard deviations, so that sums over many places have
-        the right variance on average.
+        covariance of such pairs over the mean product of their standard deviations as `Resampler.apply` tells them, so
+        that sums over many places have the right variance on average. None if there is none.
 
     Notes
     -----
     Spaxels of the exposures are taken for independent and of equal noise, exposures too. Averaged over the middle of
-    each field, up to 48 pixels a side, or 16 where the exposure is turned against the grid.
+    each field, up to 48 pixels a side, or 16 where the exposure is turned against the grid, and of no more than 64
+    fields. Correlation of the inputs is the same everywhere and so is folded with what the interpolation makes of
+    independent spaxels, if the pixels keep their size; else it is left out. The middle is then above 1 by as much as
+    the variances, to which all spaxels are independent, are too small.
     """
     given = [1.0] * len(resamplers) if weights is None else list(weights)
     reach = _reach(resamplers)
@@ -69,17 +83,22 @@ def noise_correlation(resamplers: Sequence[Resampler], weights: Sequence[float] 
     share = np.divide(1, variance, out=np.zeros_like(total), where=variance > 0)
     sigma = np.sqrt(variance) * inverse
     covariance, product = np.zeros((2, 2 * reach + 1, 2 * reach + 1))
-    for one, weight in zip(resamplers, given, strict=True):
+    before = inputs or [None] * len(resamplers)
+    some = slice(None, None, -(-len(resamplers) // _MOST_FIELDS))
+    for one, weight, known in list(zip(resamplers, given, before, strict=True))[some]:
         block = _block(one)
         at = _moved(block, (one.window[0].start, one.window[1].start))
         centre = _moved(at, (reach, reach))
         both = one.inside[block][..., None, None] & _around(np.pad(one.inside, reach), block, reach)
         between = weight**2 * np.where(both, _covariances(one, block, reach), 0)
-        covariance += np.einsum("yx,yxij,yxij->ij", inverse[centre], between, _around(inverse, at, reach))
+        pairs = np.einsum("yx,yxij,yxij->ij", inverse[centre], between, _around(inverse, at, reach))
+        folds = known is not None and abs(one.side - 1) < _SAME_SIDE
+        covariance += convolve(pairs, known, mode="constant") if folds else pairs
         own = between[..., reach, reach] * share[centre] * sigma[centre]
         product += np.einsum("yx,yxij,yxij->ij", own, both, _around(sigma, at, reach))
     correlation = np.divide(covariance, product, out=np.zeros_like(product), where=product > 0)
-    return _trimmed((correlation + correlation[::-1, ::-1]) / 2)
+    trimmed = _trimmed((correlation + correlation[::-1, ::-1]) / 2)
+    return trimmed if trimmed.size > 1 else None
 
 
 def correlated_variance(sigma: Floats, y: Indices, x: Indices, correlation: Floats) -> Floats:
@@ -110,8 +129,8 @@ def correlated_variance(sigma: Floats, y: Indices, x: Indices, correlation: Floa
 
 def _reach(resamplers: Sequence[Resampler]) -> int:
     """How many output pixels apart noise can be correlated."""
-    finest = max(float(np.sqrt(one.inside.sum() / np.prod(one.source_shape))) for one in resamplers)
-    return min(int(np.ceil(_REACH_PIX * max(finest, 1.0))), _MAX_REACH)
+    finest = min(one.side for one in resamplers)
+    return min(int(np.ceil(_REACH_PIX / min(finest, 1.0))), _MAX_REACH)
 
 
 def _variance(one: Resampler) -> Floats:

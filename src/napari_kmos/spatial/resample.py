@@ -33,8 +33,8 @@ _DEFAULT = Kernel()
 _OVERHANG_PIX = 0.5
 #: The largest noise is scaled to this before it is squared: float32 then holds 37 powers of ten below it.
 _LARGEST_NOISE = 2.0**60
-#: Ratios of pixel areas this close to 1 are rounding.
-_SAME_AREA = 1e-6
+#: Ratios of pixel sides this close to 1 are rounding.
+_SAME_SIDE = 1e-6
 #: Weights add up to 1, or to 0 where the drops of drizzle leave a gap.
 _TOUCHED = 0.5
 #: Values of a plane times planes that are worked on at a time: as many as fit into the cache.
@@ -55,6 +55,8 @@ class Resampler:
         Pixels of the window that lie on the input; no other is ever valid.
     source_shape : tuple of int
         (n_y, n_x) of the input.
+    side : float
+        Side of an output pixel in input pixels.
     values, variances, area : Separable or Sparse
         Operators on values, on variances, and from the mask of finite values to the share of a pixel on them.
     factor : float
@@ -68,6 +70,7 @@ class Resampler:
     window: tuple[slice, slice]
     inside: Bools
     source_shape: Shape
+    side: float
     values: Operator
     variances: Operator
     area: Operator
@@ -275,15 +278,16 @@ def make_resampler(
     inside &= (values(ones)[0] > _TOUCHED) & (area(ones)[0] > kernel.min_coverage)
     if not inside.any():
         return None
-    ratio = (pixel_scale_arcsec(target) / pixel_scale_arcsec(source)) ** 2
+    side = pixel_scale_arcsec(target) / pixel_scale_arcsec(source)
     return Resampler(
         window=part,
         inside=inside,
         source_shape=source_shape,
+        side=side,
         values=values,
         variances=variances,
         area=area,
-        factor=ratio if flux and abs(ratio - 1) > _SAME_AREA else 1.0,
+        factor=side**2 if flux and abs(side - 1) > _SAME_SIDE else 1.0,
         min_coverage=kernel.min_coverage,
     )
 
