@@ -88,6 +88,18 @@ def test_amplitude_is_that_of_the_ifu_over_that_of_the_sources(exposure, residua
     assert after.residual_over_noise < 1.5
 
 
+@pytest.mark.parametrize("ifu", [2, 4, 9])
+def test_noise_grows_by_the_error_of_what_is_subtracted(exposure, residuals, ifu):
+    """On 43 bright planes, mean over the spaxels: to a factor of 2, as lines that are shrunk are off by more."""
+    cube = exposure.cube(ifu)
+    result = subtract_residual(cube, _second(cube, residuals, SOURCES))
+    truth = GAINS[ifu] * HEIGHT * leftover(cube)
+    bright = truth > 0.2 * truth.max()
+    wrong = np.mean(cube.flux - result.flux, axis=(1, 2), dtype=float) - truth
+    added = np.mean(np.square(result.noise, dtype=float) - np.square(cube.noise, dtype=float), axis=(1, 2))
+    assert 0.5 < np.sqrt(np.mean(wrong[bright] ** 2) / np.mean(added[bright])) < 2
+
+
 def test_a_crowded_ifu_has_the_amplitudes_of_its_darkest_spaxels(exposure, residuals):
     """They hold stars of up to 60 sigma: to 4 sigma for each group."""
     found = _amplitudes(_second(exposure.cube(1), residuals, SOURCES))
