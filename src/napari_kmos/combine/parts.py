@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.spatial.wcs import pixel_to_pixel, window_wcs
+from napari_kmos.spatial.wcs import window_wcs
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -27,8 +27,7 @@ class Part:
     Parameters
     ----------
     own : ndarray of bool, shape (n_y, n_x), optional
-        Spaxels that it fills: the result has its values where their places on the sky are. The others serve the
-        interpolation beside them only, so that tiles of a mosaic meet without a gap. All if not given.
+        Spaxels that are taken, as if the others had no data. All if not given.
     zero_pix : float
         Planes by which its lines lie towards longer wavelengths than they should. The resampling takes that out.
     """
@@ -46,7 +45,7 @@ def own_field(wcs: WCS, shape: tuple[int, int], part: Part) -> Field:
     return window_wcs(wcs, int(rows[0]), int(columns[0])), side
 
 
-def take_part(resampler: Resampler, wcs: WCS, grid: WCS, *, n_planes: int, part: Part) -> Resampler | None:
+def take_part(resampler: Resampler, part: Part, *, n_planes: int) -> Resampler | None:
     """Return a resampler from a cube to a grid that takes a part only: own spaxels, with their wavelengths put right.
 
     None if no own spaxel lies on the grid.
@@ -54,8 +53,5 @@ def take_part(resampler: Resampler, wcs: WCS, grid: WCS, *, n_planes: int, part:
     moved = resampler.shifted(part.zero_pix, n_planes)
     if part.own is None or part.own.all():
         return moved
-    pixels = np.mgrid[resampler.window]
-    y, x = (np.rint(np.asarray(one)).astype(int) for one in pixel_to_pixel(grid, wcs, pixels[0], pixels[1]))
-    y, x = (np.clip(one, 0, size - 1) for one, size in zip((y, x), part.own.shape, strict=True))
-    inside = resampler.inside & part.own[y, x]
+    inside = resampler.inside & (resampler.area(part.own[None].astype(np.float32))[0] > resampler.min_coverage)
     return dataclasses.replace(moved, inside=inside) if inside.any() else None
