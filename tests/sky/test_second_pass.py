@@ -95,6 +95,7 @@ def test_noise_grows_by_the_error_of_what_is_subtracted(exposure, residuals, ifu
     result = subtract_residual(cube, _second(cube, residuals, SOURCES))
     truth = GAINS[ifu] * HEIGHT * leftover(cube)
     bright = truth > 0.2 * truth.max()
+    bright[:25] = bright[-25:] = False  # nothing is subtracted there
     wrong = np.mean(cube.flux - result.flux, axis=(1, 2), dtype=float) - truth
     added = np.mean(np.square(result.noise, dtype=float) - np.square(cube.noise, dtype=float), axis=(1, 2))
     assert 0.5 < np.sqrt(np.mean(wrong[bright] ** 2) / np.mean(added[bright])) < 2
