@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.cli.options import add_files, add_output_dir, add_parameters, add_scheduler, build_parameters
-from napari_kmos.combine import CombineParameters
+from napari_kmos.combine import CombineParameters, VersusParameters
+from napari_kmos.errors import KmosError
 from napari_kmos.recipes.combine import combine
+from napari_kmos.recipes.combine_tasks import CombineChoice
 from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.selecting import EACH
+from napari_kmos.recipes.versus import describe_versus, versus
 from napari_kmos.recipes.zero_points import NONE, ZERO_POINTS
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_what(parser)
     _add_where(parser)
+    _add_versus(parser)
     add_scheduler(parser)
     add_parameters(parser, CombineParameters, title="parameters of the combination")
 
@@ -86,21 +90,42 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace, progress: Progress) -> Outcome:
-    """Combine."""
-    return combine(
-        args.files,
-        args.output,
-        parameters=build_parameters(args, CombineParameters),
-        offsets=args.offsets,
-        unaccepted=args.unaccepted,
-        name=args.name,
-        ifus=args.ifus,
-        mosaic=args.mosaic,
-        each=args.each,
-        drop=args.drop,
-        cuts=args.cuts,
-        zero_points=args.zero_points,
-        overwrite=args.overwrite,
-        progress=progress,
+def _add_versus(parser: argparse.ArgumentParser) -> None:
+    """Add the comparison of subsets."""
+    parser.add_argument(
+        "--versus",
+        metavar="A[:B]",
+        help="compare two subsets instead: their images, noise and the SNR of stars, as VERSUS_<name>_<a>_<b>.ecsv "
+        "with a figure, and no cubes. A subset is half1, half2, epoch1, epoch2, files by number (3 or 2-5), name or "
+        "pattern, several with commas, or all; one alone is compared with the rest, without:FILE with all",
     )
+    parser.add_argument(
+        "--apertures",
+        type=Path,
+        metavar="FILE",
+        help="with --versus: stars (.ecsv or ds9 .reg) whose SNR is compared (default: those found in the image)",
+    )
+    add_parameters(parser, VersusParameters, title="stars to find, with --versus")
+
+
+def run(args: argparse.Namespace, progress: Progress) -> Outcome:
+    """Combine, or compare subsets."""
+    names = ("offsets", "unaccepted", "name", "ifus", "mosaic", "each", "drop", "cuts", "zero_points")
+    choice = {name: getattr(args, name) for name in names}
+    how = {
+        "parameters": build_parameters(args, CombineParameters),
+        "overwrite": args.overwrite,
+        "progress": progress,
+    }
+    if args.versus is None:
+        if args.apertures is not None:
+            msg = "--apertures are stars whose SNR is compared: give --versus too, or leave them out"
+            raise KmosError(msg)
+        return combine(args.files, args.output, **choice, **how)
+    stars = {"apertures": args.apertures, "stars": build_parameters(args, VersusParameters)}
+    return versus(args.files, args.output, subsets=args.versus, choice=CombineChoice(**choice), **stars, **how)
+
+
+def describe(outcome: Outcome) -> str:
+    """Return the comparison of subsets as text, if there is one."""
+    return describe_versus(outcome)

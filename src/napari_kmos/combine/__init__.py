@@ -9,6 +9,8 @@ from napari_kmos.combine.placing import PLACING_METHODS
 from napari_kmos.combine.scatter import Scatter
 from napari_kmos.combine.splicing import SpliceParameters, SpliceResult, splice_cubes
 from napari_kmos.combine.streaming import CombinePass
+from napari_kmos.combine.versus import Versus
+from napari_kmos.combine.versus_result import Comparison, VersusParameters
 
 __all__ = [
     "COMBINE_METHODS",
@@ -16,12 +18,15 @@ __all__ = [
     "CombineParameters",
     "CombinePass",
     "CombineResult",
+    "Comparison",
     "Merged",
     "NoDataError",
     "Part",
     "Scatter",
     "SpliceParameters",
     "SpliceResult",
+    "Versus",
+    "VersusParameters",
     "can_reject",
     "combine_cubes",
     "merge",

@@ -95,8 +95,8 @@ def count_distances(away: NDArray[np.float64]) -> Counts:
     return np.bincount(np.clip(place, 0, N_BINS - 1).astype(np.intp), minlength=N_BINS)
 
 
-def _ratio(counts: Counts) -> float:
-    """Median of counted distances over that of normal values."""
+def median_of(counts: Counts) -> float:
+    """Return the median of counted distances; NaN of fewer than a thousand, which do not tell it."""
     total = counts.sum()
     if total < _MIN_VALUES:
         return np.nan
@@ -105,4 +105,9 @@ def _ratio(counts: Counts) -> float:
     if which == 0:
         return 0.0
     inside = (total / 2 - until[which - 1]) / counts[which]
-    return float(np.exp(_FIRST + (which + inside) * (_LAST - _FIRST) / N_BINS) / _NORMAL_MEDIAN)
+    return float(np.exp(_FIRST + (which + inside) * (_LAST - _FIRST) / N_BINS))
+
+
+def _ratio(counts: Counts) -> float:
+    """Median of counted distances over that of normal values."""
+    return median_of(counts) / _NORMAL_MEDIAN

@@ -1,0 +1,164 @@
+"""Sums over the planes of two subsets and their union, from which their images and noise follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_kmos.combine.scatter import N_BINS, count_distances, median_of
+from napari_kmos.spectral.nan import divide, nan_median
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_kmos.combine.stack import Layer
+
+    Floats = NDArray[np.float64]
+    Planes = NDArray[np.float32]
+    Read = tuple[Planes, Planes]
+
+#: Of a variance that is less than this part of those it is the difference of, nothing is known.
+_NO_VARIANCE = 1e-5
+#: Planes so far apart share no value of the detector.
+_LAG = 2
+
+
+class WhiteSums:
+    """Mean over planes of values and of their noise, each plane with a weight.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_y, n_x).
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._weight, self._value, self._variance = (np.zeros(shape) for _ in range(3))
+
+    def add(self, values: NDArray[np.floating], variance: NDArray[np.floating], weights: Floats) -> None:
+        """Add planes, shape (n, n_y, n_x), with a weight each."""
+        known = np.isfinite(values) & np.isfinite(variance)
+        by_plane = "p,pyx->yx"
+        self._weight += np.einsum(by_plane, weights, known)
+        self._value += np.einsum(by_plane, weights, np.where(known, values, 0))
+        self._variance += np.einsum(by_plane, weights**2, np.where(known, variance, 0))
+
+    def merge(self, other: WhiteSums) -> None:
+        """Add the sums of other planes."""
+        self._weight += other._weight
+        self._value += other._value
+        self._variance += other._variance
+
+    def image(self) -> tuple[Floats, Floats]:
+        """Return mean and noise; NaN without data."""
+        return divide(self._value, self._weight), divide(np.sqrt(self._variance), self._weight)
+
+
+def plane_weights(noise: Planes) -> Floats:
+    """Return the weight of each plane: one over its median variance, so that bright sky lines do not drown the rest."""
+    typical = nan_median(noise.reshape(len(noise), -1).T)
+    weights = divide(np.ones(len(noise)), np.square(typical))
+    return np.where(np.isfinite(weights), weights, 0.0)
+
+
+class Shares(NamedTuple):
+    """Which exposures two subsets have in common, by number."""
+
+    a: Sequence[int]
+    b: Sequence[int]
+
+    @property
+    def both(self) -> tuple[int, ...]:
+        """Exposures in both."""
+        return tuple(sorted({*self.a} & {*self.b}))
+
+
+def difference_variance(
+    variances: tuple[Floats, Floats], shares: Shares, layers: Sequence[Layer], read: Mapping[int, Read], weight: str
+) -> Floats:
+    """Return the variance of the difference of two means that may share exposures; NaN where they are the same.
+
+    Parameters
+    ----------
+    variances : tuple of ndarray, shape (n, n_y, n_x)
+        Of the two.
+    shares : Shares
+        Their exposures.
+    layers : sequence of Layer
+        All exposures.
+    read : mapping of int to (flux, noise)
+        What was read of those that are compared, by their number.
+    weight : str
+        What they weigh by, as in `CombineParameters`.
+
+    Notes
+    -----
+    Means sum(w v) and sum(u v) of independent values v of variance s² have the covariance sum(w u s²), and with weights
+    that are normalised k the correlation sum_both(k² s²) / sqrt(sum_a(k² s²) sum_b(k² s²)). The variance of the
+    difference is var_a + var_b - 2 correlation sqrt(var_a var_b); for a part of a whole, of values that are equally
+    noisy or weighted by their variance, that is var_part - var_whole. Medians and clipped means of many values have the
+    correlation of means.
+    """
+    var_a, var_b = variances
+    if not shares.both:
+        return var_a + var_b
+    sums = {}
+    for name, chosen in (("a", shares.a), ("b", shares.b), ("both", shares.both)):
+        sums[name] = np.zeros(var_a.shape)
+        for number in chosen:
+            _add_squares(sums[name], layers[number], read[number], weight)
+    correlation = divide(sums["both"], np.sqrt(sums["a"] * sums["b"]))
+    variance = var_a + var_b - 2 * correlation * np.sqrt(var_a * var_b)
+    return np.where(variance > _NO_VARIANCE * (var_a + var_b), variance, np.nan)
+
+
+def _add_squares(total: Floats, layer: Layer, read: Read, weight: str) -> None:
+    """Add weight² times variance of an exposure, in place."""
+    flux, noise = read
+    known = np.isfinite(flux) & np.isfinite(noise)
+    squares = np.square(np.where(known, noise, 0), dtype=np.float64)
+    if weight == "variance":
+        squares = np.nan_to_num(divide(np.ones(squares.shape), squares))
+    elif weight == "exptime":
+        squares *= layer.weight**2
+    total[:, *layer.resampler.window] += squares
+
+
+def noise_counts(planes: Sequence[Planes], noise: Planes, n_wanted: int) -> NDArray[np.int64]:
+    """Count how far values lie from the mean of those beside them along the wavelength, of several cubes alike.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray, shape (n, n_y, n_x)
+        Flux of each cube; a place counts if all have data there.
+    noise : ndarray, same shape
+        What the distances are measured by; the same for all.
+    n_wanted : int
+        So many planes are looked at.
+
+    Returns
+    -------
+    ndarray of int, shape (n_cubes, N_BINS)
+        As `count_distances`.
+
+    Notes
+    -----
+    The second difference of planes that share no value, as in DER_SNR (Stoehr et al. 2008, ASP Conf. 394, 505): what
+    varies smoothly along the wavelength cancels.
+    """
+    lag = min(_LAG, (len(noise) - 1) // 2)
+    if lag < 1:
+        return np.zeros((len(planes), N_BINS), dtype=np.int64)
+    centres = np.unique(np.linspace(lag, len(noise) - 1 - lag, n_wanted).astype(int))
+    variance = np.square(noise, dtype=np.float64)
+    scale = np.sqrt(4 * variance[centres] + variance[centres - lag] + variance[centres + lag])
+    found = [np.abs(2.0 * one[centres] - one[centres - lag] - one[centres + lag]) for one in planes]
+    known = np.all(np.isfinite(found), axis=0) & (scale > 0)
+    return np.array([count_distances(one[known] / scale[known]) for one in found])
+
+
+def typical_noise(counts: NDArray[np.int64]) -> list[float]:
+    """Return the median distance of each cube of `noise_counts`; NaN if there are too few."""
+    return [median_of(one) for one in counts]
