@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from commands import run_command
 from measuring import OURS, Child, FailedError, Row, in_turn, print_table, seconds
 
 from napari_kmos.io import read_exposure, write_exposure
@@ -30,15 +31,6 @@ from napari_kmos.sky import subtract_sky
 BOUND_S, BOUND_MB, OF_ZAP = 20.0, 1000.0, 1 / 3
 N_IFUS, QUICK_IFUS = 24, 3
 _ANGSTROM = 1e4  # in a micron
-#: Runs a command and prints its seconds and its peak of memory in KiB. A process begins with the peak of the one that
-#: starts it: this one is small.
-_RUN = """
-import resource, subprocess, sys, time
-start = time.perf_counter()
-status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(status)
-"""
 
 
 def main() -> None:
@@ -110,14 +102,9 @@ def _night(folder: Path) -> tuple[Path, Path]:
 
 def _timed(words: list[Any], peaks: list[float]) -> float:
     """Run our command; return its seconds, and add its peak of memory in MB to the list."""
-    command = [sys.executable, "-c", _RUN, sys.executable, "-m", "napari_kmos", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        msg = f"ended with status {done.returncode}"
-        raise FailedError(msg)
-    taken, peak_kib = map(float, done.stdout.split())
-    peaks.append(peak_kib * 1024 / 1e6)
-    return taken
+    taken = run_command(*words)
+    peaks.append(taken.peak_mb)
+    return taken.seconds
 
 
 def _zap(python: str, folder: Path) -> Child | None:
