@@ -14,7 +14,8 @@ class Offset:
     exposure : int
         0-based, in the order the files were given.
     file : str
-        File of the exposure; matched by its last part.
+        File of the exposure; matched by its last part. Empty for all exposures of its epoch, half and IFU, where these
+        are told: such a correction is added to those of the files.
     ifu : int, optional
         1-24; None for a mosaic.
     dra_arcsec, ddec_arcsec : float

@@ -21,6 +21,8 @@ from napari_kmos.spatial.centroid import fit_centroid
 from napari_kmos.spatial.wcs import sky_to_pixel
 
 USER = CombineParameters(method="user", cmethod="average")
+#: Three exposures are too few to clip, which would be warned of.
+AVERAGE = CombineParameters(cmethod="average")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_a_product_a_target_wherever_its_arm_was(files, tmp_path):
 
 
 def test_headers_alone_leave_the_star_smeared(files, tmp_path):
-    outcome = combine(files, tmp_path, parameters=CombineParameters(cmethod="average"), name="gc1")
+    outcome = combine(files, tmp_path, parameters=AVERAGE, name="gc1")
     assert [path.name for path in outcome.products] == ["COMBINE_gc1.fits"]
     assert star_error(outcome.products[0], "gc1")[1] > 3.2
 
@@ -118,7 +120,7 @@ def test_one_exposure_alone_is_split_into_its_targets(files, tmp_path):
 )
 def test_ifus_are_one_a_file_or_one_for_all(files, tmp_path, ifus, name, used):
     # one number for all mixes two targets here, 40 arcsec apart: that is what the list is for
-    outcome = combine(files, tmp_path, ifus=ifus)
+    outcome = combine(files, tmp_path, ifus=ifus, parameters=AVERAGE)
     assert outcome.products[0].name == f"COMBINE_{name}.fits"
     told = outcome.measured[outcome.products[0].name]["exposures"]
     assert [exposure["ifu"] for exposure in told] == used
@@ -127,9 +129,7 @@ def test_ifus_are_one_a_file_or_one_for_all(files, tmp_path, ifus, name, used):
 def test_mosaic_holds_all_ifus(tmp_path):
     # neighbouring arms: the second target is pulled next to the first
     near = [Visit(arms=((3, "gc1"), (12, "gc1"))), Visit(dither=(2.4, 0.4), arms=((3, "gc1"), (12, "gc1")))]
-    outcome = combine(
-        write_visits(tmp_path, near), tmp_path, mosaic=True, parameters=CombineParameters(cmethod="average")
-    )
+    outcome = combine(write_visits(tmp_path, near), tmp_path, mosaic=True, parameters=AVERAGE)
     assert outcome.products[0].name == "COMBINE_mosaic.fits"
     cube = read_cube(outcome.products[0])
     assert cube.shape[1:] == (15, 26)
@@ -241,7 +241,7 @@ def test_names_that_are_written_alike(names, tmp_path):
 
 
 def test_existing_products_and_cancelling(files, tmp_path):
-    combine(files, tmp_path, name="gc1")
+    combine(files, tmp_path, name="gc1", parameters=AVERAGE)
     with pytest.raises(WriteError, match=r"COMBINE_gc1\.fits: exists already"):
         combine(files, tmp_path)
     assert not (tmp_path / "COMBINE_gc2.fits").exists()
@@ -251,13 +251,13 @@ def test_existing_products_and_cancelling(files, tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        combine(files, tmp_path / "cancelled", progress=cancel)
+        combine(files, tmp_path / "cancelled", progress=cancel, parameters=AVERAGE)
     assert list((tmp_path / "cancelled").iterdir()) == []
 
 
 def test_progress_goes_from_start_to_end(files, tmp_path):
     told = []
-    combine(files, tmp_path, progress=lambda done, total, text: told.append(done / total))
+    combine(files, tmp_path, parameters=AVERAGE, progress=lambda done, total, text: told.append(done / total))
     assert told == sorted(told)
     assert told[-1] == 1
 

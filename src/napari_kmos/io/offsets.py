@@ -108,7 +108,7 @@ def _offset(path: Path, number: int, table: Table) -> Offset:
     try:
         return Offset(
             exposure=int(row["exposure"]),
-            file=str(row["file"]),
+            file=str(row["file"] or ""),
             ifu=_optional_int(row["ifu"]),
             dra_arcsec=float(row["dra_arcsec"]),
             ddec_arcsec=float(row["ddec_arcsec"]),

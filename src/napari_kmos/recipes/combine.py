@@ -24,7 +24,14 @@ from napari_kmos.io import (
 )
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.combine_tasks import CombineChoice, CombineTask, make_tasks, zero_point_file, zero_point_parts
+from napari_kmos.recipes.combine_tasks import (
+    CombineChoice,
+    CombineTask,
+    make_tasks,
+    warn_if_unclipped,
+    zero_point_file,
+    zero_point_parts,
+)
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.zero_points import NONE, without_zero_points
 from napari_kmos.spatial.wcs import offset_between
@@ -189,6 +196,7 @@ def _combine_one(task: CombineTask, stem: str, options: _Options, progress: Prog
     except NoDataError as err:
         warnings.warn(f"{task.name}: {err}", KmosWarning, stacklevel=4)
         return None
+    warn_if_unclipped(task.name, counted.n_overlapping, options.parameters)
     how["step"] = step = _step(task, options, result, counted)
     write_image(_image(read_cube(cube_file), counted), image_file, category="COMBINED_IMAGE", **how)
     write_image(counted.exposure_map, mask_file, category="EXP_MASK", others=_maps(counted), **how)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.combine import Part
+from napari_kmos.combine import Part, can_reject
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.instrument import key_zero_point
 from napari_kmos.io import read_exposure, read_offsets, write_zero_points
@@ -170,6 +170,17 @@ def make_tasks(files: Sequence[Path], choice: CombineChoice, parameters: Combine
         return [CombineTask(name=one.name, members=one.members) for one in selections]
     tasks = [_placed(selection, tables, choice.unaccepted) for selection in selections]
     return [task for task in tasks if task is not None]
+
+
+def warn_if_unclipped(name: str, n_overlapping: int, parameters: CombineParameters) -> None:
+    """Warn of clipping that is asked for and cannot be: too few exposures overlap."""
+    asked = parameters.cmethod == "ksigma" and parameters.citer > 0 and n_overlapping > 1
+    if asked and not can_reject(n_overlapping, parameters):
+        text = (
+            f"{name}: {n_overlapping} exposures overlap at most, too few for ksigma to reject anything: this is their "
+            "average, outliers included; median or min_max (--cmethod) make less of these, average says what it is"
+        )
+        warnings.warn(text, KmosWarning, stacklevel=4)
 
 
 def zero_point_file(stem: str) -> Path:

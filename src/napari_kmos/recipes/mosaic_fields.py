@@ -14,7 +14,7 @@ from napari_kmos.errors import AlignmentError, KmosError
 from napari_kmos.recipes.cut_places import chosen_places, places_by_table
 from napari_kmos.recipes.offset_rows import cuts_name
 from napari_kmos.recipes.selecting import Member
-from napari_kmos.spatial.footprints import Footprint, cut_out
+from napari_kmos.spatial.footprints import Footprint, cut_out, hull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from napari_kmos.exposure import Exposure
     from napari_kmos.recipes.cut_places import Place
 
-#: Spaxels around a field that its interpolation reads: at this distance a spline forgets all but 1e-4.
-_APRON_PIX = 7
 #: Fields of which a larger part is the same spaxels cannot be told apart.
 _MOST_SHARED = 0.5
 
@@ -66,6 +64,8 @@ def find_cuts(exposure: Exposure, tables: Sequence[Path]) -> Path:
 def split_mosaic(exposure: Exposure, cuts: Path) -> tuple[Member, ...]:
     """Return each IFU and half of a mosaic as a field of its own: a lazy window, and which of its spaxels it owns.
 
+    A spaxel belongs to one of them. Nothing of a neighbour is taken for the interpolation: it may lie elsewhere.
+
     Parameters
     ----------
     exposure : Exposure
@@ -83,11 +83,17 @@ def split_mosaic(exposure: Exposure, cuts: Path) -> tuple[Member, ...]:
     owner = _owners(places, cube.shape[1:], cuts)
     members = []
     for number, place in enumerate(places):
-        window = _with_apron(place.footprint, cube.shape[1:])
-        own = owner[window.y : window.y + window.n_y, window.x : window.x + window.n_x] == number
-        if own.any():
+        rows, columns = np.nonzero(owner == number)
+        if rows.size:
+            box = hull(
+                [
+                    Footprint(y, x, 1, 1)
+                    for y, x in ((int(rows.min()), int(columns.min())), (int(rows.max()), int(columns.max())))
+                ]
+            )
+            own = owner[box.y : box.y + box.n_y, box.x : box.x + box.n_x] == number
             part = dataclasses.replace(cube, ifu=place.ifu, name=place.name or cube.name)
-            members.append(Member(exposure=exposure, cube=cut_out(part, window), half=place.half, own=own))
+            members.append(Member(exposure=exposure, cube=cut_out(part, box), half=place.half, own=own))
     return tuple(members)
 
 
@@ -137,11 +143,3 @@ def _check_apart(one: Place, other: Place, cuts: Path) -> None:
         names = " and ".join(f"IFU {p.ifu}" + (f" half {p.half}" if p.half else "") for p in (one, other))
         msg = f"{cuts}: {names} lie on each other in the mosaic, which cannot be told apart any more: combine their "
         raise KmosError(msg + "exposures, with an offset for each, or cut without halves")
-
-
-def _with_apron(box: Footprint, shape: tuple[int, int]) -> Footprint:
-    """Return a footprint with what lies around it, as far as the mosaic goes."""
-    low = (max(box.y - _APRON_PIX, 0), max(box.x - _APRON_PIX, 0))
-    ends = zip((box.y + box.n_y, box.x + box.n_x), shape, strict=True)
-    high = [min(end + _APRON_PIX, size) for end, size in ends]
-    return Footprint(*low, high[0] - low[0], high[1] - low[1])
