@@ -44,3 +44,25 @@ def test_blas_has_one_thread_while_ours_work_and_its_own_again_afterwards():
     with threadpool_limits(2, user_api="blas"):
         assert list(threads.compute_ahead(work, range(5))) == [{1}] * 5
         assert _blas_threads() == {2}
+
+
+def test_blas_has_its_own_threads_again_after_users_that_overlap():
+    """The second begins within the first and ends after it."""
+    begun, leave = threading.Event(), threading.Event()
+
+    def work():
+        with threads.one_blas_thread():
+            begun.set()
+            assert leave.wait(10)
+
+    with threadpool_limits(2, user_api="blas"):
+        second = threading.Thread(target=work)
+        with threads.one_blas_thread():
+            second.start()
+            assert begun.wait(10)
+            assert _blas_threads() == {1}
+        leave.set()
+        second.join(10)
+        assert _blas_threads() == {2}
+        with threads.one_blas_thread():
+            assert _blas_threads() == {1}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ R = TypeVar("R")
 
 #: The disk and numpy let another thread go on meanwhile; more threads need more memory.
 _THREADS = 2
+_limited = threading.Lock()
 
 
 def compute_ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
@@ -37,11 +39,19 @@ def compute_ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R
             pool.shutdown(cancel_futures=True)
 
 
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Return a context in which matrices are multiplied and solved in the thread that asks.
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Within it matrices are multiplied and solved in the thread that asks.
 
     Those of an IFU are so small that to share them out costs more than it saves, the more so where our own threads keep
-    the processor busy.
+    the processor busy. The limit is that of the process: of several that overlap the first sets and lifts it, as one
+    that came later would put back the limit instead of what was before.
     """
-    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
-    return limits
+    if not _limited.acquire(blocking=False):
+        yield
+        return
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        _limited.release()

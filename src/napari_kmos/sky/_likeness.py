@@ -20,13 +20,18 @@ _LARGEST_RATIO = 5.0
 
 
 def warn_of_unlike(result: SkyResult) -> None:
-    """Warn where the lines of the object are much fainter or brighter than those of the sky."""
+    """Warn where the lines of the object are much fainter or brighter than those of the sky; alike for all IFUs."""
     ratio = _line_ratio(result)
-    where = f"{result.cube.label}: its sky lines are {ratio:.2g} times as bright as those of the sky cube"
     if ratio < 1 / _LARGEST_RATIO:
-        msg = f"{where}; was its sky subtracted already (then take sky-second-pass), or is it in another unit?"
+        msg = (
+            f"the sky lines of the object are less than 1/{_LARGEST_RATIO:g} as bright as those of the sky cube: was "
+            "its sky subtracted already (then take sky-second-pass), or is it in another unit?"
+        )
     elif ratio > _LARGEST_RATIO:
-        msg = f"{where}; was the sky of that cube subtracted already, or is it in another unit?"
+        msg = (
+            f"the sky lines of the object are more than {_LARGEST_RATIO:g} times as bright as those of the sky cube: "
+            "was the sky of that cube subtracted already, or is it in another unit?"
+        )
     else:
         return
     warnings.warn(msg, KmosWarning, stacklevel=3)
