@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_kmos.spectral.oh import SkyLines
 
     Floats = NDArray[np.float64]
+    _Fitted = tuple[float, float, float, float, float]
 
 #: Planes of which the brightness of the spaxels is told.
 _N_WHITE = 128
@@ -38,6 +39,8 @@ _COARSE_PIX = 0.1
 _ROUNDS = 5
 _MIN_SIGNIFICANCE = 5.0
 _MIN_GROUPS = 5
+#: Half of the groups must stand out, or this many: what a subtraction of the sky leaves is no spectrum of the sky.
+_ENOUGH_GROUPS = 10
 _CLIP_SIGMA = 3.0
 #: First, groups further from the median than this times the scatter are left out.
 _FAR = 5.0
@@ -70,6 +73,9 @@ class ZeroPoint:
     def is_known(self) -> bool:
         """Whether it could be measured."""
         return bool(np.isfinite(self.shift_pix))
+
+
+_UNKNOWN = ZeroPoint(shift_pix=float("nan"))
 
 
 def measure_zero_point(
@@ -125,7 +131,7 @@ def zero_point_of(
     """Measure the zero point of a spectrum of the sky, shape (n_wavelength,); see `measure_zero_point`."""
     known = np.isfinite(spectrum)
     if np.count_nonzero(known) < _CONTINUUM_PIX:
-        return ZeroPoint(shift_pix=float("nan"))
+        return _UNKNOWN
     filled = np.interp(np.arange(spectrum.size), np.flatnonzero(known), spectrum[known])
     above = filled - ndimage.median_filter(filled, _CONTINUUM_PIX, mode="nearest")
     above[~known] = np.nan
@@ -133,7 +139,7 @@ def zero_point_of(
     place = np.interp(lines.wavelength_um, wavelength_um, np.arange(spectrum.size))
     groups = _groups(lines, place, fwhm_pix)
     if len(groups) < _MIN_GROUPS:
-        return ZeroPoint(shift_pix=float("nan"))
+        return _UNKNOWN
     shift = _coarse_shift(above, place, lines.strength, fwhm_pix, max_shift_pix)
     fits = [_fit(above, place[group], lines.strength[group], (shift, fwhm_pix / _FWHM)) for group in groups]
     return _robust([fit for fit in fits if fit is not None and abs(fit[1]) <= max_shift_pix], len(groups))
@@ -148,6 +154,8 @@ def _groups(lines: SkyLines, place: Floats, fwhm_pix: float) -> list[NDArray[np.
         return []
     kept = []
     for group, total in zip(every, strength, strict=True):
+        if total <= 0:
+            continue
         lever = lines.strength[group] * (place[group] - np.average(place[group], weights=lines.strength[group])) / total
         levels = 100_000 * lines.v_upper[group] + 10 * lines.n_upper[group] + lines.f_upper[group]
         moved = [lever[levels == level].sum() for level in np.unique(levels)]
@@ -177,10 +185,11 @@ def _profile(planes: NDArray[Any], place: Floats, strength: Floats, sigma: float
     return light
 
 
-def _fit(
-    above: Floats, place: Floats, strength: Floats, start: tuple[float, float]
-) -> tuple[float, float, float] | None:
-    """Return where a group of lines is, from -1 to 1, its shift and the error; None where it does not stand out."""
+def _fit(above: Floats, place: Floats, strength: Floats, start: tuple[float, float]) -> _Fitted | None:
+    """Return where a group of lines is, from -1 to 1, and its shift; None if it cannot be fitted.
+
+    Then the noise by what the fit leaves, and the errors of the relative strength and of the shift for a noise of 1.
+    """
     shift, sigma = start
     reach = _REACH_FWHM * _FWHM * sigma
     strength = strength / strength.sum()
@@ -203,39 +212,51 @@ def _fit(
             return None
         step = float(np.clip(found[1] / found[0], -0.5, 0.5))
         shift += step
-    left = values - columns @ found
-    spread = np.sqrt(np.sum(left**2) / max(len(planes) - columns.shape[1], 1))
-    errors = spread * np.sqrt(np.diag(np.linalg.pinv(columns.T @ columns)))
-    if found[0] < _MIN_SIGNIFICANCE * errors[0] or abs(step) > _COARSE_PIX:
+    if abs(step) > _COARSE_PIX:
         return None
+    spread = np.sqrt(np.sum((values - columns @ found) ** 2) / max(len(planes) - columns.shape[1], 1))
+    errors = np.sqrt(np.diag(np.linalg.pinv(columns.T @ columns)))[:2] / found[0]
     along = 2 * float(np.average(place, weights=strength)) / (above.size - 1) - 1
-    return along, shift, float(errors[1] / found[0])
+    return along, shift, float(spread), float(errors[0]), float(errors[1])
 
 
-def _robust(fits: list[tuple[float, float, float]], n_groups: int) -> ZeroPoint:
+def _robust(fits: list[_Fitted], n_groups: int) -> ZeroPoint:
     """Return the shift in the middle of the spectrum: that of a straight line through the groups, without outliers."""
-    if len(fits) < max(_MIN_GROUPS, n_groups // 3):
-        return ZeroPoint(shift_pix=float("nan"), n_groups=len(fits))
-    along, shifts, errors = np.array(fits).T
+    if len(fits) < _MIN_GROUPS:
+        return _UNKNOWN
+    along, shifts, spread, weakness, errors = np.array(fits).T
+    # what a few planes leave tells little of their noise: it is no less than elsewhere
+    noise = np.maximum(spread, np.median(spread))
+    clear = weakness * noise < 1 / _MIN_SIGNIFICANCE
+    if np.count_nonzero(clear) < max(_MIN_GROUPS, min(n_groups // 2, _ENOUGH_GROUPS)):
+        return _UNKNOWN
+    along, shifts, errors = along[clear], shifts[clear], (errors * noise)[clear]
     # a slope that the groups do not tell from zero is not asked for: they may all lie at one end
     design = np.stack([np.ones(len(along)), along], axis=1)[:, : 1 + bool(np.ptp(along) > _LONG_ENOUGH)]
-    kept = np.abs(shifts - np.median(shifts)) <= _FAR * _mad(shifts - np.median(shifts))
+    off = np.abs(shifts - np.median(shifts))
+    weights = (off <= _FAR * np.maximum(_MAD * np.median(off), errors)) / (errors**2 + _LEAST_SCATTER_PIX**2)
     for _ in range(_ROUNDS):
-        line = np.linalg.lstsq(design[kept], shifts[kept], rcond=None)[0]
+        line, covariance = _line(design, shifts, weights)
         left = shifts - design @ line
-        scatter = max(_mad(left[kept]), _LEAST_SCATTER_PIX)
-        kept = np.abs(left) <= _CLIP_SIGMA * np.hypot(scatter, errors)
-        weights = kept / (errors**2 + scatter**2)
-    covariance = np.linalg.inv(design.T @ (weights[:, None] * design))
-    middle = covariance @ (design.T @ (weights * shifts))
+        total = np.hypot(errors, _scatter(left[weights > 0], errors[weights > 0]))
+        weights = (np.abs(left) <= _CLIP_SIGMA * total) / total**2
+    line, covariance = _line(design, shifts, weights)
     return ZeroPoint(
-        shift_pix=float(middle[0]), err_pix=float(np.sqrt(covariance[0, 0])), n_groups=int(np.count_nonzero(kept))
+        shift_pix=float(line[0]), err_pix=float(np.sqrt(covariance[0, 0])), n_groups=int(np.count_nonzero(weights))
     )
 
 
-def _mad(values: Floats) -> float:
-    """Return the scatter about zero that outliers do not change."""
-    return _MAD * float(np.median(np.abs(values)))
+def _line(design: Floats, shifts: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the coefficients of a straight line, and their covariance."""
+    covariance = np.asarray(np.linalg.inv(design.T @ (weights[:, None] * design)), dtype=float)
+    return covariance @ (design.T @ (weights * shifts)), covariance
+
+
+def _scatter(left: Floats, errors: Floats) -> float:
+    """Return the scatter that lines have beside their noise: what brings their residuals to one standard deviation."""
+    tried = np.concatenate([[_LEAST_SCATTER_PIX], np.geomspace(2 * _LEAST_SCATTER_PIX, 1, 40)])
+    ratios = [_MAD * np.median(np.abs(left) / np.hypot(errors, one)) for one in tried]
+    return float(tried[int(np.argmax(np.array(ratios) <= 1))])
 
 
 def _mean(values: NDArray[Any]) -> Floats:
