@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     #: Flux and noise of each star.
     Spectra = list[tuple[Floats, Floats]]
 
-#: Evenly spread over all pieces, so many planes tell the noise.
-_NOISE_PLANES = 128
+#: The noise is told from planes spread evenly over all pieces, with so many spaxels together, and so many at least.
+_NOISE_VALUES, _NOISE_PLANES = 2_000_000, 128
 A, B, UNION = "a", "b", "union"
 KINDS = (A, B, UNION)
 _STARS = ExtractParameters()
@@ -96,8 +96,8 @@ class VersusPass:
         n_pieces: int,
     ) -> None:
         self._result, self._shares, self._placed, self._read = result, shares, stars, read
-        self._n_planes = -(-_NOISE_PLANES // n_pieces)
         shape = result.stack.shape[1:]
+        self._n_planes = -(-max(_NOISE_PLANES, _NOISE_VALUES // (shape[0] * shape[1])) // n_pieces)
         members = (shares.a, shares.b, sorted({*shares.a, *shares.b}))
         self._members = dict(zip(KINDS, map(tuple, members), strict=True))
         self._tiles = {kind: self._make_tiles(own) for kind, own in self._members.items()}

@@ -132,7 +132,7 @@ def noise_counts(planes: Sequence[Planes], noise: Planes, n_wanted: int) -> NDAr
     Parameters
     ----------
     planes : sequence of ndarray, shape (n, n_y, n_x)
-        Flux of each cube; a place counts if all have data there.
+        Flux of each cube, that of the union last; a place counts if all have data there.
     noise : ndarray, same shape
         What the distances are measured by; the same for all.
     n_wanted : int
@@ -146,17 +146,31 @@ def noise_counts(planes: Sequence[Planes], noise: Planes, n_wanted: int) -> NDAr
     Notes
     -----
     The second difference of planes that share no value, as in DER_SNR (Stoehr et al. 2008, ASP Conf. 394, 505): what
-    varies smoothly along the wavelength cancels.
+    varies smoothly along the wavelength cancels. Of what does not, lines of the sky and of the stars, in each plane a
+    constant and what is proportional to the light of the spaxel are taken out, by least squares.
     """
     lag = min(_LAG, (len(noise) - 1) // 2)
     if lag < 1:
         return np.zeros((len(planes), N_BINS), dtype=np.int64)
     centres = np.unique(np.linspace(lag, len(noise) - 1 - lag, n_wanted).astype(int))
-    variance = np.square(noise, dtype=np.float64)
-    scale = np.sqrt(4 * variance[centres] + variance[centres - lag] + variance[centres + lag])
-    found = [np.abs(2.0 * one[centres] - one[centres - lag] - one[centres + lag]) for one in planes]
-    known = np.all(np.isfinite(found), axis=0) & (scale > 0)
-    return np.array([count_distances(one[known] / scale[known]) for one in found])
+    triples = [(one[centres - lag], one[centres], one[centres + lag]) for one in planes]
+    before, middle, after = (np.square(noise[centres + shift], dtype=np.float64) for shift in (-lag, 0, lag))
+    scale = np.sqrt(before + 4 * middle + after)
+    curved = [2.0 * middle - before - after for before, middle, after in triples]
+    known = np.all(np.isfinite(curved), axis=0) & (scale > 0)
+    light = np.where(known, np.sum(triples[-1], axis=0), 0.0)
+    return np.array([count_distances(np.abs(_without_light(one, light, known) / scale)[known]) for one in curved])
+
+
+def _without_light(planes: Floats, light: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Return planes without a constant and what is proportional to the light, each plane by itself."""
+    number = np.maximum(known.sum(axis=(1, 2), keepdims=True), 1)
+    values, basis = (
+        np.where(known, one - np.sum(one, axis=(1, 2), keepdims=True, where=known) / number, 0.0)
+        for one in (planes, light)
+    )
+    slope = divide(np.sum(values * basis, axis=(1, 2)), np.sum(basis**2, axis=(1, 2)))
+    return values - np.nan_to_num(slope)[:, None, None] * basis
 
 
 def typical_noise(counts: NDArray[np.int64]) -> list[float]:

@@ -26,6 +26,7 @@ _PERCENTILES = (2.0, 99.0)
 _LEAST_SIGMA, _MOST_SIGMA = 5.0, 20.0
 #: So many stars have a name and bars of their own in the figure.
 _MOST_STARS = 12
+_FEWEST_BARS = 3
 _NOISE = {
     "measured": "noise, measured",
     "propagated": "noise, from the exposures'",
@@ -72,7 +73,7 @@ def versus_text(told: Mapping[str, Any]) -> str:
         )
         for line in lines
     ]
-    return "\n".join([heading(told), *aligned, difference_line(told)])
+    return "\n".join([heading(told), *aligned, difference_line(told), verdict(told)])
 
 
 def heading(told: Mapping[str, Any]) -> str:
@@ -88,6 +89,14 @@ def difference_line(told: Mapping[str, Any]) -> str:
     found = told["difference"]
     text = f"difference: its scatter is {found['scatter']:.2f} times its noise; {found['outstanding']} of "
     return text + f"{found['spaxels']} spaxels differ by more than 5 sigma"
+
+
+def verdict(told: Mapping[str, Any]) -> str:
+    """Return in a line what it means to have A instead of B: more or less noise, and SNR of the stars."""
+    a, b = (told[side]["noise_over_union"]["measured"] for side in ("a", "b"))
+    found = [("noise", _divided(a, b)), ("SNR of the stars", _divided(*told["snr_over_union"]))]
+    changes = ", ".join(f"{name} {100 * (ratio - 1):+.1f} %" for name, ratio in found if np.isfinite(ratio))
+    return f"{told['a']['subset']} instead of {told['b']['subset']}: {changes or 'not known'}"
 
 
 def versus_figure(comparison: Comparison, told: Mapping[str, Any]) -> Figure:
@@ -114,7 +123,7 @@ def versus_figure(comparison: Comparison, told: Mapping[str, Any]) -> Figure:
     _draw_noise(noise, told)
     _draw_stars(stars, told)
     _draw_spread(spread, comparison.sigma)
-    figure.suptitle(heading(told), fontsize="medium")
+    figure.suptitle(f"{heading(told)}\n{verdict(told)}", fontsize="medium")
     return figure
 
 
@@ -200,6 +209,7 @@ def _draw_bars(axes: Axes, names: Sequence[str], values: Mapping[str, Sequence[f
             axes.bar_label(bars, [_ratio(height) for height in heights], fontsize="x-small", padding=1)
     axes.axhline(1, color="0.3", linewidth=0.8, linestyle=":")
     axes.set_xticks(places, names, fontsize="x-small")
+    axes.set_xlim(-0.6, max(len(names), _FEWEST_BARS) - 0.4)
     axes.tick_params(axis="y", labelsize="small")
     axes.set_title(title, fontsize="small")
     axes.margins(y=0.15)
