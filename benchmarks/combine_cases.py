@@ -40,14 +40,16 @@ def grid_shape(side: int) -> tuple[int, int]:
     return side + LARGEST_DITHER, side + LARGEST_DITHER
 
 
-def write_exposures(folder: Path, n_exposures: int, *, n_ifus: int, shape: tuple[int, int, int]) -> list[Path]:
-    """Write exposures as the pipeline does, with noise; IFU n is extensions 2n - 1 and 2n."""
+def write_exposures(
+    folder: Path, places: Sequence[tuple[float, float]], *, n_ifus: int, shape: tuple[int, int, int]
+) -> list[Path]:
+    """Write exposures at places such as `dithers` as the pipeline does; IFU n is extensions 2n - 1 and 2n."""
     folder.mkdir()
     rng = np.random.default_rng(2)
     pool = rng.standard_normal(4 * int(np.prod(shape)), dtype=np.float32)
     pool[rng.random(pool.size) < COSMICS] += COSMIC_FLUX
     paths = []
-    for number, dither in enumerate(dithers(n_exposures)):
+    for number, dither in enumerate(places):
         start = rng.integers(0, 3 * np.prod(shape), n_ifus)
         cubes = [
             _cube(ifu + 1, shape, dither, pool[start[ifu] :][: np.prod(shape)].reshape(shape)) for ifu in range(n_ifus)

@@ -59,7 +59,9 @@ class Astropy:
 class Mpdaf:
     """MPDAF."""
 
-    def combine(self, files: list[str], out: str, shifts: Shifts, shape: list[int], extensions: list[int]) -> None:
+    def combine(
+        self, files: list[str], out: str, shifts: Shifts, shape: list[int], extensions: list[int], clip: float = CLIP
+    ) -> None:
         """Shift and write, then let `CubeList` combine."""
         from mpdaf.obj import CubeList
 
@@ -69,7 +71,7 @@ class Mpdaf:
                     self._write(Path(folder) / f"{k}.fits", number, file, by, shape)
                     for k, (file, by) in enumerate(zip(files, shifts, strict=True))
                 ]
-                cube, _, _ = CubeList(written).combine(nmax=PASSES, nclip=CLIP)
+                cube, _, _ = CubeList(written).combine(nmax=PASSES, nclip=clip)
                 cube.write(str(Path(out) / f"mpdaf{number}.fits"))
 
     def _write(self, path: Path, number: int, file: str, by: list[float], shape: list[int]) -> str:

@@ -44,11 +44,12 @@ def main() -> None:
     n_planes, n_y, n_x = map(int, given.shape.split(","))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         out = Path(folder)
-        files = write_exposures(out / "in", given.exposures, n_ifus=given.ifus, shape=(n_planes, n_y, n_x))
+        places = dithers(given.exposures)
+        files = write_exposures(out / "in", places, n_ifus=given.ifus, shape=(n_planes, n_y, n_x))
         words: dict[str, Any] = {
             "files": [str(file) for file in files],
             "out": folder,
-            "shifts": dithers(given.exposures),
+            "shifts": places,
             "shape": grid_shape(n_y),
             "extensions": [2 * ifu + 1 for ifu in range(given.ifus)],
         }

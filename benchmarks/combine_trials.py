@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,9 +62,15 @@ def fields(n_exposures: int, rotation_deg: float, rng: np.random.Generator) -> l
 def star_errors(wcs: Sequence[WCS], n_trials: int, rng: np.random.Generator, **parameters: object) -> list[Error]:
     """Return what is wrong of stars in the mean of noiseless exposures, against the same stars seen on its grid."""
     stars = [_star(rng) for _ in range(n_trials)]
-    cubes = [_cube(np.stack([_image(one, star, SHAPE) for star in stars]), one) for one in wcs]
+    cubes = [_starry(one, stars) for one in wcs]
     cube = combine_cubes(cubes, parameters=CombineParameters(cmethod="average", **parameters)).cube
     return [_error(np.asarray(cube.flux[k]), cube, star) for k, star in enumerate(stars)]
+
+
+def star_cubes(wcs: Sequence[WCS], n_trials: int, rng: np.random.Generator) -> list[Cube]:
+    """Return noiseless exposures of stars, another one in each plane."""
+    stars = [_star(rng) for _ in range(n_trials)]
+    return [_starry(one, stars) for one in wcs]
 
 
 def noise_ratios(wcs: Sequence[WCS], n_planes: int, seed: int, **parameters: object) -> list[tuple[float, float]]:
@@ -72,19 +79,52 @@ def noise_ratios(wcs: Sequence[WCS], n_planes: int, seed: int, **parameters: obj
     What is predicted is the noise of `extract_spectra` without sky, what is empirical the scatter over the planes.
     """
     rng = np.random.default_rng(seed)
-    sigmas = np.linspace(*SIGMAS, len(wcs))
-    draws = rng.standard_normal((len(wcs), n_planes, *SHAPE), dtype=np.float32)
-    cubes = [_cube(sigma * one, place, sigma) for sigma, one, place in zip(sigmas, draws, wcs, strict=True)]
+    cubes = _noisy(wcs, n_planes, rng)
     cube = combine_cubes(cubes, parameters=CombineParameters(cmethod="average", **parameters)).cube
-    y, x = sky_to_pixel(cube.wcs, RA, DEC)
-    places = np.array([y, x]) + rng.uniform(-NOISE_PIX, NOISE_PIX, size=(N_PLACES, 2))
+    places = _places(cube, rng)
     alone = Cube(flux=cube.flux, noise=cube.noise, wavelength=cube.wavelength, wcs=cube.wcs)
     return [(_ratio(cube, places, radius), _ratio(alone, places, radius)) for radius in NOISE_RADII]
+
+
+def scatter_found(wcs: Sequence[WCS], n_planes: int, seed: int, wrong: float) -> tuple[dict[int, float], float, float]:
+    """Return the scatter over the noise of two IFUs, of which one tells too little noise, and noise ratios as above.
+
+    The ratios are of the largest aperture: with the noise as it is told, and scaled by what was found.
+    """
+    rng = np.random.default_rng(seed)
+    told = [1.0, wrong] * (len(wcs) // 2)
+    cubes = [
+        dataclasses.replace(cube, noise=cube.noise / np.float32(factor), ifu=1 + int(factor == wrong))
+        for cube, factor in zip(_noisy(wcs, n_planes, rng), told, strict=True)
+    ]
+    results = [
+        combine_cubes(cubes, parameters=CombineParameters(cmethod="average", scale_noise=is_scaled))
+        for is_scaled in (False, True)
+    ]
+    places = _places(results[0].cube, rng)
+    plain, scaled = (_ratio(result.cube, places, NOISE_RADII[-1]) for result in results)
+    return dict(results[1].scaled_by.by_ifu), plain, scaled
+
+
+def _noisy(wcs: Sequence[WCS], n_planes: int, rng: np.random.Generator) -> list[Cube]:
+    """Return exposures of noise alone."""
+    sigmas = np.linspace(*SIGMAS, len(wcs))
+    draws = rng.standard_normal((len(wcs), n_planes, *SHAPE), dtype=np.float32)
+    return [_cube(sigma * one, place, sigma) for sigma, one, place in zip(sigmas, draws, wcs, strict=True)]
+
+
+def _places(cube: Cube, rng: np.random.Generator) -> np.ndarray:
+    """Return (y, x) of apertures about the middle of the exposures."""
+    return np.array(sky_to_pixel(cube.wcs, RA, DEC)) + rng.uniform(-NOISE_PIX, NOISE_PIX, size=(N_PLACES, 2))
 
 
 def _star(rng: np.random.Generator) -> Star:
     ra, dec = pixel_to_sky(make_wcs(RA, DEC, crpix=(1, 1)), *rng.uniform(-STARS_PIX, STARS_PIX, 2))
     return Star(float(ra), float(dec), rng.uniform(*FWHM_PIX))
+
+
+def _starry(wcs: WCS, stars: Sequence[Star]) -> Cube:
+    return _cube(np.stack([_image(wcs, star, SHAPE) for star in stars]), wcs)
 
 
 def _image(wcs: WCS, star: Star, shape: tuple[int, int]) -> np.ndarray:
