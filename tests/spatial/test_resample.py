@@ -8,7 +8,7 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.sparse import issparse
 
 from napari_kmos.spatial import kernels, operators
-from napari_kmos.spatial.filling import fill_missing
+from napari_kmos.spatial.kernels import Kernel
 from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid, make_wcs, pixel_to_pixel, shift_wcs
 
@@ -178,14 +178,80 @@ def test_tiny_fluxes_keep_their_noise():
     assert 0.3e-20 < np.nanmedian(noise) < 1e-20
 
 
-def test_fill_takes_the_surface_through_the_neighbours():
-    y, x = np.indices((5, 6), dtype=float)
-    plane = 2 + y - 3 * x + 0.5 * y**2 + x * y
-    ok = np.ones((1, 5, 6), dtype=bool)
-    ok[0, 2, 3] = ok[0, 0, 0] = False
-    filled = fill_missing(plane[None], ok)
-    assert filled[0, 2, 3] == pytest.approx(plane[2, 3])
-    assert filled[0, 0, 0] == pytest.approx((2 * plane[0, 1] + 2 * plane[1, 0] + plane[1, 1]) / 5)
+def test_whole_spaxels_are_copied_bit_by_bit():
+    planes = np.random.default_rng(2).normal(size=(3, *SHAPE)).astype(np.float32)
+    planes[1, 4:6, 7] = np.nan
+    noise = np.abs(planes) + 1
+    noise[2, 3, 3] = np.nan
+    resampler = make_resampler(shift_wcs(FIELD, -0.4, 0.6), SHAPE, FIELD, SHAPE)
+    flux, sigma = resampler.apply(planes, noise)
+    np.testing.assert_array_equal(flux, planes[:, :10, :13])
+    np.testing.assert_array_equal(sigma, noise[:, :10, :13])
+    planes[:] = 0  # what was returned is no view
+    assert np.nanmax(np.abs(flux)) > 1
+
+
+@pytest.mark.parametrize("name", ["linear", "spline", "lanczos3", "drizzle"])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_surface_brightness_and_noise_of_a_flat_field(name, grid):
+    pytest.importorskip("drizzle")
+    target, shape = image_grid([(GRIDS[grid], SHAPE)], scale_arcsec=0.15)
+    resampler = make_resampler(FIELD, SHAPE, target, shape, kernel=Kernel(name=name), flux=False)
+    flux, noise = resampler.apply(np.full((2, *SHAPE), 3.0), np.full((2, *SHAPE), 0.5))
+    assert np.isfinite(flux[0]).sum() > 150
+    # where the fields are turned weights below 1e-5 are left out; a little beyond the outermost centres the spline
+    # is a straight line, whose noise is larger
+    np.testing.assert_allclose(flux[np.isfinite(flux)], 3, rtol=5e-5)
+    assert np.nanmax(noise) < 0.65
+    assert np.nanmedian(noise) < 0.5
+
+
+@pytest.mark.parametrize("grid", ["shifted", "rotated"])
+def test_planes_do_not_know_of_each_other(grid):
+    rng = np.random.default_rng(7)
+    planes = rng.normal(size=(40, *SHAPE)).astype(np.float32)
+    planes[:, 0] = planes[:, :, -2:] = np.nan
+    planes[rng.random(planes.shape) < 0.01] = np.nan
+    planes[11] = np.nan
+    noise = np.abs(planes) + 1
+    resampler = make_resampler(FIELD, SHAPE, GRIDS[grid], SHAPE)
+    together = resampler.apply(planes, noise)
+    alone = [resampler.apply(flux[None], sigma[None]) for flux, sigma in zip(planes, noise, strict=True)]
+    for whole, parts in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(whole, np.concatenate(parts), atol=1e-5)
+
+
+def test_less_coverage_may_be_asked_for():
+    planes = np.ones((1, *SHAPE))
+    planes[0, 6, 7] = np.nan
+    found = [
+        np.isfinite(make_resampler(FIELD, SHAPE, GRIDS["half"], SHAPE, kernel=kernel).apply(planes)[0]).sum()
+        for kernel in (Kernel(), Kernel(min_coverage=0.7), Kernel(min_coverage=0.4))
+    ]
+    # a quarter of each of four spaxels is missing; with half of one the field reaches half a spaxel further
+    assert found[1] == found[0] + 4
+    assert found[2] > found[1]
+
+
+def test_memory_is_told():
+    resampler = make_resampler(FIELD, SHAPE, GRIDS["shifted"], SHAPE)
+    assert resampler.bytes_per_plane == 8 * resampler.inside.size
+    assert resampler.shifted(0.3, 50).bytes_per_plane > 3 * resampler.bytes_per_plane
+
+
+@pytest.mark.parametrize(("name", "order"), [("linear", "bilinear"), ("spline", "bicubic")])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_reproject_agrees(name, order, grid):
+    reproject = pytest.importorskip("reproject")
+    image = star(FIELD, SHAPE)
+    resampler = make_resampler(FIELD, SHAPE, GRIDS[grid], SHAPE, kernel=Kernel(name=name), flux=False)
+    (flux,) = resampler.apply(image[None])
+    expected, _ = reproject.reproject_interp((image, FIELD), GRIDS[grid], shape_out=SHAPE, order=order)
+    inner = np.isfinite(flux[0]) & np.isfinite(expected[resampler.window])
+    assert inner.sum() > 100
+    # splines end differently, 1e-4 of the peak in the faint outskirts of the star; world coordinates agree to 1e-7
+    peak = 1e-6 if name == "linear" else 1e-3
+    np.testing.assert_allclose(flux[0][inner], expected[resampler.window][inner], atol=peak * image.max())
 
 
 def test_fields_that_do_not_touch():

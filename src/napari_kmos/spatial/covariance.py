@@ -91,11 +91,13 @@ def noise_correlation(
         centre = _moved(at, (reach, reach))
         both = one.inside[block][..., None, None] & _around(np.pad(one.inside, reach), block, reach)
         between = weight**2 * np.where(both, _covariances(one, block, reach), 0)
-        pairs = np.einsum("yx,yxij,yxij->ij", inverse[centre], between, _around(inverse, at, reach))
+        number = both.sum(axis=(0, 1))
+        whole = np.divide(number[reach, reach], number, out=np.zeros_like(product), where=number > 0)
+        pairs = whole * np.einsum("yx,yxij,yxij->ij", inverse[centre], between, _around(inverse, at, reach))
         folds = known is not None and abs(one.side - 1) < _SAME_SIDE
         covariance += convolve(pairs, known, mode="constant") if folds else pairs
         own = between[..., reach, reach] * share[centre] * sigma[centre]
-        product += np.einsum("yx,yxij,yxij->ij", own, both, _around(sigma, at, reach))
+        product += whole * np.einsum("yx,yxij,yxij->ij", own, both, _around(sigma, at, reach))
     correlation = np.divide(covariance, product, out=np.zeros_like(product), where=product > 0)
     trimmed = _trimmed((correlation + correlation[::-1, ::-1]) / 2)
     return trimmed if trimmed.size > 1 else None

@@ -210,7 +210,7 @@ def _spline_rows(y: Floats, x: Floats, shape: Shape, _: Weights) -> csr_array:
     """Rows of the sparse operator from B-spline coefficients to the values at some positions."""
     rows, row_weights = spline_basis(_near(y, shape[0]), shape[0])
     columns, column_weights = spline_basis(_near(x, shape[1]), shape[1])
-    return _products(rows, row_weights, columns, column_weights, (shape[0] + 4, shape[1] + 4))
+    return _products(rows, row_weights, columns, column_weights, (shape[0] + 4, shape[1] + 4), smallest=0)
 
 
 def _product_rows(y: Floats, x: Floats, shape: Shape, function: Weights) -> csr_array:
@@ -220,11 +220,18 @@ def _product_rows(y: Floats, x: Floats, shape: Shape, function: Weights) -> csr_
     return _products(rows, row_weights, columns, column_weights, shape)
 
 
-def _products(rows: Indices, row_weights: Floats, columns: Indices, column_weights: Floats, shape: Shape) -> csr_array:
-    """Sparse matrix of products of weights along the axes of an image, without the smallest."""
+def _products(
+    rows: Indices,
+    row_weights: Floats,
+    columns: Indices,
+    column_weights: Floats,
+    shape: Shape,
+    smallest: float = _SMALLEST_SPARSE,
+) -> csr_array:
+    """Sparse matrix of products of weights along the axes of an image, without those that make no difference."""
     weights = row_weights[:, :, None] * column_weights[:, None, :]
     where = rows[:, :, None] * shape[1] + columns[:, None, :]
-    kept = np.abs(weights) > _SMALLEST_SPARSE
+    kept = np.abs(weights) > smallest
     pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=(1, 2)))])
     data: tuple[Any, ...] = (weights[kept].astype(np.float32), where[kept].astype(np.int32), pointers.astype(np.int32))
     return csr_array(data, shape=(len(rows), shape[0] * shape[1]))
