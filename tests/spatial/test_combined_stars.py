@@ -107,6 +107,6 @@ def test_kernels_are_what_they_are_known_to_be(name):
     # other dithers and profiles: errors of a kernel's centroid follow the fractions of a spaxel that are met
     assert np.sqrt(np.mean(centroid**2)) == pytest.approx(rms, rel=0.5)
     assert width.mean() == pytest.approx(ratio, abs=0.012)
-    # so does what a kernel averages, but not the noise of an aperture
+    # so does what a kernel averages, but not the noise of an aperture; drizzle there weighted by the overlap as well
     assert noise == pytest.approx(spaxel, abs=0.06)
-    assert noise * aperture == pytest.approx(spaxel * sums, abs=0.05)
+    assert noise * aperture == pytest.approx(spaxel * sums, abs=0.06)

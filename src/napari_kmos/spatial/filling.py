@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,37 +23,79 @@ _SIDES = 4
 _MATRIX_SIZE = 600
 
 
-def fill_missing(planes: Planes, ok: Bools) -> Planes:
-    """Return planes with missing values replaced by what their neighbours suggest, and by 0 far from any.
-
-    A single missing value gets the value of the quadratic surface through its eight neighbours, others the mean of
-    those neighbours that are there, twice over. A plane is filled from itself alone.
+@dataclass(frozen=True, slots=True, eq=False)
+class Gaps:
+    """What is missing in planes, sorted by how it is filled; made by `find_gaps`.
 
     Parameters
     ----------
-    planes : ndarray, shape (n, n_y, n_x)
-        Floating-point numbers; not modified, and returned as they are if nothing is missing.
-    ok : ndarray of bool, same shape
-        What is there; the rest is ignored.
+    ok : ndarray of bool, shape (n, n_y, n_x)
+        What is there.
+    empty : ndarray of int
+        Planes without any data.
+    far, near : ndarray of bool, shape (n_y, n_x)
+        Spaxels that miss in all planes: out of reach of those with data, and within.
+    single : tuple of ndarray of int
+        Voxels that miss in some planes.
     """
+
+    ok: Bools
+    empty: NDArray[np.intp]
+    far: Bools
+    near: Bools
+    single: Voxels
+
+    def fill(self, planes: Planes) -> Planes:
+        """Return planes with missing values replaced by what their neighbours suggest, and by 0 far from any.
+
+        A single missing value gets the value of the quadratic surface through its eight neighbours, others the mean of
+        those neighbours that are there, twice over. A plane is filled from itself alone.
+
+        Parameters
+        ----------
+        planes : ndarray, shape (n, n_y, n_x)
+            Floating-point numbers; not modified. What is missing is ignored.
+        """
+        filled = np.where(self.ok, planes, np.array(np.nan, planes.dtype))
+        voxels = self.single
+        rows, columns = np.nonzero(self.near)
+        if rows.size:
+            again = self._fill_always(filled) if rows.size <= _MATRIX_SIZE else np.arange(len(filled))
+            again = np.setdiff1d(again, self.empty)
+            z = np.concatenate([voxels[0], np.repeat(again, rows.size)])
+            y = np.concatenate([voxels[1], np.tile(rows, again.size)])
+            voxels = z, y, np.concatenate([voxels[2], np.tile(columns, again.size)])
+        _fill_voxels(filled, voxels)
+        filled[:, self.far] = 0
+        filled[self.empty] = 0
+        return filled
+
+    def _fill_always(self, filled: Planes) -> NDArray[np.intp]:
+        """Fill spaxels that miss in all planes; return the planes in which they cannot be filled the same way."""
+        missing = self.near | self.far
+        sources, matrix = _fill_matrix(missing.tobytes(), self.near.tobytes(), (missing.shape[0], missing.shape[1]))
+        values = filled.reshape(len(filled), -1)[:, sources] @ matrix.astype(filled.dtype)
+        filled[:, self.near] = values  # NaN where a further value is missing among the sources
+        return np.flatnonzero(np.isnan(values).any(axis=1))
+
+
+def find_gaps(ok: Bools) -> Gaps | None:
+    """Return what is missing where ``ok``, shape (n, n_y, n_x), is false; None if nothing is."""
     if ok.all():
-        return planes
-    filled = np.where(ok, planes, np.array(np.nan, planes.dtype))
+        return None
     partly, sometimes = np.asarray(ok.any(axis=(1, 2))), np.asarray(ok.any(axis=0))
-    always = ~sometimes
-    near = _near(sometimes) & always
-    z, y, x = np.nonzero(~ok & ~always & partly[:, None, None])
-    rows, columns = np.nonzero(near)
-    if rows.size:
-        again = _fill_always(filled, always, near) if rows.size <= _MATRIX_SIZE else np.flatnonzero(partly)
-        again = again[partly[again]]
-        z = np.concatenate([z, np.repeat(again, rows.size)])
-        y = np.concatenate([y, np.tile(rows, again.size)])
-        x = np.concatenate([x, np.tile(columns, again.size)])
-    _fill_voxels(filled, (z, y, x))
-    filled[:, always & ~near] = 0
-    filled[~partly] = 0
-    return filled
+    near = _near(sometimes) & ~sometimes
+    missing = ~ok
+    missing &= sometimes
+    missing[~partly] = False
+    single = np.unravel_index(np.flatnonzero(missing), ok.shape)
+    return Gaps(ok, np.flatnonzero(~partly), ~sometimes & ~near, near, (single[0], single[1], single[2]))
+
+
+def fill_missing(planes: Planes, ok: Bools) -> Planes:
+    """Return planes filled where ``ok`` is false, as `Gaps.fill` does; the planes themselves if nothing is missing."""
+    gaps = find_gaps(ok)
+    return planes if gaps is None else gaps.fill(planes)
 
 
 def _near(there: Bools) -> Bools:
@@ -63,14 +106,6 @@ def _near(there: Bools) -> Bools:
         rows = padded[:-2] | padded[1:-1] | padded[2:]
         grown = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
     return grown
-
-
-def _fill_always(filled: Planes, always: Bools, near: Bools) -> NDArray[np.intp]:
-    """Fill spaxels that miss in all planes; return the planes in which they cannot be filled the same way."""
-    sources, matrix = _fill_matrix(always.tobytes(), near.tobytes(), (near.shape[0], near.shape[1]))
-    values = filled.reshape(len(filled), -1)[:, sources] @ matrix.astype(filled.dtype)
-    filled[:, near] = values  # NaN where a further value is missing among the sources
-    return np.flatnonzero(np.isnan(values).any(axis=1))
 
 
 @lru_cache(maxsize=64)

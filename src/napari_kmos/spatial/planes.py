@@ -80,9 +80,9 @@ def _mix(matrix: csr_array, planes: Planes) -> Planes:
     return np.asarray(matrix @ planes.reshape(len(planes), -1)).reshape(-1, *planes.shape[1:])
 
 
-def fill_planes(planes: Planes, ok: NDArray[np.bool_]) -> Planes:
-    """Return planes with those that have no data at all replaced by the nearest that has some."""
-    there = np.flatnonzero(ok.any(axis=(1, 2)))
+def fill_planes(planes: Planes, empty: Indices) -> Planes:
+    """Return planes with the empty ones replaced by the nearest that is not."""
+    there = np.setdiff1d(np.arange(len(planes)), empty)
     if there.size in (0, len(planes)):
         return planes
     index = np.arange(len(planes))

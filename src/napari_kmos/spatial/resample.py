@@ -11,7 +11,7 @@ import numpy as np
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import GeometryError
 from napari_kmos.spatial.drizzling import make_drizzle
-from napari_kmos.spatial.filling import fill_missing
+from napari_kmos.spatial.filling import find_gaps
 from napari_kmos.spatial.kernels import KERNELS, Kernel, linear_weights, squared
 from napari_kmos.spatial.operators import make_operator
 from napari_kmos.spatial.planes import PlaneShift, fill_planes
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
     from numpy.typing import NDArray
 
+    from napari_kmos.spatial.filling import Gaps
     from napari_kmos.spatial.kernels import Floats
     from napari_kmos.spatial.operators import Operator, Planes, Shape
 
@@ -178,16 +179,18 @@ class Resampler:
         if span is None and self.values.is_copy:
             return self._copy(planes, ok, noise)
         missing = ~self._covered(ok, span)
-        value = self._through(planes, ok, span)
+        gaps = find_gaps(ok)
+        value = self._through(planes, gaps, span)
         _blank(value, missing)
         if noise is None:
             return (value,)
         sigma, scale = _scaled(np.asarray(noise))
         known = np.isfinite(sigma) & ok
         if not np.array_equal(known, ok):
+            gaps = find_gaps(known)
             missing = missing | ~self._covered(known, span)
         np.square(sigma, out=sigma)
-        spread = self._through(sigma, known, span, variance=True)
+        spread = self._through(sigma, gaps, span, variance=True)
         np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
         spread *= np.float32(scale * self.factor)
         _blank(spread, missing)
@@ -204,12 +207,14 @@ class Resampler:
         covered: Bools = self.inside & (self.area(ok[first].astype(np.float32)) > self.min_coverage)
         return np.broadcast_to(covered, (len(ok), *self.shape)) if len(first) == 1 else covered[which]
 
-    def _through(self, planes: Planes, ok: Bools, span: tuple[int, int] | None, *, variance: bool = False) -> Planes:
+    def _through(
+        self, planes: Planes, gaps: Gaps | None, span: tuple[int, int] | None, *, variance: bool = False
+    ) -> Planes:
         """Planes or their variances on the other grid, valid or not."""
-        filled = fill_missing(planes, ok)
+        filled = planes if gaps is None else gaps.fill(planes)
         if self.planes is not None and span is not None:
             move = self.planes.variances if variance else self.planes.values
-            filled = move(*span, fill_planes(filled, ok))
+            filled = move(*span, filled if gaps is None else fill_planes(filled, gaps.empty))
         result = self.variances(filled) if variance else self.values(filled)
         if not variance and self.factor != 1:
             result *= np.float32(self.factor)
