@@ -82,18 +82,23 @@ def combine_files(
     KmosError
         If there is no file or the choice is not complete, and as the recipe says.
     """
+    choice = choice_of(files, what=what, which=which, offsets=options.get("offsets"))
+    with connected(scheduler) if scheduler else nullcontext():
+        return combine(files, out_dir, progress=progress, **choice, **options)
+
+
+def choice_of(files: Sequence[Path], *, what: str, which: str, offsets: object) -> dict[str, Any]:
+    """Return what is combined as the recipes are told it; see `combine_files`."""
     if not files:
         msg = "no exposures to combine: add some to the list"
         raise KmosError(msg)
     if what in (TARGET, IFU) and not which:
         msg = f"to combine {what}, say which one"
         raise KmosError(msg)
-    if options.get("offsets") == ():
+    if offsets == ():
         msg = "no offsets to combine with: accept some in Align IFUs, or choose an offsets file"
         raise KmosError(msg)
-    choice = {TARGET: {"name": which}, IFU: {"ifus": which}, MOSAIC: {"mosaic": True}}.get(what, {})
-    with connected(scheduler) if scheduler else nullcontext():
-        return combine(files, out_dir, progress=progress, **choice, **options)
+    return {TARGET: {"name": which}, IFU: {"ifus": which}, MOSAIC: {"mosaic": True}}.get(what, {})
 
 
 def tweak_sky(

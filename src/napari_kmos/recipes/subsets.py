@@ -78,6 +78,11 @@ class Subsets:
         msg = f"{text!r}: {unknown!r} is no subset; there are {self._offered()}"
         raise KmosError(msg)
 
+    def files_of(self, subset: NamedSubset) -> frozenset[int]:
+        """Return the numbers of the files, from 0, of which any member is in a subset."""
+        paths = {_path(self.members[number]).resolve() for number in subset.members}
+        return frozenset(number for number, path in enumerate(self.files) if path.resolve() in paths)
+
     def _sides(self, text: str) -> tuple[str, ...]:
         """Return the sides of a text of which one is not understood."""
         head, colon, rest = text.removeprefix(WITHOUT).partition(":")

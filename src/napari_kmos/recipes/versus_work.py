@@ -116,6 +116,11 @@ class VersusWork:
         """Memory of the resampled exposures that are kept."""
         return sum(one.kept_bytes for one in self._made.values())
 
+    def files_of(self, subsets: str) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the numbers of the files, from 0, of which any cube is in each of two subsets."""
+        a, b = (self.subsets.files_of(one) for one in self.subsets.pair(subsets))
+        return a, b
+
     def compare(
         self,
         subsets: str,

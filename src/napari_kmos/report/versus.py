@@ -54,18 +54,23 @@ def versus_table(told: Mapping[str, Any]) -> Table:
     return table
 
 
-def versus_text(told: Mapping[str, Any]) -> str:
-    """Return what was found as lines of text."""
-    lines = [["", "A", "B", "union"], ["exposures", *(str(len(told[side]["exposures"])) for side in _SIDES)]]
-    lines += [
-        [text, *(_ratio(told[side]["noise_over_union"][kind]) for side in _SIDES)] for kind, text in _NOISE.items()
-    ]
+def versus_rows(told: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return what was found as rows of text: what, in A, in B, in the union."""
+    sides = [told[side] for side in _SIDES]
+    rows: list[tuple[str, ...]] = [("exposures", *(str(len(side["exposures"])) for side in sides))]
+    rows += [(text, *(_ratio(side["noise_over_union"][kind]) for side in sides)) for kind, text in _NOISE.items()]
+    whole = _ratio(1.0) if told["stars"] else "-"
     for name, key in (
         ("SNR of the stars, measured", "snr_over_union"),
         ("SNR, from the noise", "snr_noise_over_union"),
     ):
-        lines.append([name, *map(_ratio, told[key]), _ratio(1.0) if told["stars"] else "-"])
-    lines += [[f"SNR of star {star['id']}", *(_plain(value) for value in star["snr"])] for star in told["stars"]]
+        rows.append((name, *map(_ratio, told[key]), whole))
+    return [*rows, *((f"SNR of star {star['id']}", *map(_plain, star["snr"])) for star in told["stars"])]
+
+
+def versus_text(told: Mapping[str, Any]) -> str:
+    """Return what was found as lines of text."""
+    lines = [("", "A", "B", "union"), *versus_rows(told)]
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     aligned = [
         "  ".join(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import open_paths
-from napari_kmos._napari.steps import IFU, TARGET, WHAT, combine_files
+from napari_kmos._napari.steps import IFU, TARGET, WHAT, choice_of, combine_files
+from napari_kmos._napari.versus import Answer, Comparer, show_difference
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, folded, row_of
+from napari_kmos._napari.widgets.versus import VersusEdit
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
+from napari_kmos.recipes.combine_tasks import CombineChoice
 from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.outcome import Outcome
 
@@ -48,6 +52,7 @@ class CombineDock(Dock):
         self.form = ParameterForm(CombineParameters, exclude=("method", "cmethod"))
         self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
         self.overwrite = QCheckBox("Replace products that exist")
+        self.versus, self.comparer = VersusEdit(), Comparer()
         self.run_button = button("Combine", "Run in the background; the results come as layers", self.run)
         self._build()
 
@@ -59,7 +64,6 @@ class CombineDock(Dock):
     def run(self) -> None:
         """Start."""
         with notified(self.say):
-            method, cmethod = self.method.currentText(), self.cmethod.currentText()
             self.start(
                 combine_files,
                 self.session.inputs,
@@ -67,14 +71,44 @@ class CombineDock(Dock):
                 what=self.what.currentText(),
                 which=self.which.text().strip(),
                 scheduler=self.scheduler.text().strip(),
-                offsets=(self.offsets.path() or self.session.offsets) if method == USER else None,
-                unaccepted=self.unaccepted.currentText(),
-                parameters=self.form.parameters(method=method, cmethod=cmethod),
+                parameters=self._parameters(),
+                **self._placing(),
                 overwrite=self.overwrite.isChecked(),
                 done=self._on_done,
             )
 
+    def compare(self, subsets: str) -> None:
+        """Compare two subsets of the exposures, said as on the command line."""
+        with notified(self.say):
+            placing = self._placing()
+            what, which, files = self.what.currentText(), self.which.text().strip(), self.session.inputs
+            choice = choice_of(files, what=what, which=which, offsets=placing["offsets"])
+            self.start(
+                self.comparer.compare,
+                files,
+                subsets,
+                choice=CombineChoice(**choice, **placing),
+                parameters=self._parameters(),
+                apertures=self.session.apertures,
+                done=self._on_compared,
+            )
+
+    def write_comparison(self) -> None:
+        """Write the files of the last comparison."""
+        overwrite = self.overwrite.isChecked()
+        self.start(self.comparer.write, self.session.out_dir, overwrite=overwrite, done=self._on_written)
+
+    def _parameters(self) -> CombineParameters:
+        return self.form.parameters(method=self.method.currentText(), cmethod=self.cmethod.currentText())
+
+    def _placing(self) -> dict[str, Any]:
+        """Return what is known of where the exposures lie."""
+        offsets = (self.offsets.path() or self.session.offsets) if self.method.currentText() == USER else None
+        return {"offsets": offsets, "unaccepted": self.unaccepted.currentText()}
+
     def _build(self) -> None:
+        self.versus.requested.connect(self.compare)
+        self.versus.write_requested.connect(self.write_comparison)
         self.files.changed.connect(self._on_files_chosen)
         self.out_dir.changed.connect(self.choose_folder)
         self.what.currentTextChanged.connect(self._show_choices)
@@ -92,6 +126,7 @@ class CombineDock(Dock):
         form.addRow("Products", self.out_dir)
         form.addRow("", self.overwrite)
         form.addRow(self.run_button)
+        form.addRow(folded("Compare subsets", self.versus))
         self.body.addLayout(form)
         self.body.addStretch()
         self.scheduler.setPlaceholderText("none: this machine")
@@ -101,6 +136,7 @@ class CombineDock(Dock):
 
     def _show_state(self) -> None:
         self.files.show_paths(self.session.inputs)
+        self.versus.table.show_paths(self.session.inputs)
         self.out_dir.show_path(self.session.out_dir)
         accepted = sum(offset.accepted for offset in self.session.offsets)
         self.offsets.line.setPlaceholderText(f"the {accepted} accepted in Align IFUs")
@@ -118,3 +154,13 @@ class CombineDock(Dock):
     def _on_done(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, STEP: outcome}
         self.show_products(outcome)
+
+    def _on_compared(self, answer: Answer) -> None:
+        self.versus.table.choose(*answer.files)
+        self.versus.show_answer(answer.found)
+        for compared in answer.found:
+            show_difference(self.viewer, compared)
+        self.say("Compared: A - B over its noise is the layer on top")
+
+    def _on_written(self, outcome: Outcome) -> None:
+        self.say(f"Written: {outcome.products[0].parent}")
