@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.array as da
 import numpy as np
+from dask.base import compute
 
 from napari_kmos.progress import Progress, silent
 from napari_kmos.threads import compute_ahead
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Size in memory of the pieces in which a cube is read: large enough to be quick, small against any machine's memory.
 BLOCK_BYTES = 32 * 2**20
+#: Of a cube that is read in parts: one for each thread.
+_BLOCKS_KEPT = 2
 #: So many planes are turned at a time: what is written lies together in the processor's cache.
 _TURNED_PLANES = 256
 
@@ -39,6 +43,36 @@ def original_of(array: Sliceable) -> Any:
         return array
     kept = f"original-{array.name}"
     return array.dask.layers.get(kept, {}).get(kept, array)
+
+
+class LastPlanes:
+    """A cube of which many parts are read, planes after planes: whole planes are read once, and the last are kept.
+
+    Parameters
+    ----------
+    array : Sliceable
+        Shape (n_wavelength, n_y, n_x).
+    """
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self._kept: deque[tuple[int, int, Any]] = deque(maxlen=_BLOCKS_KEPT)
+        self.shape: tuple[int, int, int] = array.shape
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> Any:
+        """Return rows and columns of consecutive planes, not to be written to."""
+        planes, *area = key
+        start, stop, _ = planes.indices(self.shape[0])
+        for first, last, block in tuple(self._kept):
+            if first <= start and stop <= last:
+                return block[start - first : stop - first, *area]
+        block = compute(self._array[start:stop], scheduler="synchronous")[0]
+        self._kept.append((start, stop, block))
+        return block[:, *area]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes without the planes."""
+        return LastPlanes, (self._array,)
 
 
 def read_piece(array: Sliceable, key: tuple[slice, ...]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import warnings
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from napari_kmos.combine.agreement import check_data, check_wavelengths, common_unit
 from napari_kmos.combine.methods import can_reject
 from napari_kmos.combine.parameters import CombineParameters
-from napari_kmos.combine.parts import Part, own_field, take_part
+from napari_kmos.combine.parts import Part, area_of, own_field, resample_part
 from napari_kmos.combine.placing import place
 from napari_kmos.combine.stack import combine_lazily, make_stack, scale_noise
 from napari_kmos.combine.streaming import CombinePass, measure_scatter
@@ -21,7 +22,6 @@ from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.instrument import ARMS, KEY_IFU, KEY_N_COMBINED, key_arm
 from napari_kmos.spatial.covariance import noise_correlation
-from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid
 from napari_kmos.spectral import collapse_median, ensure_noise
 
@@ -143,9 +143,10 @@ def combine_cubes(
     check_data(cubes)
     n_overlapping = _count_overlapping(shape, resamplers)
     _check_number(parameters, n_overlapping)
-    noisy = tuple(ensure_noise(cube) for cube in cubes)
+    noisy = _with_noise(cubes)
     arrays = [(cube.flux, cube.noise) for cube in noisy if cube.noise is not None]
-    stack = make_stack(arrays, resamplers, full, parameters, weights=_weights(cubes, parameters))
+    areas = [area_of(part, cube.shape[1:]) for part, cube in zip(parts or [Part()] * len(cubes), cubes, strict=True)]
+    stack = make_stack(arrays, resamplers, full, parameters, areas=areas, weights=_weights(cubes, parameters))
     scatter = _measured_scatter(stack, noisy) if parameters.scale_noise else None
     if scatter is not None:
         stack = scale_noise(stack, [scatter.factor(cube.ifu) for cube in noisy])
@@ -164,6 +165,16 @@ def combine_cubes(
     )
 
 
+def _with_noise(cubes: Sequence[Cube]) -> tuple[Cube, ...]:
+    """Cubes with noise; that of cubes of the same flux, parts of which are combined, is estimated once."""
+    known = {id(cube.flux): cube for cube in cubes}
+    known = {key: ensure_noise(cube) for key, cube in known.items()}
+    found = ((cube, known[id(cube.flux)]) for cube in cubes)
+    return tuple(
+        dataclasses.replace(cube, noise=same.noise, noise_estimated=same.noise_estimated) for cube, same in found
+    )
+
+
 def _common_grid(
     cubes: Sequence[Cube],
     corrected: Sequence[WCS],
@@ -177,8 +188,8 @@ def _common_grid(
     grid, shape = image_grid(fields, scale_arcsec=parameters.pix_scale)
     resamplers = []
     for cube, wcs, own, part in zip(cubes, corrected, shapes, parts, strict=True):
-        whole = make_resampler(wcs, own, grid, shape, flux=parameters.flux, kernel=parameters.interpolation)
-        resampler = None if whole is None else take_part(whole, part, n_planes=cube.shape[0])
+        how = {"flux": parameters.flux, "kernel": parameters.interpolation}
+        resampler = resample_part((wcs, own), (grid, shape), part, n_planes=cube.shape[0], **how)
         if resampler is None:
             msg = f"{cube.source or cube.label}: its field holds no centre of a spaxel of the common grid"
             raise GeometryError(msg)

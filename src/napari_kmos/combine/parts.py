@@ -50,7 +50,7 @@ def own_field(wcs: WCS, shape: tuple[int, int], part: Part) -> Field:
 
 
 def area_of(part: Part, shape: Shape) -> Area:
-    """Return the rows and columns of a cube that matter: own spaxels, and what the interpolation takes from beside them."""
+    """Return the rows and columns of a cube that matter: own spaxels, and those that the interpolation takes beside."""
     if part.own is None:
         return slice(0, shape[0]), slice(0, shape[1])
     rows, columns = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from napari_kmos.combine._numpy_kernels import count_rows
 from napari_kmos.combine.methods import merge
 from napari_kmos.combine.scatter import N_BINS, count_distances, distances
 from napari_kmos.combine.tiles import Tile, make_tiles
-from napari_kmos.lazy import original_of
+from napari_kmos.lazy import LastPlanes, original_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 32 * 2**20
 #: Memory of the stack of exposures that is merged at a time.
 _STACK_BYTES = 8 * 2**20
-_FLOAT_TEMPORARIES = 4
-#: So many planes, evenly spread, tell the scatter between exposures.
-_SCATTER_PLANES = 128
+#: So many planes, evenly spread, tell the scatter between exposures; of large grids fewer, for so many voxels.
+_SCATTER_PLANES = 32, 128
+_SCATTER_VOXELS = 2**22
+#: With fewer exposures at a place there is none.
+_FEWEST_EXPOSURES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,6 +49,8 @@ class Layer:
         As read: a numpy or dask array, or one of a file.
     resampler : Resampler
         From the exposure to the grid.
+    area : tuple of slice
+        Rows and columns of the exposure that the resampler takes.
     weight : float
         That of the exposure.
     noise_factor : float
@@ -55,13 +60,14 @@ class Layer:
     flux: Any
     noise: Any
     resampler: Resampler
+    area: tuple[slice, slice] = (slice(None), slice(None))
     weight: float = 1.0
     noise_factor: float = 1.0
 
     def read(self, start: int, stop: int) -> tuple[Planes, Planes]:
         """Return flux and noise of planes on the window of the grid that the exposure covers."""
         planes = slice(*self.resampler.reads(start, stop))
-        pieces = compute(self.flux[planes], self.noise[planes], scheduler="synchronous")
+        pieces = compute(self.flux[planes, *self.area], self.noise[planes, *self.area], scheduler="synchronous")
         flux, noise = self.resampler.apply(*pieces, start=start, stop=stop)
         return flux, noise if self.noise_factor == 1 else noise * np.float32(self.noise_factor)
 
@@ -155,15 +161,15 @@ class Stack:
 
     def planes_per_block(self) -> int:
         """Return how many planes are combined at a time."""
-        areas = [layer.flux.shape[1] * layer.flux.shape[2] for layer in self.layers]
-        windows = [layer.resampler.inside.size for layer in self.layers]
-        grid = self.shape[1] * self.shape[2]
-        per_plane = 8 * (sum(windows) + grid + _FLOAT_TEMPORARIES * max(areas + windows))
+        sources = {id(layer.flux): 8 * layer.flux.shape[1] * layer.flux.shape[2] for layer in self.layers}
+        resampled = sum(layer.resampler.bytes_per_plane for layer in self.layers)
+        per_plane = 3 * max(sources.values()) + resampled + 24 * self.shape[1] * self.shape[2]
         return int(np.clip(_BLOCK_BYTES // per_plane, 1, self.shape[0]))
 
     def scatter_planes(self) -> NDArray[np.int_]:
         """Return the numbers of the planes that tell the scatter between exposures."""
-        return np.unique(np.linspace(0, self.shape[0] - 1, min(_SCATTER_PLANES, self.shape[0])).astype(int))
+        wanted = np.clip(_SCATTER_VOXELS // (self.shape[1] * self.shape[2]), *_SCATTER_PLANES)
+        return np.unique(np.linspace(0, self.shape[0] - 1, min(int(wanted), self.shape[0])).astype(int))
 
     def _merge(self, block: Block, tile: Tile, planes: slice, resampled: Sequence[tuple[Planes, Planes]]) -> None:
         """Merge some planes of a tile."""
@@ -185,8 +191,8 @@ class Stack:
             block.n_values[kind, *tile.area] += count_rows(known)
         block.variance[tile.area] += np.square(np.where(known, one, 0), dtype=np.float64).sum(axis=0)
         block.n_rejected[tile.area] += merged.n_rejected.reshape(stack.shape[2:]).sum(axis=0, dtype=np.int32)
-        chosen = np.isin(np.arange(n_planes) + block.start + planes.start, self.scatter_planes())
-        if chosen.any():
+        if n_levels >= _FEWEST_EXPOSURES:
+            chosen = np.isin(np.arange(n_planes) + block.start + planes.start, self.scatter_planes())
             self._count_distances(block, tile, distances(*stack[:, :, chosen]))
 
     def _count_distances(self, block: Block, tile: Tile, away: NDArray[Any]) -> None:
@@ -202,6 +208,7 @@ def make_stack(
     shape: tuple[int, int, int],
     parameters: CombineParameters,
     *,
+    areas: Sequence[tuple[slice, slice]] | None = None,
     weights: Sequence[float] | None = None,
 ) -> Stack:
     """Lay exposures on a grid.
@@ -216,16 +223,34 @@ def make_stack(
         Of the result.
     parameters : CombineParameters
         How they are merged.
+    areas : sequence of tuple of slice, optional
+        Rows and columns of each exposure that its resampler takes; all if not given.
     weights : sequence of float, optional
         Of the exposures, which all weigh the same if not given.
     """
     weights = weights or [1.0] * len(arrays)
+    areas = areas or [(slice(None), slice(None))] * len(arrays)
+    arrays = _shared(arrays)
     layers = tuple(
-        # past the task graph where there is a file behind it: that takes longer than to read the planes
-        Layer(flux=original_of(flux), noise=original_of(noise), resampler=resampler, weight=weight)
-        for (flux, noise), resampler, weight in zip(arrays, resamplers, weights, strict=True)
+        Layer(flux=flux, noise=noise, resampler=resampler, area=area, weight=weight)
+        for (flux, noise), resampler, area, weight in zip(arrays, resamplers, areas, weights, strict=True)
     )
     return Stack(layers=layers, tiles=make_tiles(shape[1:], resamplers, weights), shape=shape, parameters=parameters)
+
+
+def _shared(arrays: Sequence[tuple[Array, Array]]) -> list[tuple[Any, Any]]:
+    """Return what the arrays are read from: files, past the task graph, which takes longer than to read planes.
+
+    Files of which several parts are combined are read once for all of them.
+    """
+    sources = [tuple(original_of(array) for array in pair) for pair in arrays]
+    number = Counter(id(one) for pair in sources for one in pair)
+    shared = {
+        id(one): one if number[id(one)] == 1 or isinstance(one, np.ndarray) else LastPlanes(one)
+        for pair in sources
+        for one in pair
+    }
+    return [(shared[id(flux)], shared[id(noise)]) for flux, noise in sources]
 
 
 def scale_noise(stack: Stack, factors: Sequence[float]) -> Stack:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Area = tuple[slice, slice]
 #: The least side of a tile: of smaller ones, calls would take longer than the work.
 _LEAST_SIDE = 64
+#: Spaxels of a tile at most: a few planes of all that is known of them fit into the processor's cache.
+_MOST_SPAXELS = 40_000
 
 
 class Patch(NamedTuple):
@@ -50,12 +52,13 @@ class Tile(NamedTuple):
 
 
 def make_tiles(shape: tuple[int, int], resamplers: Sequence[Resampler], weights: Sequence[float]) -> tuple[Tile, ...]:
-    """Cut a grid into tiles about twice as large as the largest exposure; those without any are left out.
+    """Cut a grid into tiles about twice as large as the largest exposure, or smaller; those without any are left out.
 
     Exposures that do not overlap share a level of a tile if their weights are the same.
     """
     largest = [max(one.inside.shape[axis] for one in resamplers) for axis in (0, 1)]
-    sides = [_side(length, 2 * size) for length, size in zip(shape, largest, strict=True)]
+    width = _side(shape[1], 2 * largest[1])
+    sides = _side(shape[0], min(2 * largest[0], _MOST_SPAXELS // width)), width
     tiles = []
     for top in range(0, shape[0], sides[0]):
         for left in range(0, shape[1], sides[1]):
