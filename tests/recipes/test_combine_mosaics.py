@@ -36,9 +36,9 @@ def check_stars(path, *, percent=98):
     stars = [(*map(float, sky_to_pixel(cube.wcs, *sky)), FLUX) for sky in star_skies()]
     expected = star_image(image.shape, stars)
     # sampled Gaussians of 3 spaxels FWHM: a cubic spline brings them elsewhere to some thousandths of their peak, and
-    # to 2 % where it ends, at the edge of a tile
+    # to 3 % where it ends, at the edge of a tile
     off = np.abs(image - expected)
-    assert np.nanmax(off) < 0.02 * expected.max()
+    assert np.nanmax(off) < 0.03 * expected.max()
     assert np.nanpercentile(off, percent) < 0.005 * expected.max()
     assert np.isfinite(image[2:-2, 2:-2]).all()
 
