@@ -109,6 +109,25 @@ def test_nothing_is_done_twice(finished):
     assert after == before
 
 
+@pytest.mark.parametrize("by", ["all", "half"])
+def test_a_dropped_exposure_costs_its_combination_only(again, by):
+    """Skies, offsets and the cubes it was not part of stay as they are; taken back, all is as before."""
+    plan = set_in_plan(again / "night.toml", "combine", by=by)
+    run_plan(plan, again / "products")
+    table = (again / "products" / "align" / "offsets.ecsv").read_bytes()
+    last = read_plan(plan).of_role("object")[-1].file.name
+    set_in_plan(plan, "combine", drop=[last])
+    outcome = run_plan(plan, again / "products")
+    # in halves of one exposure, nothing is left of the second: the first is as it was
+    assert _steps(outcome) == (["combine", "extract", "compare"] if by == "all" else ["compare"])
+    assert (again / "products" / "align" / "offsets.ecsv").read_bytes() == table
+    told = [one for job in outcome.measured["combine"] for one in job.values() if "exposures" in one]
+    assert all(len(one["exposures"]) == 1 for one in told)
+    set_in_plan(plan, "combine", drop=["no such file"])
+    with pytest.raises(KmosError, match=r"drop names no such file, which is no object of the plan"):
+        run_plan(plan, again / "products")
+
+
 @pytest.mark.parametrize(
     ("step", "settings", "redone"),
     [
