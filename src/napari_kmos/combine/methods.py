@@ -119,8 +119,8 @@ def merge(
         columns, there = _columns(values[part], noise[part], *shared)
         value, spread, used = _METHODS[parameters.cmethod](columns, parameters)
         chosen = slice(None) if there.all() else there
-        merged[part][:, chosen] = value, spread
-        numbers[part][:, chosen] = used, columns.count - used
+        for target, found in zip((*merged, *numbers), (value, spread, used, columns.count - used), strict=True):
+            target[part[1]][chosen] = found
     return Merged(value=merged[0], noise=merged[1], n_used=numbers[0], n_rejected=numbers[1])
 
 

@@ -185,11 +185,11 @@ class Stack:
         values, noise = stack.reshape(2, n_levels, -1)
         merged = merge(values, noise, tile.weights, self.parameters)
         for kind, found in enumerate((merged.value, merged.noise)):
-            one = found.reshape(stack.shape[2:])
-            block.planes[kind, planes, *tile.area] = one
-            known = np.isfinite(one)
+            block.planes[kind, planes, *tile.area] = found.reshape(stack.shape[2:])
+            known = np.isfinite(found).reshape(stack.shape[2:])
             block.n_values[kind, *tile.area] += count_rows(known)
-        block.variance[tile.area] += np.square(np.where(known, one, 0), dtype=np.float64).sum(axis=0)
+        variance = np.square(merged.noise, dtype=np.float64).reshape(stack.shape[2:])
+        block.variance[tile.area] += variance.sum(axis=0, where=known)
         block.n_rejected[tile.area] += merged.n_rejected.reshape(stack.shape[2:]).sum(axis=0, dtype=np.int32)
         if n_levels >= _FEWEST_EXPOSURES:
             chosen = np.isin(np.arange(n_planes) + block.start + planes.start, self.scatter_planes())
