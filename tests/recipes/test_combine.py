@@ -79,7 +79,7 @@ def test_headers_alone_leave_the_star_smeared(files, tmp_path):
 def test_layout_of_the_product(files, tmp_path):
     combine(files, tmp_path, parameters=USER, offsets=rows(), name="gc1")
     with fits.open(tmp_path / "COMBINE_gc1.fits") as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "gc1.DATA", "gc1.NOISE"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "gc1.DATA", "gc1.NOISE", "gc1.CORRELATION"]
         assert hdus[1].header["BITPIX"] == -32
         assert hdus[1].header["ESO PRO DATANCOM"] == 3
         primary = hdus[0].header
