@@ -38,7 +38,7 @@ class VersusParameters:
         The brightest of so many are taken.
     """
 
-    fwhm_arcsec: float = 0.5
+    fwhm_arcsec: float = 0.6
     threshold: float = 10.0
     radius_arcsec: float = 0.4
     most_stars: int = 12

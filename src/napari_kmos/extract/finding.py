@@ -55,7 +55,8 @@ def find_stars(
         return ()
     scale = pixel_scale_arcsec(image.wcs)
     data = np.where(missing, 0.0, image.data - np.nanmedian(image.data)) / sigma
-    finder = DAOStarFinder(threshold=threshold, fwhm=max(fwhm_arcsec / scale, _LEAST_FWHM_PIX), exclude_border=False)
+    fwhm = max(fwhm_arcsec / scale, _LEAST_FWHM_PIX)
+    finder = DAOStarFinder(threshold=threshold, fwhm=fwhm, min_separation=fwhm)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of photutils: there is no star
         table = finder(data, mask=missing)
