@@ -86,6 +86,11 @@ def key_recipe(number: int, what: str) -> str:
     return f"ESO PRO REC{number} {what}"
 
 
+def key_quality(name: str) -> str:
+    """Return the keyword of a number that a step has measured."""
+    return f"ESO QC {name}"
+
+
 def key_zero_point(ifu: int | None) -> str:
-    """Return the keyword, without ``ESO QC``, of the wavelength zero point of an IFU, or of the only cube."""
+    """Return how the wavelength zero point of an IFU, or of the only cube, is named; see `key_quality`."""
     return "WAVE ZERO" if ifu is None else f"WAVE ZERO IFU{ifu}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import KmosError, KmosWarning
-from napari_kmos.instrument import ARMS, detector_of, key_zero_point
+from napari_kmos.instrument import ARMS, detector_of, key_quality, key_zero_point
 from napari_kmos.io import ZeroPointRow, read_zero_points
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spectral.zero_points import ZeroPoint, measure_zero_point
@@ -68,7 +68,7 @@ def find_zero_points(
 
 
 def header_cards(ifu: int | None, point: ZeroPoint) -> Mapping[str, float]:
-    """Return the header keywords of a zero point, without ``ESO QC``; none where it is not known."""
+    """Return the header keywords of a zero point, as a `Step` wants them; none where it is not known."""
     if not point.is_known:
         return {}
     name = key_zero_point(ifu)
@@ -80,7 +80,7 @@ def without_zero_points(header: fits.Header) -> fits.Header:
     kept = header.copy()
     for ifu in (None, *ARMS):
         for ending in ("", " ERROR"):
-            kept.remove(f"ESO QC {key_zero_point(ifu)}{ending}", ignore_missing=True)
+            kept.remove(key_quality(f"{key_zero_point(ifu)}{ending}"), ignore_missing=True)
     return kept
 
 
@@ -95,7 +95,7 @@ def rows_of(members: Sequence[Member], points: Sequence[ZeroPoint]) -> list[Zero
 def _in_header(exposure: Exposure, cube: Cube) -> ZeroPoint:
     """Return what the header of an exposure tells."""
     header: Any = exposure.header
-    keys = {ifu: f"ESO QC {key_zero_point(ifu)}" for ifu in (cube.ifu, None, *ARMS)}
+    keys = {ifu: key_quality(key_zero_point(ifu)) for ifu in (cube.ifu, None, *ARMS)}
     key = next((keys[ifu] for ifu in (cube.ifu, None) if keys[ifu] in header), None)
     if key is not None:
         return ZeroPoint(shift_pix=float(header[key]), err_pix=float(header.get(f"{key} ERROR", math.nan)))
