@@ -21,6 +21,8 @@ _STEPS = np.array([(-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1),
 _SIDES = 4
 #: Spaxels missing in all planes are filled by one matrix if they are no more than this.
 _MATRIX_SIZE = 600
+#: The images that the matrix is read off have so many values at most, or times a few; of mosaics they would fill GBs.
+_MATRIX_VALUES = 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +62,8 @@ class Gaps:
         voxels = self.single
         rows, columns = np.nonzero(self.near)
         if rows.size:
-            again = self._fill_always(filled) if rows.size <= _MATRIX_SIZE else np.arange(len(filled))
+            is_small = rows.size <= _MATRIX_SIZE and rows.size * self.near.size <= _MATRIX_VALUES
+            again = self._fill_always(filled) if is_small else np.arange(len(filled))
             again = np.setdiff1d(again, self.empty)
             z = np.concatenate([voxels[0], np.repeat(again, rows.size)])
             y = np.concatenate([voxels[1], np.tile(rows, again.size)])
