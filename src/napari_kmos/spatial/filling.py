@@ -1,4 +1,7 @@
-"""Missing values of planes filled from their neighbours, so that an interpolation neither spreads nor sees them."""
+"""Missing values of planes filled from their neighbours, so that an interpolation neither spreads nor sees them.
+
+And what else there is to do with masks of planes.
+"""
 
 from __future__ import annotations
 
@@ -99,6 +102,23 @@ def fill_missing(planes: Planes, ok: Bools) -> Planes:
     """Return planes filled where ``ok`` is false, as `Gaps.fill` does; the planes themselves if nothing is missing."""
     gaps = find_gaps(ok)
     return planes if gaps is None else gaps.fill(planes)
+
+
+def distinct_masks(ok: Bools) -> tuple[list[int], list[int]]:
+    """Return the number of the mask of each plane, and the first plane with each: most planes share theirs."""
+    if (ok == ok[:1]).all():
+        return [0] * len(ok), [0]
+    masks: dict[bytes, int] = {}
+    packed = np.packbits(ok.reshape(len(ok), -1), axis=1)
+    which = [masks.setdefault(plane.tobytes(), len(masks)) for plane in packed]
+    first = np.unique(which, return_index=True)[1]
+    return which, first.tolist()
+
+
+def blank(planes: NDArray[np.float32], missing: Bools) -> None:
+    """Set what is missing to NaN, in place."""
+    if missing.any():
+        np.copyto(planes, np.float32(np.nan), where=missing)
 
 
 def _near(there: Bools) -> Bools:

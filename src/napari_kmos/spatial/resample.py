@@ -11,9 +11,10 @@ import numpy as np
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import GeometryError
 from napari_kmos.spatial.drizzling import make_drizzle
-from napari_kmos.spatial.filling import find_gaps
+from napari_kmos.spatial.filling import blank, distinct_masks, find_gaps
 from napari_kmos.spatial.kernels import KERNELS, Kernel, linear_weights, squared
 from napari_kmos.spatial.operators import make_operator
+from napari_kmos.spatial.overlap import find_overlap
 from napari_kmos.spatial.planes import PlaneShift, fill_planes
 from napari_kmos.spatial.wcs import pixel_to_pixel
 
@@ -181,7 +182,7 @@ class Resampler:
         missing = ~self._covered(ok, span)
         gaps = find_gaps(ok)
         value = self._through(planes, gaps, span)
-        _blank(value, missing)
+        blank(value, missing)
         if noise is None:
             return (value,)
         sigma, scale = _scaled(np.asarray(noise))
@@ -193,7 +194,7 @@ class Resampler:
         spread = self._through(sigma, gaps, span, variance=True)
         np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
         spread *= np.float32(scale * self.factor)
-        _blank(spread, missing)
+        blank(spread, missing)
         return value, spread
 
     def _covered(self, ok: Bools, span: tuple[int, int] | None) -> Bools:
@@ -203,7 +204,7 @@ class Resampler:
             return np.asarray(self.inside & (self.area(share) > self.min_coverage))
         if ok.all():
             return np.broadcast_to(self.inside, (len(ok), *self.shape))
-        which, first = _distinct(ok)
+        which, first = distinct_masks(ok)
         covered: Bools = self.inside & (self.area(ok[first].astype(np.float32)) > self.min_coverage)
         return np.broadcast_to(covered, (len(ok), *self.shape)) if len(first) == 1 else covered[which]
 
@@ -258,23 +259,15 @@ def make_resampler(
     KmosError
         If the kernel is drizzle and its package is not installed.
     """
-    window = _window(source, source_shape, target, target_shape)
-    if window is None:
+    found = find_overlap((source, source_shape), (target, target_shape), min(1 - kernel.min_coverage, _OVERHANG_PIX))
+    if found is None:
         return None
-    grid = np.mgrid[window]
-    y, x = (np.asarray(position, dtype=float) for position in pixel_to_pixel(target, source, grid[0], grid[1]))
-    overhang = min(1 - kernel.min_coverage, _OVERHANG_PIX)
-    inside = _within(y, source_shape[0], overhang) & _within(x, source_shape[1], overhang)
-    if not inside.any():
-        return None
-    used = _box(inside)
-    y, x, inside = y[used], x[used], inside[used]
-    part = _within_slice(window[0], used[0]), _within_slice(window[1], used[1])
+    window, y, x, inside = found
     values: Operator
     variances: Operator
     if kernel.name == "drizzle":
         places = np.asarray(pixel_to_pixel(source, target, *np.indices(source_shape)), dtype=float)
-        values, variances = make_drizzle(y, x, places - [[[one.start]] for one in part], kernel.pixfrac)
+        values, variances = make_drizzle(y, x, places - [[[one.start]] for one in window], kernel.pixfrac)
     else:
         weights = KERNELS[kernel.name]
         values, variances = (make_operator(y, x, source_shape, weights=each) for each in (weights, squared(weights)))
@@ -285,7 +278,7 @@ def make_resampler(
         return None
     side = pixel_scale_arcsec(target) / pixel_scale_arcsec(source)
     return Resampler(
-        window=part,
+        window=window,
         inside=inside,
         source_shape=source_shape,
         side=side,
@@ -297,55 +290,8 @@ def make_resampler(
     )
 
 
-def _distinct(ok: Bools) -> tuple[list[int], list[int]]:
-    """Return the number of the mask of each plane, and the first plane with each: most planes share theirs."""
-    if (ok == ok[:1]).all():
-        return [0] * len(ok), [0]
-    masks: dict[bytes, int] = {}
-    packed = np.packbits(ok.reshape(len(ok), -1), axis=1)
-    which = [masks.setdefault(plane.tobytes(), len(masks)) for plane in packed]
-    first = np.unique(which, return_index=True)[1]
-    return which, first.tolist()
-
-
 def _scaled(noise: NDArray[Any]) -> tuple[Planes, float]:
     """Return noise divided by a power of two so that its squares fit into float32, and that power."""
     largest = np.max(noise, where=np.isfinite(noise), initial=0)
     scale = 2.0 ** np.floor(np.log2(largest)) / _LARGEST_NOISE if largest > 0 else 1.0
     return (noise / noise.dtype.type(scale)).astype(np.float32, copy=False), scale
-
-
-def _blank(planes: Planes, missing: Bools) -> None:
-    """Set what is missing to NaN, in place."""
-    if missing.any():
-        np.copyto(planes, np.float32(np.nan), where=missing)
-
-
-def _within(positions: Floats, size: int, overhang: float) -> Bools:
-    """Positions on an axis of ``size`` pixels, a little overhang allowed."""
-    return (positions >= -overhang) & (positions <= size - 1 + overhang)
-
-
-def _within_slice(outer: slice, inner: slice) -> slice:
-    """Part of a slice."""
-    return slice(outer.start + inner.start, outer.start + inner.stop)
-
-
-def _box(mask: Bools) -> tuple[slice, slice]:
-    """Smallest rows and columns that hold all true pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _window(source: WCS, source_shape: Shape, target: WCS, target_shape: Shape) -> tuple[slice, slice] | None:
-    """Rows and columns of the target that the source can reach."""
-    y = np.array([0, 0, source_shape[0], source_shape[0]]) - 0.5
-    x = np.array([0, source_shape[1], 0, source_shape[1]]) - 0.5
-    corners = np.asarray(pixel_to_pixel(source, target, y, x), dtype=float)
-    if not np.isfinite(corners).all():
-        return None
-    low = np.maximum(np.floor(corners.min(axis=1)), 0).astype(int)
-    high = np.minimum(np.ceil(corners.max(axis=1)) + 1, target_shape).astype(int)
-    if (high <= low).any():
-        return None
-    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
