@@ -1,7 +1,4 @@
-"""Missing values of planes filled from their neighbours, so that an interpolation neither spreads nor sees them.
-
-And what else there is to do with masks of planes.
-"""
+"""Masks of planes, and missing values filled so that an interpolation neither spreads nor sees them."""
 
 from __future__ import annotations
 
