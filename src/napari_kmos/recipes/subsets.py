@@ -74,7 +74,8 @@ class Subsets:
         for one, other in [(text, ""), *((text[:cut], text[cut + 1 :]) for cut in cuts)]:
             if self._is_known(one) and (self._is_known(other) or not other):
                 return self._pair(one, other)
-        unknown = next(term for side in self._sides(text) for term in _terms(side) if not self._is_term(term))
+        terms = (term for side in self._sides(text) for term in _terms(side))
+        unknown = next((term for term in terms if not self._is_term(term)), text)
         msg = f"{text!r}: {unknown!r} is no subset; there are {self._offered()}"
         raise KmosError(msg)
 
@@ -115,7 +116,7 @@ class Subsets:
     def _is_term(self, term: str) -> bool:
         if term in (ALL, REST) or _HALF.fullmatch(term) or _EPOCH.fullmatch(term):
             return True
-        return bool(self._find(term))
+        return bool(self._find(term) or self._files(term))
 
     def _find(self, term: str) -> frozenset[int]:
         """Return the members that a word stands for."""

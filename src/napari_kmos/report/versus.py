@@ -60,10 +60,7 @@ def versus_rows(told: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("exposures", *(str(len(side["exposures"])) for side in sides))]
     rows += [(text, *(_ratio(side["noise_over_union"][kind]) for side in sides)) for kind, text in _NOISE.items()]
     whole = _ratio(1.0) if told["stars"] else "-"
-    for name, key in (
-        ("SNR of the stars, measured", "snr_over_union"),
-        ("SNR, from the noise", "snr_noise_over_union"),
-    ):
+    for name, key in (("SNR of stars, from noise", "snr_noise_over_union"), ("SNR, measured", "snr_over_union")):
         rows.append((name, *map(_ratio, told[key]), whole))
     for star in told["stars"]:
         both = zip(star["snr_noise"], star["snr"], strict=True)
@@ -104,8 +101,8 @@ def difference_line(told: Mapping[str, Any]) -> str:
 def verdict(told: Mapping[str, Any]) -> str:
     """Return in a line what it means to have A instead of B: more or less noise, and SNR of the stars.
 
-    The noise is measured; the ratio rests on the noise of the exposures: measured in the few wavelengths of a continuum,
-    that of a star is good to 10 %.
+    The noise is measured; the SNR is that of the exposures' noise: measured in the few wavelengths of a continuum, its
+    ratio is good to 10 % a star.
     """
     a, b = (told[side]["noise_over_union"]["measured"] for side in ("a", "b"))
     found = [("noise", _divided(a, b)), ("SNR of the stars", _divided(*told["snr_noise_over_union"]))]
@@ -203,14 +200,11 @@ def _draw_noise(axes: Axes, told: Mapping[str, Any]) -> None:
 def _draw_stars(axes: Axes, told: Mapping[str, Any]) -> None:
     """Bars of the signal-to-noise ratio of the stars over that in the union."""
     stars = told["stars"][:_MOST_STARS]
-    medians = told["snr_over_union"]
-    names = [f"{star['id']}\n{star['snr'][2]:.0f}" for star in stars]
-    values = {
-        side: [_divided(star["snr"][number], star["snr"][2]) for star in stars]
-        for number, side in enumerate(("a", "b"))
-    }
-    text = ", ".join(f"{side} {_ratio(value)}" for side, value in zip("AB", medians, strict=True))
-    _draw_bars(axes, names, values, title=f"SNR of the stars over that in the union; median {text}")
+    names = [f"{star['id']}\n{_plain(star['snr_noise'][2])}" for star in stars]
+    ratios = [[_divided(star["snr_noise"][side], star["snr_noise"][2]) for star in stars] for side in (0, 1)]
+    medians = (f"{side} {_ratio(one)}" for side, one in zip("AB", told["snr_noise_over_union"], strict=True))
+    title = f"SNR of the stars over that in the union; median {', '.join(medians)}"
+    _draw_bars(axes, names, dict(zip(("a", "b"), ratios, strict=True)), title=title)
     axes.set_xlabel("star, and its SNR in the union" if stars else "no star", fontsize="small")
 
 
