@@ -53,7 +53,8 @@ def mosaic(folder: Path) -> Path:
 
 
 def _combined(files: list[Path], out: Path, **kwargs: object) -> Path:
-    return combine(files, out, mosaic=True, **kwargs).products[0]
+    parameters = kwargs.pop("parameters", CombineParameters(cmethod="average"))
+    return combine(files, out, mosaic=True, parameters=parameters, **kwargs).products[0]
 
 
 def _log(files: list[Path], folder: Path) -> str:
@@ -224,7 +225,7 @@ def test_offsets_move_the_places_as_they_moved_the_exposures(files: list[Path], 
 
 
 def test_a_mosaic_of_other_pixels_is_cut_where_the_sky_is(folder: Path, files: list[Path], tmp_path: Path):
-    fine = _combined(files[:2], tmp_path, parameters=CombineParameters(pix_scale=0.1))
+    fine = _combined(files[:2], tmp_path, parameters=CombineParameters(cmethod="average", pix_scale=0.1))
     outcome = cut(fine, tmp_path / "out", source=CutSource(exposures=files[:2]))
     told = outcome.measured["COMBINE_mosaic_IFU3.fits"]
     # 14 x 13 spaxels of 0.2 arcsec, the second moved by 3 and 2 of them

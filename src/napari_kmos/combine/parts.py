@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     Shape: TypeAlias = tuple[int, int]
     Area: TypeAlias = tuple[slice, slice]
 
-#: Spaxels farther away than this have no weight in an interpolation.
-_REACH_PIX = 12
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Part:
@@ -50,14 +47,8 @@ def own_field(wcs: WCS, shape: tuple[int, int], part: Part) -> Field:
 
 
 def area_of(part: Part, shape: Shape) -> Area:
-    """Return the rows and columns of a cube that matter: own spaxels, and those that the interpolation takes beside."""
-    if part.own is None:
-        return slice(0, shape[0]), slice(0, shape[1])
-    rows, columns = (
-        slice(max(side.start - _REACH_PIX, 0), min(side.stop + _REACH_PIX, size))
-        for side, size in zip(_box(part.own), shape, strict=True)
-    )
-    return rows, columns
+    """Return the rows and columns of a cube that matter: those of its own spaxels."""
+    return (slice(0, shape[0]), slice(0, shape[1])) if part.own is None else _box(part.own)
 
 
 def resample_part(field: Field, target: Field, part: Part, *, n_planes: int, **how: Any) -> Resampler | None:

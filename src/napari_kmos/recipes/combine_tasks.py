@@ -270,8 +270,7 @@ def _rejoined(placed: Sequence[tuple[Member, Offset]]) -> list[tuple[Member, Off
         if len(group) == 1:
             joined += group
         else:
-            exposure = group[0][0].exposure
-            joined.append((as_whole([member for member, _ in group], exposure.cubes[0]), group[0][1]))
+            joined.append((as_whole([member for member, _ in group]), group[0][1]))
     return joined
 
 

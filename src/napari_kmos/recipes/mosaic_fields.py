@@ -14,12 +14,10 @@ from napari_kmos.errors import AlignmentError, KmosError
 from napari_kmos.recipes.cut_places import chosen_places, places_by_table
 from napari_kmos.recipes.offset_rows import cuts_name
 from napari_kmos.recipes.selecting import Member
-from napari_kmos.spatial.footprints import Footprint, cut_out, hull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
     from napari_kmos.recipes.cut_places import Place
 
@@ -62,7 +60,7 @@ def find_cuts(exposure: Exposure, tables: Sequence[Path]) -> Path:
 
 
 def split_mosaic(exposure: Exposure, cuts: Path) -> tuple[Member, ...]:
-    """Return each IFU and half of a mosaic as a field of its own: a lazy window, and which of its spaxels it owns.
+    """Return each IFU and half of a mosaic as a field of its own: the same cube, and which of its spaxels it owns.
 
     A spaxel belongs to one of them. Nothing of a neighbour is taken for the interpolation: it may lie elsewhere.
 
@@ -81,35 +79,23 @@ def split_mosaic(exposure: Exposure, cuts: Path) -> tuple[Member, ...]:
     cube = exposure.cubes[0]
     places = chosen_places(places_by_table(cube, cuts), cube, "all")
     owner = _owners(places, cube.shape[1:], cuts)
-    members = []
-    for number, place in enumerate(places):
-        rows, columns = np.nonzero(owner == number)
-        if rows.size:
-            box = hull(
-                [
-                    Footprint(y, x, 1, 1)
-                    for y, x in ((int(rows.min()), int(columns.min())), (int(rows.max()), int(columns.max())))
-                ]
-            )
-            own = owner[box.y : box.y + box.n_y, box.x : box.x + box.n_x] == number
-            part = dataclasses.replace(cube, ifu=place.ifu, name=place.name or cube.name)
-            members.append(Member(exposure=exposure, cube=cut_out(part, box), half=place.half, own=own))
-    return tuple(members)
+    return tuple(
+        Member(
+            exposure=exposure,
+            cube=dataclasses.replace(cube, ifu=place.ifu, name=place.name or cube.name),
+            half=place.half,
+            own=owner == number,
+        )
+        for number, place in enumerate(places)
+        if (owner == number).any()
+    )
 
 
-def as_whole(members: Sequence[Member], cube: Cube) -> Member:
-    """Return fields of one mosaic as one field, so that it is read once."""
-    own = np.zeros(cube.shape[1:], dtype=bool)
-    for member in members:
-        y, x = _start(member.cube, cube)
-        own[y : y + member.cube.shape[1], x : x + member.cube.shape[2]] |= member.own
+def as_whole(members: Sequence[Member]) -> Member:
+    """Return fields of one mosaic as one field, so that it is resampled in one piece."""
+    cube = members[0].exposure.cubes[0]
+    own = np.logical_or.reduce([member.own for member in members])
     return Member(exposure=members[0].exposure, cube=cube, own=own)
-
-
-def _start(part: Cube, whole: Cube) -> tuple[int, int]:
-    """Return the first row and column of a window."""
-    x, y = np.rint(np.asarray(whole.wcs.wcs.crpix) - np.asarray(part.wcs.wcs.crpix)).astype(int)
-    return int(y), int(x)
 
 
 def _owners(places: Sequence[Place], shape: tuple[int, int], cuts: Path) -> NDArray[np.int_]:
