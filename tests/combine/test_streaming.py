@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import resource
+import shutil
 
+import dask.array as da
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -14,9 +15,9 @@ from dithered_files import VISITS, Visit, write_visits
 from factories import DEC, RA, make_cube
 
 from napari_kmos.cluster import connected
-from napari_kmos.combine import CombineParameters, CombinePass, combine_cubes, merge, stack
+from napari_kmos.combine import CombineParameters, CombinePass, Part, combine_cubes, merge, stack
 from napari_kmos.combine.scatter import N_BINS, Scatter, count_distances, distances
-from napari_kmos.errors import GeometryError, KmosWarning, WriteError
+from napari_kmos.errors import GeometryError, KmosWarning, NotKmosError, WriteError
 from napari_kmos.io import read_images
 from napari_kmos.progress import Cancelled
 from napari_kmos.recipes.combine import combine
@@ -65,6 +66,33 @@ def test_planes_are_those_of_the_lazy_cube():
     np.testing.assert_array_equal(planes[0], counted.cube.flux.compute())
     np.testing.assert_array_equal(planes[1], counted.cube.noise.compute())
     np.testing.assert_allclose(counted.mean_noise, 1 / np.sqrt(3 * SHAPE[0]), rtol=1e-6)
+
+
+class Counted:
+    """A file, as far as combining knows: it tells what was read of it."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.ndim, self.dtype, self.reads = values, values.shape, 3, values.dtype, []
+
+    def __getitem__(self, key):
+        self.reads.append(key if isinstance(key, tuple) else (key,))
+        return self.values[key]
+
+
+def test_parts_of_one_cube_are_read_once_and_are_all_of_it(monkeypatch):
+    monkeypatch.setattr(stack, "_BLOCK_BYTES", 100_000)
+    (cube,) = observe(1)
+    flux = Counted(cube.flux)
+    lazy = dataclasses.replace(cube, flux=da.from_array(flux, meta=np.empty((0, 0, 0), dtype=np.float32)))
+    own = np.zeros((3, *SHAPE[1:]), dtype=bool)
+    own[0, :4], own[1, 4:, :5], own[2, 4:, 5:] = True, True, True
+    result = combine_cubes([lazy] * 3, parts=[Part(own=one) for one in own])
+    flux.reads.clear()
+    planes = np.concatenate([block for _, block in CombinePass(result)], axis=1)
+    np.testing.assert_array_equal(planes[0], cube.flux)
+    spans = [(key[0].start, key[0].stop) for key in flux.reads]
+    assert len(spans) > 2
+    assert sorted(spans) == list(result.stack.blocks())
 
 
 def test_unknown_exposure_times_do_not_add_up():
@@ -177,6 +205,7 @@ def test_a_cluster_of_which_a_worker_dies_gives_the_same(files, tmp_path, cluste
 @contextlib.contextmanager
 def full_disk(n_bytes):
     """No file may become longer than this."""
+    resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
     try:
@@ -189,6 +218,18 @@ def test_a_full_disk_leaves_nothing(files, tmp_path):
     with pytest.raises(WriteError, match=r"COMBINE_gc1\.fits: cannot be written \(File too large\)"), full_disk(20_000):
         combine(files, tmp_path, name="gc1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exposure_that_vanishes_half_way_is_told(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(stack, "_BLOCK_BYTES", 20_000)
+    copies = [shutil.copy(path, tmp_path) for path in files]
+
+    def remove(done, total, text):
+        (tmp_path / "exp2.fits").unlink(missing_ok=True)
+
+    with pytest.raises(NotKmosError, match=r"exp2\.fits: changed or vanished since it was opened"):
+        combine(copies, tmp_path / "out", name="gc1", progress=remove)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_cancelling_half_way_leaves_nothing(files, tmp_path, monkeypatch):

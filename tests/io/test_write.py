@@ -12,6 +12,7 @@ import fits_files as files
 import numpy as np
 import pytest
 from astropy.io import fits
+from factories import make_cube
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -288,3 +289,28 @@ def test_the_sum_does_not_depend_on_how_the_data_are_cut(data: bytes, where: int
     assert ones_complement_sum(data[cut:], ones_complement_sum(data[:cut])) == whole
     assert len(encode(whole)) == 16
     assert encode(whole).isalnum()
+
+
+def test_planes_are_written_as_they_come_and_the_step_tells_what_it_found(tmp_path):
+    cube = make_cube(shape=(6, 4, 5))
+    both = np.stack([cube.flux, cube.noise])
+    found = {"COMBINE NREJECTED": 0}
+
+    def planes():
+        for first in (0, 2, 3):
+            found["COMBINE NREJECTED"] += 1
+            yield first, both[:, first : {0: 2, 2: 3, 3: 6}[first]]
+
+    empty = dataclasses.replace(cube, flux=np.zeros_like(cube.flux), noise=np.zeros_like(cube.flux))
+    path = write_cube(empty, tmp_path / "a.fits", planes=planes(), step=lambda: Step(name="combine", measured=found))
+    with fits.open(path, checksum=True) as hdus:
+        assert hdus[0].header["ESO QC COMBINE NREJECTED"] == 3
+        np.testing.assert_array_equal(hdus[1].data, cube.flux)
+        np.testing.assert_array_equal(hdus[2].data, cube.noise)
+
+
+def test_a_step_that_grows_while_planes_are_written_leaves_nothing(tmp_path):
+    told = iter([{}, {f"N{number}": number for number in range(99)}])
+    with pytest.raises(ValueError, match="there is no room for it"):
+        write_cube(make_cube(), tmp_path / "a.fits", step=lambda: Step(name="combine", measured=next(told)))
+    assert list(tmp_path.iterdir()) == []

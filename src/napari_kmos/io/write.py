@@ -94,14 +94,15 @@ def write_cube(
         return primary_header(primary, step() if callable(step) else step, category=category)
 
     with atomic_path(path, overwrite) as temporary, temporary.open("w+b") as stream:
-        _write_primary(stream, first_header())
+        room = _write_primary(stream, first_header())
         with closing(pieces):
             _write_together(stream, pairs, pieces, progress)
         if cube.correlation is not None:
             image = cube.correlation.astype(np.float32)
             _write_together(stream, [(correlation_header(name), image)], _pieces([image]), silent)
         if callable(step):
-            _replace_primary(stream, first_header())
+            stream.seek(0)
+            _write_primary(stream, first_header(), room=room)
     return Path(path)
 
 
@@ -190,19 +191,13 @@ def write_image(
     return Path(path)
 
 
-def _write_primary(stream: BinaryIO, header: fits.Header) -> None:
-    stream.write(with_checksum(fits.PrimaryHDU(header=header).header, 0))
-
-
-def _replace_primary(stream: BinaryIO, header: fits.Header) -> None:
-    """Write a primary header over that which the file begins with, and which was as long."""
-    stream.seek(0)
-    old = len(fits.Header.fromfile(stream).tostring())
-    if len(with_checksum(fits.PrimaryHDU(header=header).header, 0)) != old:
-        msg = "the step says more of itself after the planes are written than before: there is no room for it"
+def _write_primary(stream: BinaryIO, header: fits.Header, *, room: int | None = None) -> int:
+    """Write a primary header and return how long it is; over an earlier one it must be as long as that."""
+    whole = with_checksum(fits.PrimaryHDU(header=header).header, 0)
+    if room not in (None, len(whole)):
+        msg = "the step says more or less of itself after the planes are written than before: there is no room for it"
         raise ValueError(msg)
-    stream.seek(0)
-    _write_primary(stream, header)
+    return stream.write(whole)
 
 
 def _write_arm(stream: BinaryIO, arm: Arm, with_noise: bool) -> None:
