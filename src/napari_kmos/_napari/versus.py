@@ -27,7 +27,7 @@ from napari_kmos.recipes.versus_work import Compared, VersusWork
 VERSUS = "kmos_versus"
 #: Memory for resampled exposures.
 KEEP_BYTES = 300 * 10**6
-_LEAST_SIGMA, _MOST_SIGMA = 5.0, 20.0
+_LEAST_SIGMA = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def show_difference(viewer: ViewerModel, compared: Compared) -> Layer:
         layer.metadata = {**layer.metadata, VERSUS: name}
         layer.colormap = "coolwarm"
     finite = np.abs(image.data[np.isfinite(image.data)])
-    span = float(np.clip(np.percentile(finite, 99) if finite.size else 0, _LEAST_SIGMA, _MOST_SIGMA))
+    span = max(float(np.percentile(finite, 99)) if finite.size else 0.0, _LEAST_SIGMA)
     layer.contrast_limits = (-span, span)
     layer.name = f"{name}: {' - '.join(compared.texts)} in sigma"
     return layer

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Spaxels whose difference is larger than so many sigma stand out.
 _STANDS_OUT = 5.0
+#: The ratios of fainter stars over each other are noise.
+_LEAST_SNR = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +162,12 @@ class Comparison:
         return int(np.count_nonzero(np.abs(self.sigma) > _STANDS_OUT))
 
     def snr_over_union(self, *, propagated: bool = False) -> tuple[float, float]:
-        """Return the median over the stars of their ratios in A and B over that in the union; NaN without stars."""
+        """Return the median over the stars of their ratios in A and B over that in the union; NaN without stars.
+
+        Stars whose ratio in the union is less than 5 do not count.
+        """
         ratios = np.array([star.propagated if propagated else star.snr for star in self.stars]).reshape(-1, 3)
-        known = ratios[np.isfinite(ratios).all(axis=1) & (ratios[:, 2] > 0)]
+        known = ratios[np.isfinite(ratios).all(axis=1) & (ratios[:, 2] > _LEAST_SNR)]
         if not len(known):
             return math.nan, math.nan
         a, b = np.median(known[:, :2] / known[:, 2:], axis=0)

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 _SIZE_INCH = (14.0, 7.2)
 _SIDES = ("a", "b", "union")
 _COLOURS = {"a": "tab:blue", "b": "tab:orange", "union": "0.6"}
-#: Stretch of the white light, and of the difference over its noise in sigma, at least and at most.
+#: Stretch of the white light, and least reach of the difference over its noise.
 _PERCENTILES = (2.0, 99.0)
-_LEAST_SIGMA, _MOST_SIGMA = 5.0, 20.0
+_LEAST_SIGMA = 5.0
+#: The histogram of the difference reaches so many sigma at least.
+_LEAST_SPAN = 6.0
 #: So many stars have a name and bars of their own in the figure.
 _MOST_STARS = 12
 _FEWEST_BARS = 3
@@ -152,8 +154,8 @@ def _draw_images(figure: SubFigure, comparison: Comparison, told: Mapping[str, A
     text = "" if unit is None else str(unit)
     figure.colorbar(drawn, ax=list(panels[:3]), location="bottom", shrink=0.5, aspect=40, label=text)
     _draw_difference(figure, panels[3], comparison.difference.data, title="A - B", label=text)
-    limits = _LEAST_SIGMA, _MOST_SIGMA
-    _draw_difference(figure, panels[4], comparison.sigma, title="A - B over its noise", label="sigma", limits=limits)
+    title = "A - B over its noise"
+    _draw_difference(figure, panels[4], comparison.sigma, title=title, label="sigma", least=_LEAST_SIGMA)
     for axes in panels:
         axes.set_facecolor("0.9")
         axes.tick_params(labelsize="x-small")
@@ -167,14 +169,15 @@ def _draw_difference(
     *,
     title: str,
     label: str,
-    limits: tuple[float, float] = (0.0, np.inf),
+    least: float = 0.0,
 ) -> None:
-    """Draw what is as often above zero as below; the scale reaches as far as most of it, between limits."""
+    """Draw what is as often above zero as below; the scale reaches as far as most of it."""
     largest = np.nanpercentile(np.abs(data), _PERCENTILES[1]) if np.isfinite(data).any() else 0.0
-    span = float(np.clip(largest, *limits)) or 1.0
+    span = max(float(largest), least) or 1.0
     drawn = axes.imshow(data, origin="lower", cmap="RdBu_r", vmin=-span, vmax=span)
     axes.set_title(title, fontsize="small")
-    figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.9, aspect=24, label=label)
+    bar = figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.9, aspect=24, label=label)
+    bar.ax.locator_params(nbins=5)
 
 
 def _mark_stars(axes: Axes, comparison: Comparison) -> None:
@@ -199,7 +202,8 @@ def _draw_noise(axes: Axes, told: Mapping[str, Any]) -> None:
 
 def _draw_stars(axes: Axes, told: Mapping[str, Any]) -> None:
     """Bars of the signal-to-noise ratio of the stars over that in the union."""
-    stars = told["stars"][:_MOST_STARS]
+    stars = [star for star in told["stars"] if np.isfinite(star["snr_noise"]).all() and star["snr_noise"][2] > 0]
+    stars = stars[:_MOST_STARS]
     names = [f"{star['id']}\n{_plain(star['snr_noise'][2])}" for star in stars]
     ratios = [[_divided(star["snr_noise"][side], star["snr_noise"][2]) for star in stars] for side in (0, 1)]
     medians = (f"{side} {_ratio(one)}" for side, one in zip("AB", told["snr_noise_over_union"], strict=True))
@@ -212,7 +216,7 @@ def _draw_bars(axes: Axes, names: Sequence[str], values: Mapping[str, Sequence[f
     """Bars of A and B beside each other, their height written on them, and a line at 1."""
     places = np.arange(len(names))
     for shift, (side, heights) in zip((-0.2, 0.2), values.items(), strict=True):
-        bars = axes.bar(places + shift, np.nan_to_num(heights), width=0.38, color=_COLOURS[side], label=side.upper())
+        bars = axes.bar(places + shift, np.maximum(heights, 0.0), width=0.38, color=_COLOURS[side], label=side.upper())
         if len(names) <= _MOST_STARS // 2:
             axes.bar_label(bars, [_ratio(height) for height in heights], fontsize="x-small", padding=1)
     axes.axhline(1, color="0.3", linewidth=0.8, linestyle=":")
@@ -228,12 +232,14 @@ def _draw_bars(axes: Axes, names: Sequence[str], values: Mapping[str, Sequence[f
 def _draw_spread(axes: Axes, sigma: NDArray[np.float64]) -> None:
     """Histogram of the difference in sigma beside what noise alone would give."""
     known = sigma[np.isfinite(sigma)]
-    span = 8.0
-    edges = np.linspace(-span, span, 49)
+    span = max(_LEAST_SPAN, float(np.percentile(np.abs(known), 98))) if known.size else _LEAST_SPAN
+    edges = np.linspace(-span, span, 61)
     if known.size:
         axes.hist(np.clip(known, -span, span), bins=list(edges), color="0.7")
         normal = np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi) * known.size * (edges[1] - edges[0])
         axes.plot(edges, normal, color="tab:red", linewidth=1, label="noise alone")
+        axes.set_yscale("log")
+        axes.set_ylim(0.5, 2 * known.size)
         axes.legend(fontsize="x-small", framealpha=0.9)
     axes.set_title("spaxels by A - B over its noise", fontsize="small")
     axes.set_xlabel("sigma", fontsize="small")
