@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Array
 
 #: Size in memory of the pieces in which a cube is read: large enough to be quick, small against any machine's memory.
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 24 * 2**20
 #: Of a cube that is read in parts: one for each thread.
 _BLOCKS_KEPT = 2
 #: So many planes are turned at a time: what is written lies together in the processor's cache.
@@ -112,7 +112,7 @@ def scan_rows(
     Parameters
     ----------
     shape : tuple of int
-        (n_wavelength, n_y, n_x) of what is read; a block of rows is about 32 MiB of float32.
+        (n_wavelength, n_y, n_x) of what is read; a block of rows is about 24 MiB of float32.
     use : callable
         Given the rows as a slice with start and stop. It is called from two threads at once.
     progress : Progress
