@@ -107,7 +107,8 @@ def combine(
         Products: ``COMBINE_<name>.fits``, where name is the target, ``IFU<n>``, ``IFU<n>_half<h>`` or ``mosaic``.
         Extras, for each: ``COMBINE_<name>_IMAGE.fits``, ``EXP_MASK_<name>.fits``, the record and, where they are taken
         out, the table of zero points ``COMBINE_<name>_zero_points.ecsv``. Measured, by product: target, shape,
-        exposures and the corrections used.
+        exposures and the corrections used, how many overlap at most, how many values were rejected, and the scatter
+        between exposures over the noise predicted for it, of all and by IFU.
 
     Raises
     ------
@@ -209,12 +210,12 @@ def _combine_one(task: CombineTask, stem: str, options: _Options, progress: Prog
 
 
 def _image(written: Cube, counted: CombinePass) -> Image:
-    """Median over the wavelengths of the cube just written, with noise; the header's facts are those of the cube."""
+    """Median over the wavelengths of the cube just written, with noise; the header's facts are those of the cube.
+
+    It is read once more: the mean would follow the brightest lines of the sky, and no median comes of blocks of planes.
+    """
     noise = (_MEDIAN_NOISE * counted.mean_noise).astype(np.float32)
-    kept = {"name": counted.cube.name, "header": counted.cube.header, "unit": counted.cube.unit}
-    return dataclasses.replace(
-        collapse_median(written), noise=noise, ifu=counted.cube.ifu, wcs=counted.cube.wcs, **kept
-    )
+    return dataclasses.replace(counted.exposure_map, data=collapse_median(written).data, noise=noise, unit=written.unit)
 
 
 def _maps(counted: CombinePass) -> dict[str, Image]:
