@@ -153,23 +153,21 @@ def _combined(words: Sequence[object], out: Path, prepare: Callable[[], None]) -
 
 def _rows(case: str, taken: dict[str, Taken | str]) -> list[Row]:
     """Return time and memory of a case."""
-    times, memory = one_of("seconds", taken), one_of("peak_mb", taken)
-    own, bound = times[case], float(times[FLOOR])
-    if isinstance(own, float):
-        own -= float(times[START])
+    times, work, memory = (one_of(what, taken) for what in ("seconds", "processor_s", "peak_mb"))
+    bound = float(times[FLOOR])
+    own, busy = (
+        value if isinstance(value, str) else value - float(of[START])
+        for of, value in ((times, times[case]), (work, work[case]))
+    )
     values: dict[str, float | str] = {OURS: own, FLOOR: bound, START: times[START]}
     limit = {"limit": f"{CASES[case]:g} x {FLOOR}", "bound": CASES[case] * bound}
     peak: dict[str, float | str] = {OURS: memory[case], START: memory[START]}
-    work: dict[str, float | str] = {OURS: _halved(one_of("processor_s", taken)[case])}
+    halved: dict[str, float | str] = {OURS: busy if isinstance(busy, str) else busy / 2}
     return [
         Row(what=case, values=values, **limit),
-        Row(what=f"{case}, processor time of each of two threads", values=work),
+        Row(what=f"{case}, processor time of each of two threads", values=halved),
         Row(what=f"{case}, memory", values=peak, limit=f"{BOUND_MB:g} MB", bound=BOUND_MB, unit="MB"),
     ]
-
-
-def _halved(value: float | str) -> float | str:
-    return value / 2 if isinstance(value, float) else value
 
 
 if __name__ == "__main__":
