@@ -1,10 +1,11 @@
-"""One pass over the exposures of two subsets: what each piece of planes tells, and what follows from all."""
+"""One pass over the exposures of two subsets: what some planes tell adds up, and what follows from all."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.combine.cubes import CombineResult
+    from napari_kmos.combine.stack import Stack
     from napari_kmos.cube import Cube
     from napari_kmos.extract.placing import Placed
 
@@ -43,8 +45,11 @@ if TYPE_CHECKING:
 
 #: The noise is told from planes spread evenly over all pieces, with so many spaxels together, and so many at least.
 _NOISE_VALUES, _NOISE_PLANES = 2_000_000, 128
+#: So many values of each image are added up at a time, in double precision.
+_SUMMED_VALUES = 2**19
 A, B, UNION = "a", "b", "union"
 KINDS = (A, B, UNION)
+_DIFFERENCE = "difference"
 _STARS = ExtractParameters()
 
 
@@ -59,19 +64,8 @@ class _ReadLayer(Layer):
         return self.planes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Piece:
-    """What some planes tell."""
-
-    white: Mapping[str, WhiteSums]
-    difference: WhiteSums
-    counts: NDArray[np.int64]
-    seen: Mapping[int, NDArray[np.bool_]]
-    spectra: Mapping[str, Spectra]
-
-
 class VersusPass:
-    """Adds up what the pieces of a comparison tell.
+    """Adds up what the planes of a comparison tell.
 
     Parameters
     ----------
@@ -84,7 +78,7 @@ class VersusPass:
     read : callable
         Returns planes of an exposure by its number, first plane and last but one.
     n_pieces : int
-        How many pieces there are.
+        How many times planes are added.
     """
 
     def __init__(
@@ -101,49 +95,29 @@ class VersusPass:
         members = (shares.a, shares.b, sorted({*shares.a, *shares.b}))
         self._members = dict(zip(KINDS, map(tuple, members), strict=True))
         self._tiles = {kind: self._make_tiles(own) for kind, own in self._members.items()}
-        self._white = {kind: WhiteSums(shape) for kind in KINDS}
-        self._difference = WhiteSums(shape)
+        self._shape, self._lock = shape, Lock()
+        self._sums = {name: WhiteSums(shape) for name in (*KINDS, _DIFFERENCE)}
         self._counts = np.zeros((len(KINDS), N_BINS), dtype=np.int64)
-        self._seen: dict[int, NDArray[np.bool_]] = {}
-        self._spectra: dict[str, list[Spectra]] = {kind: [] for kind in KINDS}
+        windows = {number: result.stack.layers[number].resampler.inside.shape for number in self._members[UNION]}
+        self._seen = {number: np.zeros(window, dtype=bool) for number, window in windows.items()}
+        self._spectra: dict[int, dict[str, Spectra]] = {}
 
-    def piece(self, span: Span) -> _Piece:
-        """Return what planes tell; it changes nothing here, so that several threads may ask."""
-        layers = self._result.stack.layers
-        read = {number: self._read(number, *span) for number in self._members[UNION]}
-        flux, noise = {}, {}
-        for kind, members in self._members.items():
-            flux[kind], noise[kind] = self._combine(members, self._tiles[kind], read, span)
-        variance = {kind: np.square(one, dtype=np.float64) for kind, one in noise.items()}
-        weights = plane_weights(noise[UNION])
-        white, difference = {kind: WhiteSums(one.shape[1:]) for kind, one in flux.items()}, WhiteSums(flux[A].shape[1:])
-        for kind, sums in white.items():
-            sums.add(flux[kind], variance[kind], weights)
-        kind_of_weight = self._result.stack.parameters.weight
-        spread = difference_variance((variance[A], variance[B]), self._shares, layers, read, kind_of_weight)
-        difference.add(flux[A] - flux[B], spread, weights)
-        return _Piece(
-            white=white,
-            difference=difference,
-            counts=noise_counts([flux[kind] for kind in KINDS], noise[UNION], self._n_planes),
-            seen={number: np.isfinite(np.fmax.reduce(one)) for number, (one, _) in read.items()},
-            spectra={kind: self._extract(flux[kind], noise[kind], span) for kind in KINDS},
-        )
-
-    def add(self, piece: _Piece) -> None:
-        """Add a piece; in the order of the planes."""
-        for kind in KINDS:
-            self._white[kind].merge(piece.white[kind])
-            self._spectra[kind].append(piece.spectra[kind])
-        self._difference.merge(piece.difference)
-        self._counts += piece.counts
-        for number, seen in piece.seen.items():
-            self._seen[number] = self._seen.get(number, False) | seen
+    def add(self, span: Span) -> None:
+        """Add what planes tell; several threads may, in any order."""
+        planes = {kind: np.empty((2, span[1] - span[0], *self._shape), dtype=np.float32) for kind in KINDS}
+        step = max(1, self._result.stack.planes_per_block() // 2)
+        for start in range(*span, step):
+            self._combine(planes, span[0], (start, min(start + step, span[1])))
+        counts = noise_counts([planes[kind][0] for kind in KINDS], planes[UNION][1], self._n_planes)
+        spectra = {kind: self._extract(planes[kind], span) for kind in KINDS}
+        with self._lock:
+            self._counts += counts
+            self._spectra[span[0]] = spectra
 
     def comparison(self) -> Comparison:
         """Return what all pieces tell."""
-        white = {kind: sums.image() for kind, sums in self._white.items()}
-        difference = self._image(*self._difference.image())
+        white = {kind: self._sums[kind].image() for kind in KINDS}
+        difference = self._image(*self._sums[_DIFFERENCE].image())
         common = np.isfinite(difference.data)
         numbers = {kind: self._count(self._members[kind]) for kind in KINDS}
         typical = dict(zip(KINDS, typical_noise(self._counts), strict=True))
@@ -166,18 +140,47 @@ class VersusPass:
         layers = [stack.layers[number] for number in members]
         return make_tiles(stack.shape[1:], [one.resampler for one in layers], [one.weight for one in layers])
 
-    def _combine(self, members: Sequence[int], tiles: tuple[Tile, ...], read: Mapping[int, Read], span: Span) -> Planes:
-        """Flux and noise of planes of a subset."""
+    def _combine(self, planes: Mapping[str, Planes], first: int, span: Span) -> None:
+        """Combine a few planes of each subset, and add them to the sums of the images."""
+        read = {number: self._read(number, *span) for number in self._members[UNION]}
+        part = slice(span[0] - first, span[1] - first)
+        for kind, members in self._members.items():
+            planes[kind][:, part] = self._stack(members, self._tiles[kind], read).combine(*span).planes
+        step = max(1, _SUMMED_VALUES // (self._shape[0] * self._shape[1]))
+        for start in range(0, span[1] - span[0], step):
+            own = {
+                number: (flux[start : start + step], noise[start : start + step])
+                for number, (flux, noise) in read.items()
+            }
+            some = slice(part.start + start, min(part.start + start + step, part.stop))
+            self._sum({kind: one[:, some] for kind, one in planes.items()}, own)
+        with self._lock:
+            for number, (flux, _) in read.items():
+                self._seen[number] |= np.isfinite(np.fmax.reduce(flux))
+
+    def _stack(self, members: Sequence[int], tiles: tuple[Tile, ...], read: Mapping[int, Read]) -> Stack:
+        """Return the exposures of a subset, of which some planes are read."""
         layers = []
         for number in members:
             layer = self._result.stack.layers[number]
             facts: dict[str, Any] = {field.name: getattr(layer, field.name) for field in dataclasses.fields(Layer)}
             layers.append(_ReadLayer(planes=read[number], **facts))
-        return dataclasses.replace(self._result.stack, layers=tuple(layers), tiles=tiles).combine(*span).planes
+        return dataclasses.replace(self._result.stack, layers=tuple(layers), tiles=tiles)
 
-    def _extract(self, flux: Planes, noise: Planes, span: Span) -> Spectra:
+    def _sum(self, planes: Mapping[str, Planes], read: Mapping[int, Read]) -> None:
+        """Add planes to the sums of the images."""
+        weights = plane_weights(planes[UNION][1])
+        variance = {kind: np.square(noise, dtype=np.float64) for kind, (_, noise) in planes.items()}
+        layers, weight = self._result.stack.layers, self._result.stack.parameters.weight
+        spread = difference_variance((variance[A], variance[B]), self._shares, layers, read, weight)
+        with self._lock:
+            for kind in KINDS:
+                self._sums[kind].add(planes[kind][0], variance[kind], weights)
+            self._sums[_DIFFERENCE].add(planes[A][0] - planes[B][0], spread, weights)
+
+    def _extract(self, planes: Planes, span: Span) -> Spectra:
         """Flux and noise of the stars at some wavelengths."""
-        reader = CubeReader(self._cube(flux, noise, span))
+        reader = CubeReader(self._cube(planes[0], planes[1], span))
         return [(star.flux, star.noise) for star in extract_aperture(reader, self._placed, (), _STARS)]
 
     def _cube(self, flux: Planes, noise: Planes, span: Span) -> Cube:
@@ -187,9 +190,10 @@ class VersusPass:
     def _stars(self) -> list[StarSnr]:
         """Ratios of the stars, at the wavelengths that all three have."""
         wave = self._result.cube.wavelength_um
+        pieces = [piece for _, piece in sorted(self._spectra.items())]
         found = []
         for number, placed in enumerate(self._placed):
-            spectra = [np.concatenate([piece[number] for piece in self._spectra[kind]], axis=1) for kind in KINDS]
+            spectra = [np.concatenate([piece[kind][number] for piece in pieces], axis=1) for kind in KINDS]
             known = np.all([np.isfinite(flux) for flux, _ in spectra], axis=0)
             ratios = [measure_snr(wave, np.where(known, flux, np.nan), noise=noise) for flux, noise in spectra]
             a, b, union = ((one.value, one.propagated) for one in ratios)

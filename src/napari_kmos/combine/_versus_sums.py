@@ -45,12 +45,6 @@ class WhiteSums:
         self._value += np.einsum(by_plane, weights, np.where(known, values, 0))
         self._variance += np.einsum(by_plane, weights**2, np.where(known, variance, 0))
 
-    def merge(self, other: WhiteSums) -> None:
-        """Add the sums of other planes."""
-        self._weight += other._weight
-        self._value += other._value
-        self._variance += other._variance
-
     def image(self) -> tuple[Floats, Floats]:
         """Return mean and noise; NaN without data."""
         return divide(self._value, self._weight), divide(np.sqrt(self._variance), self._weight)

@@ -123,9 +123,8 @@ class Versus:
         placed, _ = place_apertures(self.result.cube, (one for one in apertures if one.kind == "star"))
         spans = list(self._spans())
         work = VersusPass(self.result, shares, placed, self._read, len(spans))
-        with contextlib.closing(compute_ahead(work.piece, spans)) as pieces:
-            for number, piece in enumerate(pieces):
-                work.add(piece)
+        with contextlib.closing(compute_ahead(work.add, spans)) as added:
+            for number, _ in enumerate(added):
                 progress(number + 1, len(spans), f"comparing subsets of {self.result.cube.label}")
         return work.comparison()
 
