@@ -123,7 +123,7 @@ def open_product(path: Path) -> Product:
     plain = file.plain_path()
     size = plain.stat().st_size
     with open_fits(plain, named=path) as hdus:
-        compression = hdus.fileinfo(0)["file"].compression
+        compression = hdus[0].fileinfo()["file"].compression
         if compression is not None:
             msg = f"{path}: compressed by {compression}; expected a plain file, gzip or bzip2: unpack it first"
             raise NotKmosError(msg)
