@@ -108,7 +108,7 @@ class VersusPass:
         step = max(1, self._result.stack.planes_per_block() // 2)
         for start in range(*span, step):
             self._combine(planes, span[0], (start, min(start + step, span[1])))
-        counts = noise_counts([planes[kind][0] for kind in KINDS], planes[UNION][1], self._n_planes)
+        counts = noise_counts([planes[kind] for kind in KINDS], self._n_planes)
         spectra = {kind: self._extract(planes[kind], span) for kind in KINDS}
         with self._lock:
             self._counts += counts
@@ -123,9 +123,10 @@ class VersusPass:
         typical = dict(zip(KINDS, typical_noise(self._counts), strict=True))
 
         def subset(kind: str) -> Subset:
+            propagated = _median(divide(white[kind][1], white[UNION][1]), common)
             noise = NoiseRatio(
-                measured=_over(typical[kind], typical[UNION]),
-                propagated=_median(divide(white[kind][1], white[UNION][1]), common),
+                measured=propagated * _over(typical[kind], typical[UNION]),
+                propagated=propagated,
                 by_number=_median(np.sqrt(divide(numbers[UNION], numbers[kind])), common),
             )
             return Subset(

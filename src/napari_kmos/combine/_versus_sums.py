@@ -120,15 +120,13 @@ def _add_squares(total: Floats, layer: Layer, read: Read, weight: str) -> None:
     total[:, *layer.resampler.window] += squares
 
 
-def noise_counts(planes: Sequence[Planes], noise: Planes, n_wanted: int) -> NDArray[np.int64]:
-    """Count how far values lie from the mean of those beside them along the wavelength, of several cubes alike.
+def noise_counts(cubes: Sequence[Planes], n_wanted: int) -> NDArray[np.int64]:
+    """Count how far values lie from the mean of those beside them along the wavelength, in units of their noise.
 
     Parameters
     ----------
-    planes : sequence of ndarray, shape (n, n_y, n_x)
-        Flux of each cube, that of the union last; a place counts if all have data there.
-    noise : ndarray, same shape
-        What the distances are measured by; the same for all.
+    cubes : sequence of ndarray, shape (2, n, n_y, n_x)
+        Flux and noise of each cube, the union last; a place counts if all have data there.
     n_wanted : int
         So many planes are looked at.
 
@@ -143,17 +141,25 @@ def noise_counts(planes: Sequence[Planes], noise: Planes, n_wanted: int) -> NDAr
     varies smoothly along the wavelength cancels. Of what does not, lines of the sky and of the stars, in each plane a
     constant and what is proportional to the light of the spaxel are taken out, by least squares.
     """
-    lag = min(_LAG, (len(noise) - 1) // 2)
+    n_planes = cubes[0].shape[1]
+    lag = min(_LAG, (n_planes - 1) // 2)
     if lag < 1:
-        return np.zeros((len(planes), N_BINS), dtype=np.int64)
-    centres = np.unique(np.linspace(lag, len(noise) - 1 - lag, n_wanted).astype(int))
-    triples = [(one[centres - lag], one[centres], one[centres + lag]) for one in planes]
-    before, middle, after = (np.square(noise[centres + shift], dtype=np.float64) for shift in (-lag, 0, lag))
-    scale = np.sqrt(before + 4 * middle + after)
-    curved = [2.0 * middle - before - after for before, middle, after in triples]
-    known = np.all(np.isfinite(curved), axis=0) & (scale > 0)
-    light = np.where(known, np.sum(triples[-1], axis=0), 0.0)
-    return np.array([count_distances(np.abs(_without_light(one, light, known) / scale)[known]) for one in curved])
+        return np.zeros((len(cubes), N_BINS), dtype=np.int64)
+    centres = np.unique(np.linspace(lag, n_planes - 1 - lag, n_wanted).astype(int))
+    curved, scales = [], []
+    for cube in cubes:
+        (flux, *beside), noise = ([one[centres + shift] for shift in (0, -lag, lag)] for one in cube)
+        middle, before, after = (np.square(one, dtype=np.float64) for one in noise)
+        curved.append(2.0 * flux - beside[0] - beside[1])
+        scales.append(np.sqrt(4 * middle + before + after))
+    known = np.all(np.isfinite(curved), axis=0) & np.all(np.array(scales) > 0, axis=0)
+    light = np.where(known, flux + beside[0] + beside[1], 0.0)
+    return np.array(
+        [
+            count_distances(np.abs(_without_light(one, light, known))[known] / scale[known])
+            for one, scale in zip(curved, scales, strict=True)
+        ]
+    )
 
 
 def _without_light(planes: Floats, light: Floats, known: NDArray[np.bool_]) -> Floats:
