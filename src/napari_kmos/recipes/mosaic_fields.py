@@ -94,7 +94,7 @@ def split_mosaic(exposure: Exposure, cuts: Path) -> tuple[Member, ...]:
 def as_whole(members: Sequence[Member]) -> Member:
     """Return fields of one mosaic as one field, so that it is resampled in one piece."""
     cube = members[0].exposure.cubes[0]
-    own = np.logical_or.reduce([member.own for member in members])
+    own = np.logical_or.reduce([member.own for member in members if member.own is not None])
     return Member(exposure=members[0].exposure, cube=cube, own=own)
 
 

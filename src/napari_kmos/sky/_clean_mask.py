@@ -125,8 +125,6 @@ def _smoothed(image: Floats, error: Floats, sigma: float) -> tuple[Floats, Float
 def _scatter(values: Floats) -> float:
     """Return the scatter of the darker half of an image, from how spaxels differ from their neighbours."""
     dark = np.where(values <= np.nanmedian(values), values, np.nan)
-    found = []
-    for axis in (0, 1):
-        # A value less the mean of its neighbours is half a second difference; its variance is 1.5 that of the value.
-        found.append(robust_sigma(np.diff(dark, n=2, axis=axis) / np.sqrt(6)))
+    # A value less the mean of its neighbours is half a second difference; its variance is 1.5 that of the value.
+    found = [robust_sigma(np.diff(dark, n=2, axis=axis) / np.sqrt(6)) for axis in (0, 1)]
     return float(np.nan_to_num(np.nanmax([*found, 0.0])))
