@@ -63,7 +63,7 @@ class Merged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Columns:
-    """What a method merges: columns that fit the cache, each with a value; weights of None are 1 / noise²."""
+    """What a method merges: columns that fit the cache, some maybe without values; weights of None are 1 / noise²."""
 
     values: Floats
     noise: Floats
@@ -109,18 +109,17 @@ def merge(
         Of arrays of shape (m,).
     """
     n_columns = values.shape[1]
-    merged = np.full((2, n_columns), np.nan, dtype=np.result_type(values, np.float32))
-    numbers = np.zeros((2, n_columns), dtype=np.int32)
+    merged = np.empty((2, n_columns), dtype=np.result_type(values, np.float32))
+    numbers = np.empty((2, n_columns), dtype=np.int32)
     given = np.ones(len(values)) if weights is None else np.array(weights, dtype=np.float64)
     shared = None if parameters.weight == "variance" else given, find_kernels(kernels)
     step = max(1, _VALUES_AT_ONCE // len(values))
     for first in range(0, n_columns, step):
         part = np.s_[:, first : first + step]
-        columns, there = _columns(values[part], noise[part], *shared)
+        columns = _columns(values[part], noise[part], *shared)
         value, spread, used = _METHODS[parameters.cmethod](columns, parameters)
-        chosen = slice(None) if there.all() else there
         for target, found in zip((*merged, *numbers), (value, spread, used, columns.count - used), strict=True):
-            target[part[1]][chosen] = found
+            target[part[1]] = found
     return Merged(value=merged[0], noise=merged[1], n_used=numbers[0], n_rejected=numbers[1])
 
 
@@ -156,20 +155,15 @@ def find_kernels(name: KernelName | None = None) -> Any:
     return importlib.import_module(f"napari_kmos.combine._{name}_kernels")
 
 
-def _columns(
-    values: Floats, noise: Floats, weights: NDArray[np.float64] | None, kernels: Any
-) -> tuple[_Columns, NDArray[np.bool_]]:
-    """Columns that have values, as the kernels want them, and which those are."""
+def _columns(values: Floats, noise: Floats, weights: NDArray[np.float64] | None, kernels: Any) -> _Columns:
+    """Columns as the kernels want them; to take out the few without values would take longer than to merge them."""
     exists = np.isfinite(values)
     if weights is None:
         exists &= np.isfinite(noise) & (noise > 0)
         values, noise = np.where(exists, values, np.nan), np.where(exists, noise, 1)
-    count = count_rows(exists)
-    there = count > 0
-    chosen = np.s_[:, :] if there.all() else np.s_[:, there]
     dtype = np.result_type(values, np.float32)
-    values, noise = (np.array(array[chosen], dtype=dtype, order="C") for array in (values, noise))
-    return _Columns(values, noise, weights, count[there], kernels), there
+    values, noise = (np.ascontiguousarray(array, dtype=dtype) for array in (values, noise))
+    return _Columns(values, noise, weights, count_rows(exists), kernels)
 
 
 def _average(columns: _Columns, parameters: CombineParameters) -> Used:
@@ -188,7 +182,8 @@ def _median(columns: _Columns, parameters: CombineParameters) -> Used:
     ordered = columns.kernels.sort_columns(columns.values)
     low, high = (np.take_along_axis(ordered, (columns.count[None] - down) // 2, axis=0)[0] for down in (1, 0))
     _, noise, used = columns.mean()
-    middle = low + (high.astype(np.float64) - low) / 2
+    with np.errstate(invalid="ignore"):  # infinity where there are no values
+        middle = low + (high.astype(np.float64) - low) / 2
     return middle, noise * np.sqrt(_median_factor(len(ordered))[columns.count]), used
 
 
