@@ -136,7 +136,7 @@ def _extension(file: FitsFile, size: int, index: int, hdu: Any) -> Extension:
     where = f"{file.path.name}[{name or index}]"
     is_image = bool(hdu.is_image)
     pixels = _pixels(file, size, index, hdu) if is_image and hdu.shape and 0 not in hdu.shape else None
-    return Extension(name, index, hdu.header.copy(), pixels, not is_image, where)
+    return Extension(name, index, hdu.header, pixels, not is_image, where)
 
 
 def _pixels(file: FitsFile, size: int, index: int, hdu: Any) -> Pixels:
