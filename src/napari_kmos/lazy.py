@@ -66,13 +66,24 @@ class LastPlanes:
         for first, last, block in tuple(self._kept):
             if first <= start and stop <= last:
                 return block[start - first : stop - first, *area]
-        block = compute(self._array[start:stop], scheduler="synchronous")[0]
+        (block,) = computed(self._array[start:stop])
         self._kept.append((start, stop, block))
         return block[:, *area]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to other processes without the planes."""
         return LastPlanes, (self._array,)
+
+
+def computed(*pieces: Any) -> tuple[Any, ...]:
+    """Return pieces of arrays, the lazy ones computed together in this thread.
+
+    Others are kept from dask, which leaves what it was given in cycles of references: they fill the memory until
+    Python's collector comes.
+    """
+    if any(isinstance(piece, da.Array) for piece in pieces):
+        return tuple(compute(*pieces, scheduler="synchronous"))
+    return pieces
 
 
 def read_piece(array: Sliceable, key: tuple[slice, ...]) -> NDArray[np.float32]:

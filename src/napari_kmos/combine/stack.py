@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
-from dask.base import compute
 from dask.delayed import delayed
 
 from napari_kmos.combine._numpy_kernels import count_rows
 from napari_kmos.combine.methods import merge
 from napari_kmos.combine.scatter import N_BINS, count_distances, distances
 from napari_kmos.combine.tiles import Tile, make_tiles
-from napari_kmos.lazy import LastPlanes, original_of
+from napari_kmos.lazy import LastPlanes, computed, original_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +66,7 @@ class Layer:
     def read(self, start: int, stop: int) -> tuple[Planes, Planes]:
         """Return flux and noise of planes on the window of the grid that the exposure covers."""
         planes = slice(*self.resampler.reads(start, stop))
-        pieces = compute(self.flux[planes, *self.area], self.noise[planes, *self.area], scheduler="synchronous")
+        pieces = computed(self.flux[planes, *self.area], self.noise[planes, *self.area])
         flux, noise = self.resampler.apply(*pieces, start=start, stop=stop)
         return flux, noise if self.noise_factor == 1 else noise * np.float32(self.noise_factor)
 
