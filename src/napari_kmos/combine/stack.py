@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Planes = NDArray[np.float32]
 
 #: Memory of one block of planes: what is read, resampled and written. Two are made at a time, and some wait.
-_BLOCK_BYTES = 32 * 2**20
+_BLOCK_BYTES = 48 * 2**20
 #: Memory of the stack of exposures that is merged at a time.
 _STACK_BYTES = 8 * 2**20
 #: So many planes, evenly spread, tell the scatter between exposures; of large grids fewer, for so many voxels.
