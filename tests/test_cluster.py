@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 
@@ -103,3 +104,13 @@ def test_no_scheduler_is_told_within_seconds(monkeypatch):
         pass
     assert time.monotonic() - start < 5
     assert current_client() is None
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("address", ["nonsense", "", "host:port", "foo://host:8786"])
+def test_what_is_no_address_is_told_without_a_traceback(address):
+    start = time.monotonic()
+    with pytest.raises(EngineError, match=f"no dask scheduler answers at {address}"), connected(address):
+        pass
+    gc.collect()  # a client that came to nothing would complain now, after 10 s
+    assert time.monotonic() - start < 5

@@ -41,10 +41,12 @@ def connected(address: str) -> Iterator[Client]:
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import resolve_address
     except ImportError as err:
         msg = "--scheduler needs dask.distributed, which is not installed; pip install distributed"
         raise EngineError(msg) from err
     try:
+        resolve_address(address)  # a client of an address it cannot read prints a traceback when it is deleted
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)  # one that fails would stay it
     except (OSError, ValueError) as err:
         msg = (

@@ -43,6 +43,7 @@ def test_spelling_order_and_format_do_not_matter(tmp_path: Path, text: str):
         ("ifu,x,y\nseven,2,4\n", "row 1: ifu is seven; expected a whole number"),
         ("ifu,half,x,y\n7,3,2,4\n", "half is 3; expected 1, 2 or nothing"),
         ("ifu,x,y,n_x\n7,3,2,0\n", "n_x is 0; expected at least 1"),
+        ("ifu,x,y,n_y\n7,3,2,40000\n", "n_y is 40000; expected at least 1, at most 32767"),
         ("ifu,x,y\n7,3,2\n8,1,1\n7,4,2\n", "rows 1 and 3 are both IFU 7; give each once"),
         ("ifu,half,x,y\n7,2,3,2\n7,2,3,2\n", "rows 1 and 2 are both IFU 7 half 2"),
         ("ifu,x,y\n" + "".join(f"{1 + n % 24},{n},1\n" for n in range(300)), "rows 1 and 25 are both IFU 1;"),

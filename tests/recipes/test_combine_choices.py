@@ -136,3 +136,22 @@ def test_weights_and_kernel_reach_the_product(files, tmp_path):
     assert main([*words, "--weight", "exptime", "--kernel", "linear"]) == 0
     parameters = json.loads((tmp_path / "COMBINE_gc1.json").read_text())["parameters"]
     assert (parameters["weight"], parameters["kernel"]) == ("exptime", "linear")
+
+
+@pytest.mark.parametrize("method", ["none", "center"])
+def test_ifus_are_not_put_on_each_other(files, tmp_path, method):
+    parameters = CombineParameters(method=method)
+    with pytest.raises(AlignmentError, match=f"method {method} would put its 2 IFUs on each other; expected header"):
+        combine(files, tmp_path, mosaic=True, parameters=parameters)
+    assert not any(tmp_path.iterdir())
+
+
+def test_cuts_that_are_not_there_are_told_before_anything_is_made(files, tmp_path):
+    with pytest.raises(KmosError, match=r"gone\.ecsv: no such file; give tables of cuts"):
+        combine(files, tmp_path, name="gc1", cuts=[tmp_path / "gone.ecsv"])
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_spaxel_without_end_is_refused():
+    with pytest.raises(KmosError, match="pix_scale is inf, expected a positive number of arcsec"):
+        CombineParameters(pix_scale=float("inf"))

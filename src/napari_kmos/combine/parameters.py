@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,7 +72,7 @@ class CombineParameters:
             self._check(name, getattr(self, name) > 0, "a positive number")
         for name in ("citer", "cmax", "cmin"):
             self._check(name, getattr(self, name) >= 0, "zero or more")
-        self._check("pix_scale", self.pix_scale is None or self.pix_scale > 0, "a positive number of arcsec")
+        self._check("pix_scale", self.pix_scale is None or 0 < self.pix_scale < math.inf, "a positive number of arcsec")
         if self.weight != "none" and self.cmethod not in _WEIGHTED:
             msg = f"cmethod {self.cmethod} takes no weights, weight is {self.weight}: expected none, or another cmethod"
             raise KmosError(msg)

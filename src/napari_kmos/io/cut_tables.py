@@ -20,6 +20,8 @@ _REQUIRED = ("ifu", "x", "y")
 _OWN = ("ifu", "half", "x", "y", "n_x", "n_y")
 _CONVENTION = "x, y: first pixel of the cut in the mosaic, 1-based as ds9 and FITS count; n_x, n_y: pixels"
 _TOLERANCE_PIX = 1e-6
+#: Spaxels along a side of a cut; no mosaic of IFUs has as many.
+_MOST_PIX = 2**15 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +117,8 @@ def _row(cells: dict[str, Any], where: str) -> CutRow:
     checks = (
         ("ifu", instrument.ARMS, f"1 to {instrument.N_ARMS}"),
         ("half", (1, 2), "1, 2 or nothing"),
-        ("n_x", range(1, 2**15), "at least 1"),
-        ("n_y", range(1, 2**15), "at least 1"),
+        ("n_x", range(1, _MOST_PIX + 1), f"at least 1, at most {_MOST_PIX}"),
+        ("n_y", range(1, _MOST_PIX + 1), f"at least 1, at most {_MOST_PIX}"),
     )
     for name, allowed, expected in checks:
         if numbers.get(name) is not None and numbers[name] not in allowed:

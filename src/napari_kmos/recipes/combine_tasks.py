@@ -164,7 +164,9 @@ def make_tasks(files: Sequence[Path], choice: CombineChoice, parameters: Combine
     exposures = [read_exposure(path) for path in keep_files(files, choice.drop)]
     tables = choice.read_tables()
     _check_method(tables, parameters)
+    _check_cuts(choice.cuts)
     members = _members(exposures, choice, tables or ())
+    _check_mosaic(members, choice, parameters)
     selections = select(members, name=choice.name, ifus=choice.ifus, mosaic=choice.mosaic, each=choice.each)
     if tables is None:
         return [CombineTask(name=one.name, members=one.members) for one in selections]
@@ -199,6 +201,24 @@ def _check_method(tables: Sequence[Table] | None, parameters: CombineParameters)
         state = "needs an offset table (--offsets)" if tables is None else "takes no offset table"
         msg = f"method {parameters.method} {state}; offsets are for method user, and it for them"
         raise AlignmentError(msg)
+
+
+def _check_cuts(cuts: Sequence[Path | str]) -> None:
+    """Refuse tables that are not there: one that no mosaic needs is missed in the record only, after the work."""
+    lost = next((Path(one) for one in cuts if not Path(one).is_file()), None)
+    if lost is not None:
+        msg = f"{lost}: no such file; give tables of cuts (--cuts) as `napari-kmos cut` writes them, or leave them out"
+        raise KmosError(msg)
+
+
+def _check_mosaic(members: Sequence[Sequence[Member]], choice: CombineChoice, parameters: CombineParameters) -> None:
+    """Refuse to put different IFUs on each other."""
+    several = next((group for group in members if len(group) > 1), None)
+    if choice.mosaic and parameters.method in ("none", "center") and several:
+        msg = (
+            f"{several[0].exposure.label}: method {parameters.method} would put its {len(several)} IFUs on each other; "
+        )
+        raise AlignmentError(msg + "expected header or user (--method) for a mosaic, or combine by target")
 
 
 def _members(exposures: Sequence[Exposure], choice: CombineChoice, tables: Sequence[Table]) -> list[tuple[Member, ...]]:

@@ -103,7 +103,8 @@ def _in_header(exposure: Exposure, cube: Cube) -> ZeroPoint:
         return ZeroPoint(shift_pix=math.nan)
     msg = (
         f"{exposure.label}: its header has no wavelength zero point; subtract its sky with this version of "
-        "sky-tweak, or take --zero-points measure with cubes that have their sky, or a table"
+        "sky-tweak (which tells none where too few sky lines are resolved), or take --zero-points measure with cubes "
+        "that have their sky, or a table"
     )
     raise KmosError(msg)
 
