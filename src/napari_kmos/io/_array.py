@@ -133,8 +133,11 @@ class FitsArray:
     def _no_data(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Planes without any signal, and spaxels whose zeros stand for no data."""
         planes = self._values((slice(None),) * 3)
-        dead = ~np.any(np.isfinite(planes) & (planes != 0), axis=(1, 2))
-        zeros = np.mean(planes[~dead] == 0, axis=0) if not dead.all() else np.ones(self.shape[1:])
+        is_zero = planes == 0
+        dead = np.all(is_zero | ~np.isfinite(planes), axis=(1, 2))
+        if dead.any():
+            is_zero = is_zero[~dead]
+        zeros = np.mean(is_zero, axis=0) if not dead.all() else np.ones(self.shape[1:])
         return dead, np.asarray(zeros > _DEAD_SHARE)
 
     def as_dask(self) -> da.Array:
