@@ -178,7 +178,21 @@ def check_settings(step: str, settings: Any, *, where: str) -> None:
         if known[name].is_file and not isinstance(value, str):
             msg = f"{where}: {name} is {value!r}; expected the name of a file"
             raise KmosError(msg)
+        expected = None if known[name].is_parameter else _kind_of(known[name].default, value)
+        if expected is not None:
+            msg = f"{where}: {name} is {value!r}; expected {expected}"
+            raise KmosError(msg)
     build_parameters(step, settings, where=where)
+
+
+def _kind_of(default: Any, value: Any) -> str | None:
+    """Say what is expected instead of a value of another kind than the default; None if it fits."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    if isinstance(default, tuple):
+        fits = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        return None if fits else "a list of names in quotes, or []"
+    return None
 
 
 def build_parameters(step: str, settings: Mapping[str, Any], *, where: str = "plan") -> Any:
