@@ -209,3 +209,9 @@ def test_methods_that_cannot_be_compared():
 def test_impossible_parameters(name):
     with pytest.raises(KmosError, match=f"{name} is 0, expected a positive number"):
         VersusParameters(**{name: 0})
+
+
+@pytest.mark.parametrize("fwhm", [1e9, float("inf")])
+def test_a_star_wider_than_a_field_is_refused(fwhm):
+    with pytest.raises(KmosError, match="expected the width of a star, 10 at most"):
+        VersusParameters(fwhm_arcsec=fwhm)

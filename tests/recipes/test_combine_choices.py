@@ -155,3 +155,14 @@ def test_cuts_that_are_not_there_are_told_before_anything_is_made(files, tmp_pat
 def test_a_spaxel_without_end_is_refused():
     with pytest.raises(KmosError, match="pix_scale is inf, expected a positive number of arcsec"):
         CombineParameters(pix_scale=float("inf"))
+
+
+def test_an_offset_that_is_no_number_is_not_used(files, tmp_path):
+    offsets = [
+        Offset(exposure=n, file=file.name, ifu=ifu, dra_arcsec=np.nan if n == 1 else 0.0, ddec_arcsec=0.0,
+               err_arcsec=0.0, method="user")
+        for n, file in enumerate(files) for ifu in (3, 12)
+    ]  # fmt: skip
+    user = CombineParameters(method="user")
+    with pytest.raises(AlignmentError, match=r"its offset is no number \(NaN\); accept or add it"):
+        combine(files, tmp_path, name="gc1", offsets=offsets, parameters=user)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _STANDS_OUT = 5.0
 #: The ratios of fainter stars over each other are noise.
 _LEAST_SNR = 5.0
+#: No star is wider than this; stars are looked for in windows that grow with the width.
+_WIDEST_ARCSEC = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,9 @@ class VersusParameters:
             if not getattr(self, name) > 0:
                 msg = f"{name} is {getattr(self, name)}, expected a positive number"
                 raise KmosError(msg)
+        if self.fwhm_arcsec > _WIDEST_ARCSEC:
+            msg = f"fwhm_arcsec is {self.fwhm_arcsec}, expected the width of a star, {_WIDEST_ARCSEC:g} at most"
+            raise KmosError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,7 @@ def usable_offset(
     row = own_row(rows, path, cube, half)
     half = half if row is None else row.half or half
     found = [*([] if row is None else [row]), *group_rows(rows, cube, epoch=epoch, half=half)]
-    if found and all(one.accepted for one in found):
+    if found and all(one.accepted and _is_number(one) for one in found):
         return found[0] if len(found) == 1 else added(found)
     what = cube.source or f"{exposure.label} {cube.label}"
     reason = _why_not(rows, found, path, epoch)
@@ -152,11 +152,17 @@ def cuts_name(mosaic: Path) -> str:
     return f"{fits_stem(mosaic)}_cuts.ecsv"
 
 
+def _is_number(row: Offset) -> bool:
+    return math.isfinite(row.dra_arcsec) and math.isfinite(row.ddec_arcsec)
+
+
 def _why_not(rows: Sequence[Offset], found: Sequence[Offset], path: Path, epoch: str) -> str:
     """Say why an offset may not be used."""
     refused = [row for row in found if not row.accepted]
     if refused:
         return f"its offset is not accepted ({refused[0].note or 'no reason given'})"
+    if not all(map(_is_number, found)):
+        return "its offset is no number (NaN)"
     files = sorted({Path(row.file).name for row in rows if row.file})
     if path.name in files:
         return "no row in the offsets"
