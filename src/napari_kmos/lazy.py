@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Size in memory of the pieces in which a cube is read: large enough to be quick, small against any machine's memory.
 BLOCK_BYTES = 24 * 2**20
-#: Of a cube that is read in parts: one for each thread.
-_BLOCKS_KEPT = 2
 #: So many planes are turned at a time: what is written lies together in the processor's cache.
 _TURNED_PLANES = 256
 
@@ -46,7 +44,7 @@ def original_of(array: Sliceable) -> Any:
 
 
 class LastPlanes:
-    """A cube of which many parts are read, planes after planes: whole planes are read once, and the last are kept.
+    """A cube of which many parts are read, planes after planes: whole planes once, of which each thread keeps its last.
 
     Parameters
     ----------
@@ -56,19 +54,18 @@ class LastPlanes:
 
     def __init__(self, array: Any) -> None:
         self._array = array
-        self._kept: deque[tuple[int, int, Any]] = deque(maxlen=_BLOCKS_KEPT)
+        self._kept = threading.local()  # else a thread that is ahead would take them from the other
         self.shape: tuple[int, int, int] = array.shape
 
     def __getitem__(self, key: tuple[slice, slice, slice]) -> Any:
         """Return rows and columns of consecutive planes, not to be written to."""
         planes, *area = key
         start, stop, _ = planes.indices(self.shape[0])
-        for first, last, block in tuple(self._kept):
-            if first <= start and stop <= last:
-                return block[start - first : stop - first, *area]
-        (block,) = computed(self._array[start:stop])
-        self._kept.append((start, stop, block))
-        return block[:, *area]
+        first, last, block = getattr(self._kept, "block", (0, 0, None))
+        if not first <= start < stop <= last:
+            (block,) = computed(self._array[start:stop])
+            first, self._kept.block = start, (start, stop, block)
+        return block[start - first : stop - first, *area]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to other processes without the planes."""
