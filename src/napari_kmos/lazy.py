@@ -61,7 +61,8 @@ class LastPlanes:
         """Return rows and columns of consecutive planes, not to be written to."""
         planes, *area = key
         start, stop, _ = planes.indices(self.shape[0])
-        first, last, block = getattr(self._kept, "block", (0, 0, None))
+        kept: tuple[int, int, Any] = getattr(self._kept, "block", (0, 0, None))
+        first, last, block = kept
         if not first <= start < stop <= last:
             (block,) = computed(self._array[start:stop])
             first, self._kept.block = start, (start, stop, block)
