@@ -34,6 +34,8 @@ def test_every_parameter_is_described():
         ({"voxel_clip": 0.0}, "voxel_clip is 0.0; expected more than 0"),
         ({"continuum_width": 0}, "continuum_width is 0; expected 1 or more"),
         ({"continuum_percentile": 101.0}, "continuum_percentile is 101.0; expected a percentile from 0 to 100"),
+        ({"comb_flat": 1.1}, "comb_flat is 1.1; expected a share of at most 1"),
+        ({"sky_crowded": -0.1}, "sky_crowded is -0.1; expected 0 or more"),
         ({"min_frac": 1.2}, "min_frac is 1.2; expected a fraction"),
         ({"min_spaxels": 0.5}, "min_spaxels is 0.5 and max_spaxels 0.25"),
         ({"stretch_resampling": "cubic"}, "stretch_resampling is 'cubic'; expected 'spline' or 'linear'"),

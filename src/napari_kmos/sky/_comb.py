@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 FWHM_PER_SIGMA = 2.354820045
 #: Of a Gaussian of sigma 1 at its middle.
 DENSITY = 1 / np.sqrt(2 * np.pi)
-#: Share of the start that is the same everywhere, for lines that are not known.
-_FLAT = 0.2
 #: The least background, in units of the noise, that keeps the ratios of Richardson-Lucy finite.
 _LEAST = 1e-3
 #: How a bright line is measured: planes to either side, rounds of the fit, lines that are needed.
@@ -146,7 +144,7 @@ def make_comb(lines: Floats, noise: Floats, groups: LevelGroups, fwhm: float, p:
     seen = np.maximum(lines + background, _LEAST * noise)
     usual = groups.light(spread, p.comb_blur)
     level = max(float(np.mean(np.maximum(lines, 0))), float(np.mean(noise))) / p.comb_cells
-    light = level * (_FLAT + (1 - _FLAT) * usual / max(float(usual.mean()), 1e-300))
+    light = level * (p.comb_flat + (1 - p.comb_flat) * usual / max(float(usual.mean()), 1e-300))
     for _ in range(p.comb_rounds):
         light *= ((back @ (seen / (matrix @ light + background))) / total) ** p.comb_power
     return Comb(spread, light, fwhm, lines - matrix @ light)

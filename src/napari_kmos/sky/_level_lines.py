@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: A line is followed this many sigma to either side.
 _REACH_SIGMA = 4.0
-#: Error of the model as a share of the lines, which are not quite Gaussian; residuals beyond have less weight.
-_MODEL_ERROR, _HUBER = 0.03, 3.0
 #: A round changes the logarithm of a strength, and a place in planes, by no more than this.
 _LARGEST_STEP = np.array([1.0, 0.5])
 #: Lines whose place the spectrum tells this many times better than the list tell how good the list is, if there are
@@ -55,9 +53,9 @@ def measure_lines(groups: LevelGroups, spectrum: Floats, noise: Floats, fwhm: fl
     groups = _moved_and_scaled(groups, spectrum, fwhm, p)
     for number in range(p.list_rounds):
         lines, slopes = _spectrum(groups, state, spectrum.size, fwhm)
-        error = np.hypot(noise, _MODEL_ERROR * np.maximum(lines, spectrum))
+        error = np.hypot(noise, p.list_model_error * np.maximum(lines, spectrum))
         left = (spectrum - lines) / error
-        weight = np.sqrt(np.minimum(1.0, _HUBER / np.maximum(np.abs(left), 1e-12)))
+        weight = np.sqrt(np.minimum(1.0, p.list_huber / np.maximum(np.abs(left), 1e-12)))
         slopes = slopes.multiply((weight / error)[:, None]).tocsr()
         telling = slopes.multiply(slopes).sum(axis=0)[1::2] > (_TELLING / p.list_error) ** 2
         if np.count_nonzero(telling) >= _LEAST_LINES:

@@ -17,11 +17,19 @@ class MeanParameters:
         The continuum of the sky is this running percentile: low, so that it takes no wings of lines.
     continuum_width : int
         Planes over which it is taken, and then smoothed.
+    bright_sigma : float
+        Line pixels whose light stands out of the noise of the mean sky by this many sigma count as bright; with fewer
+        than ``min_pixels`` of them `davies` is taken.
+    sky_crowded : float
+        Where stars stand out in more than this share of the sky cube's spaxels, its darkest ``dark_share`` is taken for
+        the mean sky: the wings of the stars are in the others.
     """
 
     voxel_clip: float = 5.0
     continuum_percentile: float = 10.0
     continuum_width: int = 101
+    bright_sigma: float = 6.0
+    sky_crowded: float = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +50,8 @@ class CombParameters:
         Width of the line spread function of the comb over that of single lines, so that wings find a place.
     comb_blur : float
         Sigma in planes of the known lines with which the comb begins.
+    comb_flat : float
+        Share of the comb at the beginning that is the same everywhere, for lines that are not known.
     fwhm_usual : float
         FWHM of lines in planes where there are too few to measure it.
     fwhm_lines : int
@@ -54,6 +64,7 @@ class CombParameters:
     comb_power: float = 1.9
     comb_narrowing: float = 0.9
     comb_blur: float = 0.4
+    comb_flat: float = 0.2
     fwhm_usual: float = 1.9
     fwhm_lines: int = 60
 
@@ -71,6 +82,10 @@ class LabelParameters:
         sigma; how far off they really are is told by the bright ones.
     list_rounds : int
         Rounds in which they are measured in the sky.
+    list_model_error : float
+        Error of the model meanwhile, as a share of the lines, which are not quite Gaussian.
+    list_huber : float
+        Residuals beyond this many sigma have less weight there.
     faintest : float
         Known lines fainter than this times the brightest are not looked at.
     label_sigma : float
@@ -91,6 +106,8 @@ class LabelParameters:
     list_error: float = 0.7
     list_strength: float = 0.3
     list_rounds: int = 8
+    list_model_error: float = 0.03
+    list_huber: float = 3.0
     faintest: float = 1e-5
     label_sigma: float = 0.4
     label_wing: float = 0.03
@@ -163,6 +180,8 @@ class SpaxelParameters:
     spaxel_gain, spaxel_shift, spaxel_width : float
         How much gain, shift (planes) and logarithm of the line width of a spaxel may differ from those in the sky cube,
         1 sigma; there they may differ from their mean by three times that.
+    spaxel_free : float
+        Those of the spaxels of the sky cube may differ from the mean by this many times as much.
     spaxel_rounds : int
         Rounds of the fit of the spaxels.
     star_features : float
@@ -175,6 +194,7 @@ class SpaxelParameters:
     spaxel_gain: float = 0.02
     spaxel_shift: float = 0.03
     spaxel_width: float = 0.03
+    spaxel_free: float = 3.0
     spaxel_rounds: int = 2
     star_features: float = 0.05
 
@@ -194,5 +214,6 @@ POSITIVE = (
     "comb_power", "comb_narrowing", "comb_blur", "fwhm_usual", "list_shift", "list_error", "list_strength", "faintest",
     "label_sigma", "label_floor", "doubt_sigma", "prior_band", "prior_rotation", "prior_f2", "prior_level",
     "prior_other", "prior_shift", "prior_stretch", "prior_width", "huber", "model_error", "star_smoothing",
-    "star_knot_planes", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt",
+    "star_knot_planes", "spaxel_gain", "spaxel_shift", "spaxel_width", "star_features", "doubt", "bright_sigma",
+    "comb_flat", "list_model_error", "list_huber", "spaxel_free",
 )  # fmt: skip

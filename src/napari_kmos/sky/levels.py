@@ -42,13 +42,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: The spaxels of the sky cube may differ by this many times what those of the object may differ from them.
-_FREE = 3.0
-#: Stars that stand out in no more than this share of the sky's spaxels are left out, their wings are no matter.
-_FEW_STARS = 0.1
-#: Light above this many sigma is no noise.
-_BRIGHT_SIGMA = 6.0
-
 
 def subtract_levels(cube: Cube, sky: Cube, parameters: SkyParameters) -> SkyResult:
     """Subtract a model of the sky lines that has a factor for each upper level, and a background of its own.
@@ -108,13 +101,13 @@ def _without_stars(white: Floats, p: SkyParameters) -> NDArray[np.bool_]:
     The wings of those would be in all that do not stand out.
     """
     free = dark_spaxels(white, 1.0, p)
-    return free if free.mean() > 1 - _FEW_STARS else dark_spaxels(white, p.dark_share, p)
+    return free if free.mean() > 1 - p.sky_crowded else dark_spaxels(white, p.dark_share, p)
 
 
 def _count_bright(seen: MeanSpectra, sky_error: Floats, p: SkyParameters) -> int:
     """Return the number of line pixels that stand out of the noise of the mean sky."""
     above = seen.sky - low_continuum(fill_gaps(seen.sky[:, None])[:, 0], p)
-    return int(np.count_nonzero(seen.lines & (above > _BRIGHT_SIGMA * sky_error)))
+    return int(np.count_nonzero(seen.lines & (above > p.bright_sigma * sky_error)))
 
 
 def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyParameters) -> tuple[Lines, MeanTarget]:
@@ -170,7 +163,7 @@ def _sky_terms(lines: Lines, sky: SpaxelSpectra, p: SkyParameters) -> SpaxelTerm
     """Return gain, shift and width of each spaxel of the sky cube, and how much those of the object may differ."""
     n = sky.flux.shape[1]
     expected = np.diag(np.square([p.spaxel_gain, p.spaxel_shift, p.spaxel_width]))
-    free = SpaxelTerms(np.zeros((3, n)), np.broadcast_to(_FREE**2 * expected, (n, 3, 3)))
+    free = SpaxelTerms(np.zeros((3, n)), np.broadcast_to(p.spaxel_free**2 * expected, (n, 3, 3)))
     found = fit_spaxels(sky.flux, sky.noise, lines.in_sky(), free, p).values
     return SpaxelTerms(found, np.broadcast_to(expected, (n, 3, 3)))
 

@@ -180,6 +180,9 @@ class SkyParameters(LevelParameters, ThermalParameters, SkySpaxelParameters, Lin
         if not (self.dark_share <= 1 and self.comb_power < 2):
             msg = f"dark_share is {self.dark_share} and comb_power {self.comb_power}; expected at most 1, less than 2"
             raise SkyError(msg)
+        if self.comb_flat > 1:
+            msg = f"comb_flat is {self.comb_flat}; expected a share of at most 1"
+            raise SkyError(msg)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 expected = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
@@ -195,5 +198,5 @@ _POSITIVE = (
     "max_shift", "mask_sigma", "clip_sigma", "thermal_sigma", "thermal_temperature", "thermal_change", "dark_share",
     "star_sigma", "pick_hours", "misfit_sigma", "misfit_gain", "voxel_clip", "label_wing_sigma",
 )  # fmt: skip
-_NOT_NEGATIVE = ("line_median", "line_sigma", "warn_pixels", "label_wing", "doubt_share", "doubt_least")
+_NOT_NEGATIVE = ("line_median", "line_sigma", "warn_pixels", "label_wing", "doubt_share", "doubt_least", "sky_crowded")
 _CHOICES = {"stretch_resampling": ("spline", "linear"), "background": ("sky", "thermal", "local", "none")}
