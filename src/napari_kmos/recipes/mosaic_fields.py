@@ -128,4 +128,4 @@ def _check_apart(one: Place, other: Place, cuts: Path) -> None:
     if n_y > 0 and n_x > 0 and n_y * n_x > _MOST_SHARED * smaller:
         names = " and ".join(f"IFU {p.ifu}" + (f" half {p.half}" if p.half else "") for p in (one, other))
         msg = f"{cuts}: {names} lie on each other in the mosaic, which cannot be told apart any more: combine their "
-        raise KmosError(msg + "exposures, with an offset for each, or cut without halves")
+        raise KmosError(msg + "exposures, with an offset for each, or cut without halves (--no-halves)")
