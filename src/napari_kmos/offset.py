@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_kmos.errors import AlignmentError
+
+#: What a person can decide of an offset; first, that nobody did.
+DECISIONS = ("", "accepted", "rejected", "skipped")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offset:
@@ -32,6 +37,14 @@ class Offset:
         Group of exposures averaged together; empty if not told.
     half : int, optional
         1 before, 2 after the sky of the OB.
+    score : float, optional
+        Evidence for the offset, as the logarithm of odds; the method says of what.
+    margin : float, optional
+        How much more of it there is than for the runner-up; None also where no other offset comes near.
+    runner_up : tuple of float, optional
+        The next best offset, (dRA cos Dec, dDec) in arcsec.
+    decision : str
+        What a person decided: accepted, rejected or skipped; empty if nobody did.
     """
 
     exposure: int
@@ -45,3 +58,12 @@ class Offset:
     note: str = ""
     epoch: str = ""
     half: int | None = None
+    score: float | None = None
+    margin: float | None = None
+    runner_up: tuple[float, float] | None = None
+    decision: str = ""
+
+    def __post_init__(self) -> None:
+        if self.decision not in DECISIONS:
+            msg = f"decision is {self.decision!r}, expected {', '.join(DECISIONS[1:])} or nothing"
+            raise AlignmentError(msg)

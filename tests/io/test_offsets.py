@@ -25,6 +25,10 @@ ROWS = (
         accepted=False,
         note='runner-up at +1.2", "close"',
         half=2,
+        score=12.34,
+        margin=2.5,
+        runner_up=(-0.5, 0.25),
+        decision="skipped",
     ),
 )
 
@@ -39,6 +43,14 @@ def test_columns_are_those_of_the_contract(tmp_path):
     angles = ["dra_arcsec", "ddec_arcsec", "err_arcsec"]
     assert table.colnames == ["exposure", "file", "ifu", *angles, "method", "accepted", "note", "epoch"]
     assert table["dra_arcsec"].unit == u.arcsec
+
+
+def test_unknown_decision_names_its_row(tmp_path):
+    table = Table.read(write_offsets(ROWS, tmp_path / "offsets.ecsv"))
+    table["decision"] = ["maybe", ""]
+    table.write(tmp_path / "offsets.ecsv", overwrite=True)
+    with pytest.raises(AlignmentError, match=r"row 1 .*decision is 'maybe', expected accepted, rejected, skipped"):
+        read_offsets(tmp_path / "offsets.ecsv")
 
 
 def test_table_by_hand_with_the_least_columns(tmp_path):

@@ -14,9 +14,9 @@ from napari_kmos.combine._versus_sums import Shares, WhiteSums, plane_weights
 from napari_kmos.combine.versus_result import Comparison, VersusParameters
 from napari_kmos.cube import Image
 from napari_kmos.errors import KmosError
-from napari_kmos.extract import find_stars
 from napari_kmos.extract.placing import place_apertures
 from napari_kmos.progress import Progress, silent
+from napari_kmos.stars import find_stars
 from napari_kmos.threads import compute_ahead
 
 if TYPE_CHECKING:

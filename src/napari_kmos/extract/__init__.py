@@ -1,7 +1,6 @@
 """From a cube to the spectra of its stars."""
 
 from napari_kmos.extract.aperture import extract_aperture
-from napari_kmos.extract.finding import find_stars
 from napari_kmos.extract.methods import EXTRACT_METHODS, ExtractMethod
 from napari_kmos.extract.parameters import ExtractParameters
 from napari_kmos.extract.placing import apertures_inside
@@ -15,5 +14,4 @@ __all__ = [
     "extract_aperture",
     "extract_sky",
     "extract_spectra",
-    "find_stars",
 ]

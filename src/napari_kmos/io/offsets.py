@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from napari_kmos.io.atomic import atomic_path
 from napari_kmos.offset import Offset
 
 _REQUIRED = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec")
-_ANGLES = ("dra_arcsec", "ddec_arcsec", "err_arcsec")
+_RUNNER_UP = ("runner_up_dra_arcsec", "runner_up_ddec_arcsec")
+_MEASURED = ("dra_arcsec", "ddec_arcsec", "err_arcsec")
+_ANGLES = (*_MEASURED, *_RUNNER_UP)
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 _CONVENTION = "correction added to the header WCS: dRA cos Dec east positive, dDec north positive"
 
@@ -58,7 +60,7 @@ def write_offsets(offsets: Iterable[Offset], path: str | Path, *, overwrite: boo
     Parameters
     ----------
     offsets : iterable of Offset
-        Rows, written in this order; ``epoch`` and ``half`` become columns only where a row has them.
+        Rows, written in this order; what is optional becomes a column only where a row has it.
     path : path
         File to write.
     overwrite : bool
@@ -83,7 +85,7 @@ def offsets_table(offsets: Iterable[Offset]) -> Table:
     table["exposure"] = np.array([row.exposure for row in rows], dtype=int)
     table["file"] = np.array([row.file for row in rows], dtype=str)
     table["ifu"] = _whole_numbers([row.ifu for row in rows])
-    for name in _ANGLES:
+    for name in _MEASURED:
         table[name] = np.array([getattr(row, name) for row in rows], dtype=float) * u.arcsec
         table[name].info.format = ".5f"
     table["method"] = np.array([row.method for row in rows], dtype=str)
@@ -93,7 +95,30 @@ def offsets_table(offsets: Iterable[Offset]) -> Table:
         table["epoch"] = np.array([row.epoch for row in rows], dtype=str)
     if any(row.half is not None for row in rows):
         table["half"] = _whole_numbers([row.half for row in rows])
+    _add_judgement(table, rows)
     return table
+
+
+def _add_judgement(table: Table, rows: Sequence[Offset]) -> None:
+    """Add what is known of how good the offsets are, and what was decided of them."""
+    seconds = [row.runner_up or (None, None) for row in rows]
+    for name, values in (
+        ("score", [row.score for row in rows]),
+        ("margin", [row.margin for row in rows]),
+        *((name, [second[axis] for second in seconds]) for axis, name in enumerate(_RUNNER_UP)),
+    ):
+        if any(value is not None for value in values):
+            table[name] = _numbers(values)
+            table[name].info.format = ".5f" if name in _ANGLES else ".2f"
+            table[name].unit = u.arcsec if name in _ANGLES else None
+    if any(row.decision for row in rows):
+        table["decision"] = np.array([row.decision for row in rows], dtype=str)
+
+
+def _numbers(values: Sequence[float | None]) -> MaskedColumn:
+    """Column of numbers; None is masked."""
+    mask = [value is None for value in values]
+    return MaskedColumn([0.0 if value is None else value for value in values], mask=mask, dtype=float)
 
 
 def _whole_numbers(values: list[int | None]) -> MaskedColumn:
@@ -118,8 +143,12 @@ def _offset(path: Path, number: int, table: Table) -> Offset:
             note=str(row.get("note") or ""),
             epoch=str(row.get("epoch") or ""),
             half=_optional_int(row.get("half")),
+            score=_optional_float(row.get("score")),
+            margin=_optional_float(row.get("margin")),
+            runner_up=_runner_up(row),
+            decision=str(row.get("decision") or ""),
         )
-    except (TypeError, ValueError) as err:
+    except (TypeError, ValueError, AlignmentError) as err:
         msg = f"{path}: row {number + 1} of the offset table cannot be understood ({err}); mend or remove it"
         raise AlignmentError(msg) from err
 
@@ -139,6 +168,17 @@ def _plain(table: Table, name: str, number: int) -> Any:
 def _optional_int(value: Any) -> int | None:
     """Whole number, or None where the cell is empty."""
     return None if value is None or value == "" else int(value)
+
+
+def _optional_float(value: Any) -> float | None:
+    """Read a number; None where the cell is empty."""
+    return None if value is None or value == "" else float(value)
+
+
+def _runner_up(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Next best offset of a row, if it has one."""
+    dra, ddec = (_optional_float(row.get(name)) for name in _RUNNER_UP)
+    return None if dra is None or ddec is None else (dra, ddec)
 
 
 def _truth(value: Any) -> bool:

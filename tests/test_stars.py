@@ -7,8 +7,8 @@ import pytest
 from factories import make_wcs, star_image
 
 from napari_kmos.cube import Image
-from napari_kmos.extract import find_stars
 from napari_kmos.spatial.wcs import sky_to_pixel
+from napari_kmos.stars import find_stars
 
 HOW = {"fwhm_arcsec": 0.6, "threshold": 10.0, "radius_arcsec": 0.4, "most": 5}
 STARS = ((8.3, 14.2, 300.0), (20.6, 7.1, 500.0), (25.0, 24.0, 100.0))
