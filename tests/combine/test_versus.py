@@ -207,8 +207,10 @@ def test_methods_that_cannot_be_compared():
 
 @pytest.mark.parametrize("name", ["fwhm_arcsec", "threshold", "radius_arcsec", "most_stars"])
 def test_impossible_parameters(name):
-    with pytest.raises(KmosError, match=f"{name} is 0, expected a positive number"):
-        VersusParameters(**{name: 0})
+    endless = () if name == "fwhm_arcsec" else (float("inf"),)
+    for value in (0, float("nan"), *endless):
+        with pytest.raises(KmosError, match=f"{name} is {value}, expected a positive number"):
+            VersusParameters(**{name: value})
 
 
 @pytest.mark.parametrize("fwhm", [1e9, float("inf")])

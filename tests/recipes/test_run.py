@@ -125,7 +125,8 @@ def test_a_dropped_exposure_costs_its_combination_only(again, by):
     assert all(len(one["exposures"]) == 1 for one in told)
     set_in_plan(plan, "combine", drop=["no such file"])
     with pytest.raises(KmosError, match=r"drop names no such file, which is no object of the plan"):
-        run_plan(plan, again / "products")
+        run_plan(plan, again / "new")
+    assert not (again / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,10 @@ def test_zero_points_that_are_nowhere(files, tmp_path):
     assert read_zero_points(table)[0] == dataclasses.replace(row, err_pix=pytest.approx(np.nan, nan_ok=True))
     with pytest.raises(KmosError, match=r"exp1\.fits.*: no row in .*one\.ecsv; add it"):
         combine(files, tmp_path / "out", zero_points=table, parameters=AVERAGE)
+    rows = [ZeroPointRow(file=f"exp{n}.fits", ifu=None, zero_pix=206.0 * (n == 1)) for n in range(len(files))]
+    table = write_zero_points(rows, tmp_path / "far.ecsv")
+    with pytest.raises(KmosError, match=r"exp1\.fits.*: zero_pix is 206 in .*far\.ecsv; expected planes, 205 at most"):
+        combine(files, tmp_path / "out", zero_points=table, parameters=AVERAGE)
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ class VersusParameters:
     most_stars: int = 12
 
     def __post_init__(self) -> None:
-        for name in ("fwhm_arcsec", "threshold", "radius_arcsec", "most_stars"):
-            if not getattr(self, name) > 0:
-                msg = f"{name} is {getattr(self, name)}, expected a positive number"
-                raise KmosError(msg)
         if self.fwhm_arcsec > _WIDEST_ARCSEC:
             msg = f"fwhm_arcsec is {self.fwhm_arcsec}, expected the width of a star, {_WIDEST_ARCSEC:g} at most"
             raise KmosError(msg)
+        for name in ("fwhm_arcsec", "threshold", "radius_arcsec", "most_stars"):
+            if not 0 < getattr(self, name) < math.inf:
+                msg = f"{name} is {getattr(self, name)}, expected a positive number"
+                raise KmosError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,7 @@ def combine_jobs(
 ) -> list[Job]:
     """Return a job for each group of exposures that are merged; ``unaccepted`` goes before the plan's."""
     values = settings_of(plan, "combine")[0]
-    by, dropped = values["by"], _dropped(plan, values["drop"])
+    by, dropped = values["by"], dropped_files(plan)
     groups = defaultdict(list)
     for exposure, file in zip(objects, files, strict=True):
         if exposure.file in dropped:
@@ -168,8 +168,15 @@ def combine_jobs(
     ]
 
 
-def _dropped(plan: Plan, drop: Sequence[str]) -> set[Path]:
-    """Return the objects that are left out of the combination, named by the last part of their file, or its end."""
+def dropped_files(plan: Plan) -> set[Path]:
+    """Return the objects that are left out of the combination, named by the last part of their file, or its end.
+
+    Raises
+    ------
+    KmosError
+        If one of the names is that of no object.
+    """
+    drop = settings_of(plan, "combine")[0]["drop"]
     files = [exposure.file for exposure in plan.of_role("object")]
     found = {
         name: {file for file in files if Path(name).parts == file.parts[-len(Path(name).parts) :]} for name in drop

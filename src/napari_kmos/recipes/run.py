@@ -76,6 +76,7 @@ def run_plan(
     if not plan.of_role("object"):
         msg = f"{plan_file}: names no exposure of role object; there is nothing to do"
         raise KmosError(msg)
+    planned.dropped_files(plan)  # a wrong name is told before hours of work
     remove_leftovers(output_dir(out_dir))
     run = _Run(from_step=from_step, overwrite=overwrite, progress=progress)
     has_apertures = planned.check_apertures_of(plan)
@@ -100,7 +101,11 @@ def _make_cubes(run: _Run, plan: Plan, objects: Sequence[PlannedExposure], folde
     jobs = planned.sky_tweak_jobs(plan, objects, folder / "sky_tweak")
     tweaked = [run.do(job, part).products[0] for job, part in _counted(jobs)]
     offsets, unaccepted = None, None
-    if planned.settings_of(plan, "combine")[1].method == "user":
+    method = planned.settings_of(plan, "combine")[1].method
+    if method != "user" and planned.settings_of(plan, "align")[0]["offsets"] is not None:
+        text = f"[combine] places exposures by method {method}: the offsets of [align] are not used; take user for them"
+        warnings.warn(text, KmosWarning, stacklevel=3)
+    if method == "user":
         offsets = planned.settings_of(plan, "align")[0]["offsets"]
         if offsets is None:
             offsets = run.do(planned.align_job(plan, objects, tweaked, folder / "align")).products[0]

@@ -117,11 +117,11 @@ def write_comparison(
         defaults={**defaults_of(stars), **defaults_of(work.parameters), **CombineChoice().given},
         measured={"VERSUS SCATTER": round(found.scatter, 4), "VERSUS NSHARED": found.n_shared},
     )
-    write_table(versus_table(told), table, overwrite=overwrite)
     write_figure(versus_figure(found, told), figure, overwrite=overwrite)
     sides = {"SIGMA": dataclasses.replace(found.difference, data=found.sigma, unit=None)}
     sides |= {"A": found.a.image, "B": found.b.image, "UNION": found.union.image}
     write_image(found.difference, image, step=step, category="VERSUS_IMAGE", others=sides, overwrite=overwrite)
+    write_table(versus_table(told), table, overwrite=overwrite)  # last: where it is, the rest is
     write_record(table, step, products=(table, figure, image), overwrite=overwrite)
     return Outcome(products=(table,), extras=(figure, image, record), measured={table.name: told})
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NONE, HEADER, MEASURE = "none", "header", "measure"
 #: What can be said instead of a table.
 ZERO_POINTS = (NONE, HEADER, MEASURE)
+#: No spectrum lies so far from where its header says, as a part of its planes: flexure is tenths of a plane.
+_LARGEST_PART = 0.1
 _SUBTRACTED = ("SKY_TWEAK", "SECOND_PASS")
 
 
@@ -112,7 +114,10 @@ def _in_header(exposure: Exposure, cube: Cube) -> ZeroPoint:
 def _measured(member: Member, progress: Progress, number: int, total: int) -> ZeroPoint:
     """Measure one that still has its sky."""
     if member.exposure.category in _SUBTRACTED:
-        msg = f"{member.label}: its sky has been subtracted, its lines tell no zero point; take --zero-points header"
+        msg = (
+            f"{member.label}: its sky has been subtracted, its lines tell no zero point; take --zero-points header if "
+            "sky-tweak told it, else a table"
+        )
         raise KmosError(msg)
     progress(number, total, f"{member.label}: zero point of the wavelengths")
     return measure_zero_point(member.cube)
@@ -133,6 +138,10 @@ def _in_table(member: Member, rows: Sequence[ZeroPointRow], table: Path | str) -
     fitting.sort(key=lambda row: row.ifu is None)
     if not fitting:
         msg = f"{member.label}: no row in {table}; add it, with zero_pix 0 if its wavelengths are right"
+        raise KmosError(msg)
+    largest = member.cube.shape[0] * _LARGEST_PART
+    if abs(fitting[0].zero_pix) > largest:
+        msg = f"{member.label}: zero_pix is {fitting[0].zero_pix:g} in {table}; expected planes, {largest:.0f} at most"
         raise KmosError(msg)
     return ZeroPoint(shift_pix=fitting[0].zero_pix, err_pix=fitting[0].err_pix)
 
