@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,15 @@ def white_light(cube: Cube) -> Image:
     sigma = float(np.median(known)) if known.size else 0.0
     level = np.full(image.data.shape, _MEDIAN_NOISE * sigma / np.sqrt(cube.shape[0]))
     return Image(data=image.data, noise=level, wcs=cube.wcs, unit=cube.unit, name=cube.name, ifu=cube.ifu)
+
+
+def with_noise(image: Image) -> Image:
+    """Return the image with some noise: what it has, else 1 % of its range."""
+    noise = np.nan if image.noise is None else float(np.nanmedian(np.asarray(image.noise, dtype=float)))
+    if not noise > 0:
+        finite = image.data[np.isfinite(image.data)]
+        noise = max(float(np.ptp(finite)) / 100, np.finfo(float).tiny) if finite.size else 1.0
+    return dataclasses.replace(image, noise=np.full(image.data.shape, noise))
 
 
 def add_images(images: Sequence[Image], wcs: Sequence[WCS]) -> Image:

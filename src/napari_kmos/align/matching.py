@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.fft import dctn, idctn
 from scipy.ndimage import map_coordinates, spline_filter
 from scipy.optimize import least_squares
 from scipy.stats import spearmanr
 
 from napari_kmos.spatial.filling import fill_missing
+from napari_kmos.spatial.smoothing import diffuse
 from napari_kmos.spatial.wcs import pixel_to_pixel
 
 if TYPE_CHECKING:
@@ -177,16 +177,7 @@ class Pair:
         """Spline coefficients of the reference, and the moving image, the sharper one smoothed by a variance."""
         reference, moving = self._parts["reference"], self._parts["moving"]
         if seeing > 0:
-            reference = _diffuse(reference, seeing)
+            reference = diffuse(reference, seeing)
         elif seeing < 0:
-            moving = _diffuse(moving, -seeing)
+            moving = diffuse(moving, -seeing)
         return np.asarray(spline_filter(reference, order=3, mode="mirror")), moving
-
-
-def _diffuse(image: Floats, variance: float) -> Floats:
-    """Smooth by a Gaussian of some variance in pixels squared; smooth in the variance down to zero, flux kept.
-
-    Cosines are the eigenvectors of the second difference between mirrored borders: each only fades.
-    """
-    fading = [np.exp(variance * (np.cos(np.pi * np.arange(size) / size) - 1)) for size in image.shape]
-    return np.asarray(idctn(dctn(image) * fading[0][:, None] * fading[1]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.align.correlation import best_shifts, correlate, stretch
+from napari_kmos.align.images import with_noise
 from napari_kmos.align.matching import Match, Pair
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.cube import pixel_scale_arcsec
@@ -71,7 +72,7 @@ def measure_offset(reference: Image, moving: Image, *, parameters: AlignParamete
 
 def measure_image(reference: Image, moving: Image, parameters: AlignParameters) -> Aligned:
     """Measure and judge the shift of one image against another, as `measure_offset`, and keep its flux scale."""
-    reference, moving = _with_noise(reference), _with_noise(moving)
+    reference, moving = with_noise(reference), with_noise(moving)
     matches = _matches(reference, moving, parameters)
     zero = Offset(exposure=0, file="", ifu=moving.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="correlation")
     if not matches:
@@ -146,12 +147,3 @@ def _evidence(match: Match, scale: float, parameters: AlignParameters) -> float:
     correlation = float(np.clip(match.correlation, 0, _HIGHEST_CORRELATION))
     arcsec = float(np.hypot(*match.shift)) * scale
     return -pieces / 2 * float(np.log(1 - correlation**2)) - (arcsec / parameters.pointing_error_arcsec) ** 2 / 4
-
-
-def _with_noise(image: Image) -> Image:
-    """Return the image with some noise: what it has, else 1 % of its range."""
-    noise = np.nan if image.noise is None else float(np.nanmedian(np.asarray(image.noise, dtype=float)))
-    if not noise > 0:
-        finite = image.data[np.isfinite(image.data)]
-        noise = max(float(np.ptp(finite)) / 100, np.finfo(float).tiny) if finite.size else 1.0
-    return dataclasses.replace(image, noise=np.full(image.data.shape, noise))
