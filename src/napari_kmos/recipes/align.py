@@ -85,18 +85,12 @@ def align(
         check_free(path, overwrite)
     paths = [Path(path) for path in files]
     check_once([(path.resolve(), "") for path in paths])
-    if not 0 <= reference < len(paths):
-        msg = f"reference exposure {reference} does not exist: there are {len(paths)} files, counted from 0"
-        raise AlignmentError(msg)
     exposures = [read_exposure(path) for path in paths]
-    targets = _targets(exposures, reference, ifu)
-    choice = {"method": method, "parameters": parameters}
-    rows: list[Offset] = []
-    for number, visits in enumerate(targets):
-        rows += _measure(visits, reference, choice, part_of(progress, number, len(targets)))
+    found = measure_exposures(
+        exposures, reference=reference, ifu=ifu, method=method, parameters=parameters, progress=progress
+    )
     epochs = groups or [(night_of(exposure), None) for exposure in exposures]
-    rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in rows]
-    rows.sort(key=lambda row: (row.exposure, row.ifu or 0))
+    rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in found]
     _check_rows(rows)
     given = {"method": method, "reference": reference, "ifu": ifu, **parameters_of(parameters)}
     defaults = {"method": "correlation", "reference": 0, "ifu": None, **defaults_of(parameters)}
@@ -104,6 +98,40 @@ def align(
     write_offsets(rows, table, overwrite=overwrite)
     record = write_record(table, step, overwrite=overwrite)
     return Outcome(products=(table,), extras=(record,), measured=_measured(rows))
+
+
+def measure_exposures(
+    exposures: Sequence[Exposure],
+    *,
+    reference: int = 0,
+    ifu: int | None = None,
+    method: str = "correlation",
+    parameters: AlignParameters | None = None,
+    progress: Progress = silent,
+) -> tuple[Offset, ...]:
+    """Measure the corrections of exposures, target by target; see `align`.
+
+    Returns
+    -------
+    tuple of Offset
+        One an exposure and IFU, in this order, without file and epoch.
+
+    Raises
+    ------
+    AlignmentError
+        If there is no such reference.
+    KmosError
+        If there is no such IFU.
+    """
+    if not 0 <= reference < len(exposures):
+        msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
+        raise AlignmentError(msg)
+    targets = _targets(exposures, reference, ifu)
+    choice = {"method": method, "parameters": parameters or AlignParameters()}
+    rows: list[Offset] = []
+    for number, visits in enumerate(targets):
+        rows += _measure(visits, reference, choice, part_of(progress, number, len(targets)))
+    return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
 
 
 def _targets(exposures: Sequence[Exposure], reference: int, ifu: int | None) -> list[Visits]:
@@ -140,12 +168,12 @@ def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: P
             text = (
                 f"{cubes[0].label}: no data in the reference exposure; measured against exposure {numbers[candidate]}"
             )
-            warnings.warn(text, KmosWarning, stacklevel=3)
+            warnings.warn(text, KmosWarning, stacklevel=4)
         return [
             dataclasses.replace(row, exposure=number, ifu=cube.ifu)
             for row, number, cube in zip(found, numbers, cubes, strict=True)
         ]
-    warnings.warn(f"{failure}: left out of the table", KmosWarning, stacklevel=3)
+    warnings.warn(f"{failure}: left out of the table", KmosWarning, stacklevel=4)
     return []
 
 
