@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,56 @@ import numpy as np
 if TYPE_CHECKING:
     from astropy.table import Table
     from numpy.typing import NDArray
+
+_MAS_PER_DEGREE = 3.6e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueColumns:
+    """Columns of a catalogue, in any case; what is not given is found by the names of its columns.
+
+    Parameters
+    ----------
+    ra, dec : str, optional
+        Column of the right ascension or declination of the catalogue. Numbers are in the unit of the column, degrees if
+        it has none; texts are degrees, or sexagesimal: hours for right ascension, degrees for declination.
+    magnitude : str, optional
+        Column of the magnitude; if not given, the first of those that look like one, K before H before J.
+    pm_ra, pm_dec : str, optional
+        Column of the proper motion, that in right ascension with the cosine of the declination; in mas/yr, if the
+        column has no unit.
+    catalogue_epoch : str, optional
+        Date of the positions, from which proper motions count: a year such as 2016.0, or a column of years.
+    """
+
+    ra: str | None = None
+    dec: str | None = None
+    magnitude: str | None = None
+    pm_ra: str | None = None
+    pm_dec: str | None = None
+    catalogue_epoch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProperMotion:
+    """How fast sources move, and since when.
+
+    Parameters
+    ----------
+    east, north : ndarray of float, shape (n,)
+        Motion on the sky in mas/yr (that in right ascension with the cosine of the declination); NaN where unknown.
+    epoch : ndarray of float, shape (n,)
+        Julian year of the positions; NaN where unknown.
+    """
+
+    east: NDArray[np.float64]
+    north: NDArray[np.float64]
+    epoch: NDArray[np.float64]
+
+    def since(self, year: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how far (east, north, degrees) each source has moved at a date; zero where that is not known."""
+        degrees = (year - self.epoch) / _MAS_PER_DEGREE
+        return np.nan_to_num(degrees * self.east), np.nan_to_num(degrees * self.north)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -34,6 +85,8 @@ class Catalogue:
         Column that names the sources; empty if there is none.
     n_dropped : int
         Rows of the file that have no position and are left out.
+    motion : ProperMotion, optional
+        None if proper motions, or the date of the positions, are not known.
     """
 
     name: str
@@ -46,6 +99,7 @@ class Catalogue:
     magnitude_name: str = ""
     id_name: str = ""
     n_dropped: int = 0
+    motion: ProperMotion | None = None
 
     def __len__(self) -> int:
         return len(self.ra)
@@ -56,6 +110,15 @@ class Catalogue:
         if not self.magnitude_name:
             return np.full(len(self), np.nan)
         return np.ma.filled(np.ma.asarray(self.table[self.magnitude_name], dtype=float), np.nan)
+
+    def at(self, year: float) -> Catalogue:
+        """Return the catalogue with the positions of a date, a Julian year; those of unknown motion stay."""
+        if self.motion is None:
+            return self
+        east, north = self.motion.since(year)
+        ra, dec = (self.ra + east / np.cos(np.deg2rad(self.dec))) % 360, self.dec + north
+        motion = dataclasses.replace(self.motion, epoch=np.full(len(self), float(year)))
+        return dataclasses.replace(self, ra=ra, dec=dec, motion=motion)
 
     def ids(self, rows: NDArray[np.intp]) -> list[str]:
         """Return the names of some sources: the number of the row, from 1, where the table has none."""

@@ -9,7 +9,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
-from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.catalogue import CatalogueColumns
+from napari_kmos.errors import KmosError, KmosWarning, NotKmosError
 from napari_kmos.io import catalogue_of, read_catalogue
 
 RA = np.array([266.4168, 0.00025, 359.9999])
@@ -72,7 +73,7 @@ def test_a_pair_of_one_kind_is_preferred():
     table.remove_column("dec")
     with pytest.raises(KmosError, match="RA_hms cannot be understood as an angle"):
         catalogue_of(table, "t")
-    assert catalogue_of(table, "t", ra="raj2000", dec="DEJ2000").ra_name == "RAJ2000"
+    assert catalogue_of(table, "t", CatalogueColumns(ra="raj2000", dec="DEJ2000")).ra_name == "RAJ2000"
 
 
 @pytest.mark.parametrize("way", ["hourangle", "hour", "rad", "arcsec", "hms", "named hours", "named rad", "text"])
@@ -112,7 +113,7 @@ def test_magnitudes_are_found_by_unit_or_name_near_infrared_first():
     found = catalogue_of(table, "t")
     assert found.magnitudes == ("K", "Hmag", "Jmag", "phot_g_mean_mag", "odd")
     assert found.magnitude_name == "K"
-    assert catalogue_of(table, "t", magnitude="FLUX").magnitude_name == "flux"
+    assert catalogue_of(table, "t", CatalogueColumns(magnitude="FLUX")).magnitude_name == "flux"
     assert catalogue_of(Table({"ra": RA, "dec": DEC}), "t").magnitude_name == ""
     assert np.isnan(catalogue_of(Table({"ra": RA, "dec": DEC}), "t").magnitude).all()
 
@@ -122,7 +123,7 @@ def test_a_table_without_positions_says_what_it_has_and_what_is_expected(tmp_pat
     with pytest.raises(KmosError, match=r"known as RA and Dec; found x, y; expected right ascension"):
         read_catalogue(tmp_path / "t.csv")
     with pytest.raises(KmosError, match=r"has no column 'lon'; found x, y"):
-        read_catalogue(tmp_path / "t.csv", ra="lon")
+        read_catalogue(tmp_path / "t.csv", CatalogueColumns(ra="lon"))
 
 
 def test_of_columns_with_endless_names_some_letters_are_told(tmp_path: Path):
@@ -137,3 +138,74 @@ def test_what_is_no_table_is_told(tmp_path: Path):
     for name in ("image.fits", "noise.bin", "absent.csv"):
         with pytest.raises(NotKmosError, match="cannot be read as a table"):
             read_catalogue(tmp_path / name)
+
+
+def _moving(**columns: object) -> Table:
+    """The table with motions of 100 mas/yr east and -50 north, at 2000.0."""
+    return _table(**{"pmRA": [100.0, 100.0, np.nan], "pmDE": [-50.0, -50.0, np.nan], **columns})
+
+
+@pytest.mark.parametrize("how", ["column", "number", "J", "named column", "units"])
+def test_proper_motions_move_the_positions(how: str):
+    table, epoch = _moving(), "2000.0"
+    if how == "column":
+        table, epoch = _moving(ref_epoch=[2000.0] * 3), None
+    elif how == "named column":
+        table, epoch = _moving(seen=[2000.0] * 3), "SEEN"
+    elif how == "J":
+        epoch = "J2000"
+    elif how == "units":
+        table["pmRA"] = table["pmRA"] / 1000 * u.arcsec / u.yr
+        table["pmDE"].unit = "mas / yr"
+    found = catalogue_of(table, "t", CatalogueColumns(catalogue_epoch=epoch))
+    later = found.at(2020.0)
+    there, here = SkyCoord(later.ra, later.dec, unit="deg"), SkyCoord(found.ra, found.dec, unit="deg")
+    east, north = (angle.to_value("arcsec") for angle in here.spherical_offsets_to(there))
+    np.testing.assert_allclose(east, [2.0, 2.0, 0.0], atol=1e-4)  # a tangent plane bends by as much
+    np.testing.assert_allclose(north, [-1.0, -1.0, 0.0], atol=1e-4)
+    np.testing.assert_allclose(later.at(2000.0).dec, DEC, atol=1e-12)
+    assert len(later.table) == len(table)
+
+
+@pytest.mark.parametrize(
+    ("east", "north"),
+    [("pmRA", "pmDE"), ("pmra", "pmdec"), ("pm_ra_cosdec", "pm_dec"), ("mu_alpha", "mu_delta"), ("PMRA*", "PMDec")],
+)
+def test_columns_of_motions_are_known_by_their_names(east: str, north: str):
+    table = _moving()
+    table.rename_columns(["pmRA", "pmDE"], [east, north])
+    assert catalogue_of(table, "t", CatalogueColumns(catalogue_epoch="2000")).motion is not None
+
+
+def test_motions_without_a_date_are_not_applied_silently():
+    with pytest.warns(KmosWarning, match=r"t: has proper motions \(pmRA, pmDE\).*--catalogue-epoch"):
+        found = catalogue_of(_moving(), "t")
+    assert found.motion is None
+    assert found.at(2020.0) is found
+    asked = CatalogueColumns(pm_ra="pmra", pm_dec="pmde")
+    with pytest.raises(KmosError, match="does not tell the date of its positions; give it"):
+        catalogue_of(_moving(), "t", asked)
+    assert catalogue_of(_table(), "t").motion is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "match"),
+    [
+        ({"pm_ra": "speed"}, "t: has no column 'speed'; found"),
+        ({"pm_ra": "id", "pm_dec": "pmDE"}, "t: column id holds no numbers"),
+        ({"pm_ra": "plain", "pm_dec": "pmDE"}, "t: column plain is in deg; expected a proper motion such as mas/yr"),
+        ({"pm_ra": "pmRA", "catalogue_epoch": "57000"}, "the date of its positions .57000. is 57000; expected Julian"),
+        ({"catalogue_epoch": "Ksmag"}, "the date of its positions .Ksmag. is 9.75; expected Julian years"),
+        ({"catalogue_epoch": "last year"}, "t: has no column 'last year'"),
+        ({"magnitude": "id"}, "t: column id holds no numbers"),
+    ],
+)
+def test_motions_that_cannot_be_understood(asked: dict[str, str], match: str):
+    table = _moving(plain=RA * u.deg)
+    with pytest.raises(KmosError, match=match):
+        catalogue_of(table, "t", CatalogueColumns(**({"catalogue_epoch": "2000"} | asked)))
+
+
+def test_one_motion_of_two_is_asked_for():
+    with pytest.raises(KmosError, match="t: the proper motion in Dec is missing; choose both columns, or none"):
+        catalogue_of(_table(speed=RA), "t", CatalogueColumns(pm_ra="speed", catalogue_epoch="2000"))

@@ -13,8 +13,10 @@ from astropy.coordinates import Angle
 from astropy.io.registry import IORegistryError
 from astropy.table import Table
 
-from napari_kmos.catalogue import Catalogue
+from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.io._columns import column_of, listed, numbers_of, plain_name
+from napari_kmos.io._motions import read_motion
 
 if TYPE_CHECKING:
     from astropy.table import Column
@@ -24,29 +26,24 @@ _SUFFIX = r"((?:j?2000|j2015|j2016|icrs|fk5|epoch2000|epoch|mean|sky|world|win|h
 #: Names without case and punctuation: RA, _RAJ2000, ra_deg, ALPHAWIN_J2000, ...
 _RA = re.compile(rf"(?:ra|alpha|alphawin|rightascension){_SUFFIX}")
 _DEC = re.compile(rf"(?:dec|de|decl|delta|deltawin|declination){_SUFFIX}")
-_MOST_LETTERS = 300
 _EXPECTED = "right ascension and declination (ra and dec, RAJ2000 and DEJ2000, RA_ICRS and DE_ICRS, ...)"
 #: In the order in which one is chosen: what is seen in the near infrared first.
 _BANDS = ("k", "h", "j", "y", "z", "i", "r", "g", "u")
 _MAGNITUDE = re.compile(r"(?:[a-z]+[0-9]?)?mag(?:nitude)?[a-z0-9]*|phot.+meanmag|[ugrizyjhk]|ks|kp")
 _ERROR = re.compile(r"e_.*|.*(?:err|error|unc|sigma|flag|flg|snr)s?(?:_.*)?|d_?mag.*|sig.*", re.IGNORECASE)
+_FOUND = CatalogueColumns()
 _ID = ("id", "name", "sourceid", "designation", "objid", "objectid", "star", "source", "2mass", "number", "recno")
 
 
-def read_catalogue(
-    path: Path | str, *, ra: str | None = None, dec: str | None = None, magnitude: str | None = None
-) -> Catalogue:
+def read_catalogue(path: Path | str, columns: CatalogueColumns = _FOUND) -> Catalogue:
     """Read a catalogue.
 
     Parameters
     ----------
     path : path
         FITS, ECSV, VOTable, CSV or any text table whose format astropy can guess.
-    ra, dec : str, optional
-        Columns of the position, in any case; found by their names if not given. Numbers are in the unit of the column,
-        degrees if it has none; texts are degrees, or sexagesimal: hours for right ascension, degrees for declination.
-    magnitude : str, optional
-        Column of the magnitude; if not given, the first of those that look like one, K before H before J.
+    columns : CatalogueColumns
+        Columns to use; those not given are found by their names.
 
     Returns
     -------
@@ -58,9 +55,15 @@ def read_catalogue(
     NotKmosError
         If the file cannot be read as a table.
     KmosError
-        If a column is missing, or no row has a position; with the columns that were found.
+        If a column is missing or cannot be understood, no row has a position, or proper motions are asked for without
+        the date of the positions; with the columns that were found.
+
+    Warns
+    -----
+    KmosWarning
+        If the table has proper motions that are not used, as it does not tell the date of the positions.
     """
-    return catalogue_of(read_any_table(path), Path(path).stem, ra=ra, dec=dec, magnitude=magnitude)
+    return catalogue_of(read_any_table(path), Path(path).stem, columns)
 
 
 def read_any_table(path: Path | str) -> Table:
@@ -84,16 +87,14 @@ def read_any_table(path: Path | str) -> Table:
         raise NotKmosError(msg) from err
 
 
-def catalogue_of(
-    table: Table, name: str, *, ra: str | None = None, dec: str | None = None, magnitude: str | None = None
-) -> Catalogue:
+def catalogue_of(table: Table, name: str, columns: CatalogueColumns = _FOUND) -> Catalogue:
     """Return the catalogue that a table holds; parameters and errors as for `read_catalogue`."""
     found = _position_columns(table)
-    ra_name = _column(table, name, ra) if ra else found[0]
-    dec_name = _column(table, name, dec) if dec else found[1]
+    ra_name = column_of(table, name, columns.ra) if columns.ra else found[0]
+    dec_name = column_of(table, name, columns.dec) if columns.dec else found[1]
     if not ra_name or not dec_name:
         missing = " and ".join(what for what, one in (("RA", ra_name), ("Dec", dec_name)) if not one)
-        msg = f"{name}: no column is known as {missing}; found {_listed(table)}; expected {_EXPECTED}, or choose them"
+        msg = f"{name}: no column is known as {missing}; found {listed(table)}; expected {_EXPECTED}, or choose them"
         raise KmosError(msg)
     ra_deg, dec_deg = _degrees(table[ra_name], name, is_ra=True), _degrees(table[dec_name], name, is_ra=False)
     kept = np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90)
@@ -101,8 +102,8 @@ def catalogue_of(
         msg = f"{name}: none of its {len(table)} rows has a position in {ra_name} and {dec_name}; choose other columns"
         raise KmosError(msg)
     magnitudes = _magnitude_columns(table)
-    chosen = _column(table, name, magnitude) if magnitude else next(iter(magnitudes), "")
-    plain = {_plain(one): one for one in reversed(table.colnames)}
+    chosen = _magnitude_column(table, name, columns.magnitude) or next(iter(magnitudes), "")
+    known_as = {plain_name(one): one for one in reversed(table.colnames)}
     return Catalogue(
         name=name,
         table=table[kept],
@@ -112,8 +113,9 @@ def catalogue_of(
         dec_name=dec_name,
         magnitudes=magnitudes,
         magnitude_name=chosen,
-        id_name=next((plain[one] for one in _ID if one in plain), ""),
+        id_name=next((known_as[one] for one in _ID if one in known_as), ""),
         n_dropped=int(np.count_nonzero(~kept)),
+        motion=read_motion(table[kept], name, columns),
     )
 
 
@@ -123,7 +125,7 @@ def _position_columns(table: Table) -> tuple[str, str]:
     decs: dict[str, str] = {}
     for column in table.colnames:
         for known, pattern in ((ras, _RA), (decs, _DEC)):
-            if match := pattern.fullmatch(_plain(column)):
+            if match := pattern.fullmatch(plain_name(column)):
                 known.setdefault(match[1].replace("dms", "hms"), column)
     paired = [suffix for suffix in ras if suffix in decs]
     suffix = "" if "" in paired else next(iter(paired), None)
@@ -138,15 +140,24 @@ def _magnitude_columns(table: Table) -> tuple[str, ...]:
     named = [one for one in numbers if not _ERROR.fullmatch(one) and _is_magnitude(table[one])]
 
     def rank(column: str) -> int:
-        band = re.sub(r"mag(?:nitude)?|phot|mean", "", _plain(column))[:1]
+        band = re.sub(r"mag(?:nitude)?|phot|mean", "", plain_name(column))[:1]
         return _BANDS.index(band) if band in _BANDS else len(_BANDS)
 
     return tuple(sorted(named, key=rank))
 
 
+def _magnitude_column(table: Table, name: str, wanted: str | None) -> str:
+    """Name of the column of magnitudes that was asked for, which must hold numbers; empty if none was."""
+    if not wanted:
+        return ""
+    chosen = column_of(table, name, wanted)
+    numbers_of(table[chosen], name)
+    return chosen
+
+
 def _is_magnitude(column: Column) -> bool:
     unit = str(column.unit or "").lower()
-    return unit.startswith("mag") or (not unit and _MAGNITUDE.fullmatch(_plain(column.name)) is not None)
+    return unit.startswith("mag") or (not unit and _MAGNITUDE.fullmatch(plain_name(column.name)) is not None)
 
 
 def _degrees(column: Column, name: str, *, is_ra: bool) -> NDArray[np.float64]:
@@ -167,7 +178,7 @@ def _degrees(column: Column, name: str, *, is_ra: bool) -> NDArray[np.float64]:
 
 def _unit(column: Column, *, is_ra: bool) -> Any:
     """Tell the unit of a column of angles, by itself or by its name; hours are those of right ascension."""
-    plain = _plain(column.name)
+    plain = plain_name(column.name)
     unit = column.unit or (u.rad if plain.endswith("rad") and len(plain) > 3 else u.deg)
     is_hours = unit == u.hour or (column.unit is None and plain.endswith("hours"))
     return u.hourangle if is_ra and is_hours else unit
@@ -183,25 +194,3 @@ def _from_text(column: Column, *, is_ra: bool) -> NDArray[np.float64]:
     except ValueError:
         degrees[given] = Angle(texts[given], unit=u.hourangle if is_ra else u.deg).to_value(u.deg)
     return degrees
-
-
-def _column(table: Table, name: str, wanted: str) -> str:
-    """Name of a column, whatever its case."""
-    if wanted in table.colnames:
-        return wanted
-    for column in table.colnames:
-        if column.lower() == wanted.lower():
-            return str(column)
-    msg = f"{name}: has no column {wanted!r}; found {_listed(table)}"
-    raise KmosError(msg)
-
-
-def _listed(table: Table) -> str:
-    """Names of the columns; of what is no table really they may be as long as the file."""
-    names = ", ".join(table.colnames) or "no columns"
-    return names if len(names) <= _MOST_LETTERS else f"{names[:_MOST_LETTERS]}..."
-
-
-def _plain(name: str) -> str:
-    """Name without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())

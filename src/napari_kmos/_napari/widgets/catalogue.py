@@ -17,7 +17,7 @@ from napari_kmos._napari.errors import notified
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import PathField
 from napari_kmos._napari.widgets.parts import button, number, row_of
-from napari_kmos.catalogue import Catalogue
+from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.io import catalogue_of, read_any_table
 from napari_kmos.progress import Progress, silent
 
@@ -112,7 +112,7 @@ class CatalogueDock(Dock):
         """Return the table read by the columns chosen."""
         names = [box.currentText() for box in (self.ra, self.dec, self.magnitude)]
         ra, dec, magnitude = (None if name == _NONE else name for name in names)
-        catalogue = catalogue_of(self._table, self._name, ra=ra, dec=dec, magnitude=magnitude)
+        catalogue = catalogue_of(self._table, self._name, CatalogueColumns(ra=ra, dec=dec, magnitude=magnitude))
         return dataclasses.replace(catalogue, magnitude_name=magnitude or "")
 
     def _draw(self, catalogue: Catalogue) -> None:
