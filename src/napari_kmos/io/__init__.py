@@ -20,12 +20,13 @@ from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
-from napari_kmos.io.shifts import write_shifts, write_sof
+from napari_kmos.io.shifts import read_shifts, read_sof, write_shifts, write_sof
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.write import write_cube, write_exposure, write_image
+from napari_kmos.io.xy_plus import XyPlus, is_xy_plus, read_xy_plus
 from napari_kmos.io.zero_points import ZeroPointRow, read_zero_points, write_zero_points
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "CutRow",
     "LoggedShift",
     "RecipeBlock",
+    "XyPlus",
     "ZeroPointRow",
     "apertures_table",
     "atomic_path",
@@ -42,6 +44,7 @@ __all__ = [
     "extra_column",
     "find_log",
     "fits_stem",
+    "is_xy_plus",
     "json_text",
     "offsets_table",
     "output_dir",
@@ -61,13 +64,16 @@ __all__ = [
     "read_offsets",
     "read_planes",
     "read_recipe_blocks",
+    "read_shifts",
     "read_sky_mask",
+    "read_sof",
     "read_spaxels",
     "read_spectrum",
     "read_table",
     "read_text",
     "read_toml",
     "read_windows",
+    "read_xy_plus",
     "read_zero_points",
     "remove_leftovers",
     "safe_name",

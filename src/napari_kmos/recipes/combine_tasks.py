@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,9 +16,14 @@ from napari_kmos.instrument import key_zero_point
 from napari_kmos.io import read_exposure, read_offsets, write_zero_points
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, part_of, silent
-from napari_kmos.recipes.cut_parameters import CutParameters
-from napari_kmos.recipes.cut_places import halves_of, time_of
-from napari_kmos.recipes.mosaic_fields import as_whole, find_cuts, is_mosaic, members_of, split_mosaic
+from napari_kmos.recipes.mosaic_fields import (
+    as_whole,
+    find_cuts,
+    halves_by_time,
+    is_mosaic,
+    members_of,
+    split_mosaic,
+)
 from napari_kmos.recipes.offset_rows import UNACCEPTED, added, epoch_of, own_row, usable_offset
 from napari_kmos.recipes.selecting import Member, Selection, keep_files, select
 from napari_kmos.recipes.zero_points import MEASURE, NONE, find_zero_points, rows_of
@@ -223,15 +227,12 @@ def _check_mosaic(members: Sequence[Sequence[Member]], choice: CombineChoice, pa
 
 def _members(exposures: Sequence[Exposure], choice: CombineChoice, tables: Sequence[Table]) -> list[tuple[Member, ...]]:
     """Return the cubes of each file, with their halves; mosaics are split where IFUs or halves matter."""
-    times = [time_of(exposure) for exposure in exposures]
-    known = [n for n, (mjd, _) in enumerate(times) if math.isfinite(mjd) and not is_mosaic(exposures[n])]
-    halves = dict(zip(known, halves_of([times[n] for n in known], CutParameters()), strict=True))
     members = []
-    for number, exposure in enumerate(exposures):
+    for exposure, half in zip(exposures, halves_by_time(exposures), strict=True):
         if is_mosaic(exposure) and _is_split(exposure, choice, tables):
             members.append(split_mosaic(exposure, find_cuts(exposure, tuple(map(Path, choice.cuts)))))
         else:
-            members.append(tuple(_with_half(one, tables) for one in members_of(exposure, half=halves.get(number))))
+            members.append(tuple(_with_half(one, tables) for one in members_of(exposure, half=half)))
     if not any(members):
         msg = f"no IFU has data in {', '.join(exposure.label for exposure in exposures) or 'no file'}"
         raise KmosError(msg)
@@ -268,7 +269,7 @@ def _placed(selection: Selection, tables: Sequence[Table], unaccepted: str) -> C
         ]
         offsets = [offset for offset in found if offset is not None]
         if len(offsets) == len(found):
-            kept.append((member, offsets[0] if len(offsets) == 1 else added(offsets)))
+            kept.append((member, added(offsets)))
     if not kept:
         text = f"{selection.name}: no exposure has an accepted offset; nothing was combined"
         warnings.warn(text, KmosWarning, stacklevel=4)

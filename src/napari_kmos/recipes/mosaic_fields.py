@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.errors import AlignmentError, KmosError
-from napari_kmos.recipes.cut_places import chosen_places, places_by_table
+from napari_kmos.recipes.cut_parameters import CutParameters
+from napari_kmos.recipes.cut_places import chosen_places, halves_of, places_by_table, time_of
 from napari_kmos.recipes.offset_rows import cuts_name
 from napari_kmos.recipes.selecting import Member
 
@@ -28,6 +30,14 @@ _MOST_SHARED = 0.5
 def is_mosaic(exposure: Exposure) -> bool:
     """Tell whether a file holds one cube that is not of one IFU."""
     return len(exposure.cubes) == 1 and exposure.cubes[0].ifu is None
+
+
+def halves_by_time(exposures: Sequence[Exposure]) -> list[int | None]:
+    """Return the half of each exposure by when it was taken; None for mosaics, and where nothing tells."""
+    times = [time_of(exposure) for exposure in exposures]
+    known = [n for n, (mjd, _) in enumerate(times) if math.isfinite(mjd) and not is_mosaic(exposures[n])]
+    halves = dict(zip(known, halves_of([times[n] for n in known], CutParameters()), strict=True))
+    return [halves.get(number) for number in range(len(exposures))]
 
 
 def members_of(exposure: Exposure, *, half: int | None = None) -> tuple[Member, ...]:

@@ -14,6 +14,7 @@ from astropy.time import TimeDelta
 from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.io import fits_stem
 from napari_kmos.offset import Offset
+from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -52,6 +53,11 @@ def row_of(offsets: Sequence[Offset], path: Path, cube: Cube, *, half: int | Non
         same = [row for row in same if row.half == half] or [row for row in same if row.half is None]
     if len(same) > 1:
         same = [row for row in same if _ends_alike(Path(row.file), path)] or same
+    if len({(row.ifu, row.half) for row in same}) > 1:
+        msg = (
+            f"{path} {cube.label}: the offsets have {len(same)} rows for this one cube, by IFU or half; combine moves "
+        )
+        raise AlignmentError(msg + "them apart, for anything else cut them out first (napari-kmos cut)")
     if len(same) > 1:
         msg = f"{len(same)} offsets rows fit {path} {cube.label}: give the files different names, or their paths"
         raise AlignmentError(msg)
@@ -96,13 +102,11 @@ def usable_offset(
     AlignmentError
         If there is no row or it is not accepted, and ``unaccepted`` is ``"error"``.
     """
-    path = exposure.path or Path(exposure.label)
     epoch, half = group or (epoch_of([rows], exposure, cube, None), None)
-    row = own_row(rows, path, cube, half)
-    half = half if row is None else row.half or half
-    found = [*([] if row is None else [row]), *group_rows(rows, cube, epoch=epoch, half=half)]
+    found = rows_for(rows, exposure, cube, epoch=epoch, half=half)
     if found and all(one.accepted and _is_number(one) for one in found):
-        return found[0] if len(found) == 1 else added(found)
+        return added(found)
+    path = exposure.path or Path(exposure.label)
     what = cube.source or f"{exposure.label} {cube.label}"
     reason = _why_not(rows, found, path, epoch)
     if unaccepted == "error":
@@ -115,6 +119,44 @@ def usable_offset(
     return Offset(exposure=0, file=path.name, ifu=cube.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="header")
 
 
+def rows_for(
+    rows: Sequence[Offset], exposure: Exposure, cube: Cube, *, epoch: str, half: int | None
+) -> tuple[Offset, ...]:
+    """Return what adds up to the correction of a cube: the row of its file, and those of its epoch, half and IFU."""
+    row = own_row(rows, exposure.path or Path(exposure.label), cube, half)
+    group = group_rows(rows, cube, epoch=epoch, half=half if row is None else row.half or half)
+    return group if row is None else (row, *group)
+
+
+def told_offset(rows: Sequence[Offset], exposure: Exposure, cube: Cube, half: int | None) -> Offset | None:
+    """Return what a table says of a cube, accepted or not; None if it says nothing. NaN is never accepted."""
+    epoch = epoch_of([rows], exposure, cube, half)
+    found = rows_for(rows, exposure, cube, epoch=epoch, half=half)
+    if not found:
+        return None
+    told = added(found)
+    return told if _is_number(told) else dataclasses.replace(told, accepted=False, note="no number (NaN)")
+
+
+def corrected_cube(
+    cube: Cube, exposure: Exposure, tables: Sequence[Sequence[Offset]], *, unaccepted: str, half: int | None
+) -> Cube | None:
+    """Return a cube with what offset tables say added to its coordinates; None if it is to be skipped.
+
+    Raises
+    ------
+    AlignmentError
+        As `usable_offset` says.
+    """
+    group = (epoch_of(tables, exposure, cube, half), half)
+    found = [usable_offset(table, exposure, cube, unaccepted=unaccepted, group=group) for table in tables]
+    used = [offset for offset in found if offset is not None]
+    if len(used) < len(found):
+        return None
+    whole = added(used)
+    return dataclasses.replace(cube, wcs=shift_wcs(cube.wcs, whole.dra_arcsec, whole.ddec_arcsec))
+
+
 def epoch_of(tables: Sequence[Sequence[Offset]], exposure: Exposure, cube: Cube, half: int | None) -> str:
     """Return the epoch of a cube: that of its row in the first table that tells one, else the date of its night."""
     path = exposure.path or Path(exposure.label)
@@ -123,13 +165,17 @@ def epoch_of(tables: Sequence[Sequence[Offset]], exposure: Exposure, cube: Cube,
 
 
 def added(rows: Sequence[Offset]) -> Offset:
-    """Return the sum of corrections, as a row of the first one's file."""
+    """Return the sum of corrections, as a row of the first one's file; it is accepted if all of them are."""
+    if len(rows) == 1:
+        return rows[0]
     return dataclasses.replace(
         rows[0],
         dra_arcsec=sum(row.dra_arcsec for row in rows),
         ddec_arcsec=sum(row.ddec_arcsec for row in rows),
         err_arcsec=math.hypot(*(row.err_arcsec for row in rows)),
         method=" + ".join(dict.fromkeys(row.method for row in rows)),
+        accepted=all(row.accepted for row in rows),
+        note=next((row.note for row in rows if not row.accepted), rows[0].note),
     )
 
 

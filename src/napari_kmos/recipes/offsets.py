@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
-from napari_kmos.io import check_free, fits_stem, output_dir, read_exposure, read_offsets, write_exposure
+from napari_kmos.io import (
+    check_free,
+    fits_stem,
+    output_dir,
+    read_exposure,
+    read_offsets,
+    write_exposure,
+    write_record,
+)
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
-from napari_kmos.recipes.offset_rows import find_file, row_of
-from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.recipes.shift_files import check_names, frames_by_target, write_shift_files
+from napari_kmos.recipes.mosaic_fields import halves_by_time
+from napari_kmos.recipes.offset_rows import find_file, told_offset
+from napari_kmos.recipes.outcome import Outcome, join_outcomes
+from napari_kmos.recipes.selecting import keep_files
+from napari_kmos.recipes.shift_files import (
+    Frame,
+    check_names,
+    frames_by_target,
+    warn_of_leftovers,
+    write_shift_files,
+)
 from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
@@ -30,6 +46,7 @@ def offsets(
     *,
     shifts: bool = False,
     crval: bool = False,
+    drop: Sequence[Path | str] = (),
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -48,6 +65,9 @@ def offsets(
     crval : bool
         Write a copy of each exposure, ``<stem>_OFFSET.fits``, with the corrections added to CRVAL1 and CRVAL2; pixels
         are not touched. IFUs without an accepted offset keep their headers, with a warning.
+    drop : sequence of path
+        Exposures to be left out; the last part of a name is enough. With ``overwrite``, shift file and SOF are made
+        again without them, the shifts against the first exposure that is left.
     overwrite : bool
         Replace products that exist; inputs are never replaced.
     progress : Progress
@@ -56,15 +76,15 @@ def offsets(
     Returns
     -------
     Outcome
-        Products: shift files with their SOF, and exposures. Extras: the texts. Measured: ``shifts``, for each target
-        the displacements in pixels.
+        Products: shift files with their SOF, and exposures. Extras: the texts, and the records. Measured: ``shifts``,
+        for each target the displacements in pixels.
 
     Raises
     ------
     AlignmentError
         If a file of the table cannot be found, no offset is accepted, or the exposures of a target differ in rotation.
     KmosError
-        If neither ``shifts`` nor ``crval`` is asked for.
+        If neither ``shifts`` nor ``crval`` is asked for, or what is to be dropped is none of the exposures.
     WriteError
         If a product exists, or would replace an input.
     """
@@ -76,66 +96,93 @@ def offsets(
     if not any(row.accepted for row in rows):
         msg = f"{table}: none of its {len(rows)} offsets is accepted; nothing can be corrected"
         raise AlignmentError(msg)
-    paths = dict.fromkeys(find_file(row, table) for row in sorted(rows, key=lambda row: row.exposure))
-    exposures = [read_exposure(path) for path in paths]
-    outcome = _write_all_shifts(exposures, rows, table, folder, overwrite) if shifts else Outcome()
+    frames = _frames(rows, table, drop)
+    outcome = _write_all_shifts(frames, table, folder, overwrite) if shifts else Outcome()
     if not crval:
         return outcome
-    copies = _write_copies(exposures, rows, table, folder, overwrite, progress)
-    return dataclasses.replace(outcome, products=(*outcome.products, *copies))
+    copies = _write_copies(frames, table, folder, overwrite, progress)
+    return dataclasses.replace(
+        outcome, products=(*outcome.products, *copies.products), extras=(*outcome.extras, *copies.extras)
+    )
 
 
-def _write_all_shifts(
-    exposures: Sequence[Exposure], rows: Sequence[Offset], table: Path, folder: Path, overwrite: bool
-) -> Outcome:
+def _frames(rows: Sequence[Offset], table: Path, drop: Sequence[Path | str]) -> list[Frame]:
+    """Return the cubes of a table's exposures of which it says something, in the order of the exposures."""
+    named = sorted((row for row in rows if row.file), key=lambda row: row.exposure)
+    if not named:
+        msg = f"{table}: its rows name no files; expected exposures that can be corrected. combine uses such a table"
+        raise AlignmentError(msg)
+    paths = list(dict.fromkeys(find_file(row, table) for row in named))
+    exposures = [read_exposure(path) for path in keep_files(paths, drop)]
+    return [
+        Frame(exposure, cube, offset)
+        for exposure, half in zip(exposures, halves_by_time(exposures), strict=True)
+        for cube in exposure.cubes
+        if (offset := told_offset(rows, exposure, cube, half)) is not None
+    ]
+
+
+def _write_all_shifts(frames: Sequence[Frame], table: Path, folder: Path, overwrite: bool) -> Outcome:
     """Write the shift files of all targets."""
-    targets = frames_by_target(exposures, rows)
+    targets = frames_by_target(frames)
     check_names(list(targets), folder, overwrite)
-    products, extras, measured = [], [], {}
-    for name, frames in targets.items():
-        written, text, measured[name] = write_shift_files(name, frames, rows, table, folder, overwrite)
-        products += written
-        extras.append(text)
-    return Outcome(products=tuple(products), extras=tuple(extras), measured={"shifts": measured})
+    outcomes, measured = [], {}
+    for name, members in targets.items():
+        written, measured[name] = write_shift_files(name, members, table, folder, overwrite)
+        outcomes.append(written)
+    warn_of_leftovers([frame.target for frame in frames], list(targets), folder)
+    return dataclasses.replace(join_outcomes(outcomes), measured={"shifts": measured})
 
 
-def _write_copies(
-    exposures: Sequence[Exposure],
-    rows: Sequence[Offset],
-    table: Path,
-    folder: Path,
-    overwrite: bool,
-    progress: Progress,
-) -> list[Path]:
-    """Write exposures with corrected headers."""
-    outputs: dict[Path, Exposure] = {}
-    inputs = {exposure.path.resolve() for exposure in exposures if exposure.path}
-    for exposure in exposures:
+def _write_copies(frames: Sequence[Frame], table: Path, folder: Path, overwrite: bool, progress: Progress) -> Outcome:
+    """Write exposures with corrected headers, and their records."""
+    outputs = _copies_of(frames, folder, overwrite)
+    records = []
+    for number, (path, (exposure, offsets_of)) in enumerate(outputs.items()):
+        progress(number, len(outputs), f"writing {path.name}")
+        corrected, used = _corrected(exposure, offsets_of)
+        step = Step(name="offsets", inputs=(exposure.path or Path(), table), parameters=used)
+        write_exposure(corrected, path, step=step, overwrite=overwrite)
+        records.append(write_record(path, step, overwrite=overwrite))
+    return Outcome(products=tuple(outputs), extras=tuple(records))
+
+
+def _copies_of(
+    frames: Sequence[Frame], folder: Path, overwrite: bool
+) -> dict[Path, tuple[Exposure, dict[int | None, Offset]]]:
+    """Return the exposure and the offsets of its IFUs for each copy, checked to be free."""
+    exposures = {id(frame.exposure): frame.exposure for frame in frames}
+    inputs = {frame.path.resolve() for frame in frames}
+    outputs: dict[Path, tuple[Exposure, dict[int | None, Offset]]] = {}
+    for key, exposure in exposures.items():
         path = folder / f"{fits_stem(exposure.path or Path('exposure'))}{SUFFIX}.fits"
         if path in outputs or path.resolve() in inputs:
             msg = f"{path}: would replace an input or another product; choose another folder (-o)"
             raise WriteError(msg)
-        outputs[check_free(path, overwrite)] = exposure
-    for number, (path, exposure) in enumerate(outputs.items()):
-        progress(number, len(outputs), f"writing {path.name}")
-        corrected, used = _corrected(exposure, rows)
-        step = Step(name="offsets", inputs=(exposure.path or Path(), table), parameters=used)
-        write_exposure(corrected, path, step=step, overwrite=overwrite)
-    return list(outputs)
+        own = {frame.cube.ifu: frame.offset for frame in frames if id(frame.exposure) == key}
+        for target in (path, path.with_suffix(".json")):
+            check_free(target, overwrite)
+        outputs[path] = (exposure, own)
+    return outputs
 
 
-def _corrected(exposure: Exposure, rows: Sequence[Offset]) -> tuple[Exposure, dict[str, Any]]:
+def _corrected(exposure: Exposure, own: Mapping[int | None, Offset]) -> tuple[Exposure, dict[str, Any]]:
     """Return an exposure with corrected WCS, and the corrections."""
     arms, used = [], {}
     for arm in exposure.arms:
-        row = None if arm.cube is None else row_of(rows, exposure.path or Path(), arm.cube)
-        if arm.cube is None or row is None or not row.accepted:
+        offset = None if arm.cube is None else own.get(arm.cube.ifu)
+        if arm.cube is None or offset is None or not offset.accepted:
             if arm.cube is not None:
                 text = f"{arm.cube.source or arm.cube.label}: no accepted offset; its header stays as it is"
                 warnings.warn(text, KmosWarning, stacklevel=4)
             arms.append(arm)
             continue
-        wcs = shift_wcs(arm.cube.wcs, row.dra_arcsec, row.ddec_arcsec)
+        wcs = shift_wcs(arm.cube.wcs, offset.dra_arcsec, offset.ddec_arcsec)
         arms.append(dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, wcs=wcs)))
-        used[f"IFU{arm.number or 0}"] = f"{row.dra_arcsec:+.5f} {row.ddec_arcsec:+.5f} arcsec"
+        used[corrected_key(arm.cube.ifu)] = f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f} arcsec"
     return dataclasses.replace(exposure, arms=tuple(arms)), used
+
+
+def corrected_key(ifu: int | None) -> str:
+    """Return the parameter by which a copy tells that the header of an IFU is corrected."""
+    return f"IFU{ifu or 0}"

@@ -99,7 +99,7 @@ def keep_files(paths: Sequence[Path], drop: Sequence[Path | str]) -> list[Path]:
         dropped |= set(named)
     kept = [path for path in paths if path not in dropped]
     if not kept:
-        msg = "all files are to be dropped; nothing is left to combine"
+        msg = "all files are to be dropped; nothing is left"
         raise KmosError(msg)
     return kept
 

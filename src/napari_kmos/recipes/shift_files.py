@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.align import displacement_pix
-from napari_kmos.errors import AlignmentError, KmosWarning, WriteError
-from napari_kmos.io import check_free, safe_name, write_shifts, write_sof, write_text
-from napari_kmos.recipes.offset_rows import row_of
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
+from napari_kmos.io import check_free, read_json, safe_name, write_record, write_shifts, write_sof, write_text
+from napari_kmos.provenance import Step
+from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
     from napari_kmos.offset import Offset
-
-    #: A frame of kmos_combine: the exposure, its cube, and the corrected WCS.
-    Frame = tuple[Exposure, Cube, WCS]
 
 _CONVENTION = """\
 {shifts}: shifts for kmos_combine --method=user, target {name}.
@@ -42,7 +41,45 @@ Frames (number, IFU, dx, dy, correction dRA cos Dec, dDec in arcsec, file):
 """
 
 
-def frames_by_target(exposures: Sequence[Exposure], rows: Sequence[Offset]) -> Mapping[str, list[Frame]]:
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """What a shift file leaves out: its target, the order of its frames, the correction (arcsec) of the first."""
+
+    target: str
+    frames: tuple[str, ...]
+    correction: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A cube of an exposure, and the correction of its header."""
+
+    exposure: Exposure
+    cube: Cube
+    offset: Offset
+
+    @property
+    def path(self) -> Path:
+        """File of the exposure."""
+        return self.exposure.path or Path(self.exposure.label)
+
+    @property
+    def target(self) -> str:
+        """What it shows."""
+        return target_of(self.cube)
+
+    @property
+    def wcs(self) -> WCS:
+        """Corrected coordinates."""
+        return shift_wcs(self.cube.wcs, self.offset.dra_arcsec, self.offset.ddec_arcsec)
+
+
+def target_of(cube: Cube) -> str:
+    """Return by what name `kmos_combine` knows what a cube shows."""
+    return cube.name or f"IFU{cube.ifu}"
+
+
+def frames_by_target(frames: Sequence[Frame]) -> Mapping[str, list[Frame]]:
     """Return the frames of each target, in the order of the exposures; targets seen once have no shift.
 
     Raises
@@ -51,26 +88,39 @@ def frames_by_target(exposures: Sequence[Exposure], rows: Sequence[Offset]) -> M
         If no target is left.
     """
     targets: dict[str, list[Frame]] = defaultdict(list)
-    for exposure in exposures:
-        for cube in exposure.cubes:
-            row = row_of(rows, exposure.path or Path(), cube)
-            if row is not None and row.accepted:
-                wcs = shift_wcs(cube.wcs, row.dra_arcsec, row.ddec_arcsec)
-                targets[cube.name or f"IFU{cube.ifu}"].append((exposure, cube, wcs))
-            elif row is not None:
-                text = f"{cube.source or cube.label}: offset not accepted ({row.note}); left out of the shift file"
-                warnings.warn(text, KmosWarning, stacklevel=3)
-    for name, frames in list(targets.items()):
-        files = [exposure.path for exposure, _, _ in frames]
+    for frame in frames:
+        if frame.offset.accepted:
+            targets[frame.target].append(frame)
+        else:
+            what = frame.cube.source or frame.cube.label
+            text = f"{what}: offset not accepted ({frame.offset.note}); left out of the shift file"
+            warnings.warn(text, KmosWarning, stacklevel=3)
+    for name, members in list(targets.items()):
+        files = [frame.path for frame in members]
         if len(set(files)) < len(files):
             text = f"{name}: seen by several IFUs of one exposure, which no shift file can tell apart; left out"
             warnings.warn(text, KmosWarning, stacklevel=3)
             del targets[name]
-    several = {name: frames for name, frames in targets.items() if len(frames) > 1}
+    several = {name: members for name, members in targets.items() if len(members) > 1}
     if not several:
         msg = "no target has accepted offsets in two exposures or more: there is nothing to shift"
         raise AlignmentError(msg)
     return several
+
+
+def stem_of(folder: Path, name: str) -> Path:
+    """Return the path, without its ending, of the files of a target."""
+    return folder / f"shifts_{safe_name(name)}"
+
+
+def warn_of_leftovers(names: Collection[str], written: Collection[str], folder: Path) -> None:
+    """Warn of shift files of before whose target has none any more."""
+    for name in sorted(set(names) - set(written)):
+        stem = stem_of(folder, name)
+        old = stem.with_name(f"{stem.name}.txt")
+        if old.is_file():
+            text = f"{old}: not made again, since {name} is left in less than two exposures; remove it and its SOF"
+            warnings.warn(text, KmosWarning, stacklevel=3)
 
 
 def check_names(names: Sequence[str], folder: Path, overwrite: bool) -> None:
@@ -81,43 +131,70 @@ def check_names(names: Sequence[str], folder: Path, overwrite: bool) -> None:
     WriteError
         If two targets would have files of one name, or a file exists and may not be replaced.
     """
-    taken: dict[str, str] = {}
+    taken: dict[Path, str] = {}
     for name in names:
-        stem = safe_name(name)
+        stem = stem_of(folder, name)
         if stem in taken:
-            msg = f"targets {taken[stem]!r} and {name!r} would both be written as shifts_{stem}; rename one of them"
+            msg = f"targets {taken[stem]!r} and {name!r} would both be written as {stem.name}; rename one of them"
             raise WriteError(msg)
         taken[stem] = name
-        for ending in (".txt", ".sof", "_README.txt"):
-            check_free(folder / f"shifts_{stem}{ending}", overwrite)
+        for ending in (".txt", ".sof", "_README.txt", ".json"):
+            check_free(stem.with_name(f"{stem.name}{ending}"), overwrite)
 
 
 def write_shift_files(
-    name: str, frames: Sequence[Frame], rows: Sequence[Offset], table: Path, folder: Path, overwrite: bool
-) -> tuple[list[Path], Path, list[tuple[float, float]]]:
-    """Write shift file, SOF and text of a target; return the first two, the text, and the displacements.
+    name: str, frames: Sequence[Frame], table: Path, folder: Path, overwrite: bool
+) -> tuple[Outcome, list[tuple[float, float]]]:
+    """Write shift file, SOF, text and record of a target; return them, and the displacements.
 
     Raises
     ------
     AlignmentError
         If its exposures differ in rotation.
     """
-    _, cube, first = frames[0]
-    shape = (cube.shape[1], cube.shape[2])
+    first = frames[0]
     try:
-        moves = [displacement_pix(first, wcs, shape=shape) for _, _, wcs in frames]
+        moves = [displacement_pix(first.wcs, frame.wcs, shape=first.cube.shape[1:]) for frame in frames]
     except AlignmentError as err:
         msg = f"{name}: {err}"
         raise AlignmentError(msg) from err
-    stem = folder / f"shifts_{safe_name(name)}"
-    paths = [(exposure.path or Path(), exposure.category) for exposure, _, _ in frames]
+    stem = stem_of(folder, name)
+    paths = [(frame.path, frame.exposure.category) for frame in frames]
     shift_file = write_shifts(moves[1:], stem.with_name(f"{stem.name}.txt"), overwrite=overwrite)
     sof = write_sof(paths, stem.with_name(f"{stem.name}.sof"), overwrite=overwrite)
-    lines = []
-    for number, ((exposure, one, _), (dx, dy)) in enumerate(zip(frames, moves, strict=True)):
-        row = row_of(rows, exposure.path or Path(), one)
-        dra, ddec = (row.dra_arcsec, row.ddec_arcsec) if row else (0.0, 0.0)
-        lines.append(f"{number:4d} {one.ifu or 0:3d} {dx:9.4f} {dy:9.4f} {dra:9.4f} {ddec:9.4f}  {exposure.label}")
-    facts = {"shifts": shift_file.name, "sof": sof.name, "table": table.name, "name": name, "frames": "\n".join(lines)}
-    text = write_text(_CONVENTION.format(**facts), stem.with_name(f"{stem.name}_README.txt"), overwrite=overwrite)
-    return [shift_file, sof], text, moves[1:]
+    facts = {"shifts": shift_file.name, "sof": sof.name, "table": table.name, "name": name}
+    text = _CONVENTION.format(**facts, frames="\n".join(map(_line, range(len(frames)), frames, moves)))
+    readme = write_text(text, stem.with_name(f"{stem.name}_README.txt"), overwrite=overwrite)
+    written = (shift_file, sof, readme)
+    record = write_record(shift_file, _step(name, frames, table), products=written, overwrite=overwrite)
+    return Outcome(products=(shift_file, sof), extras=(readme, record)), moves[1:]
+
+
+def first_of_record(shift_file: Path) -> FirstFrame | None:
+    """Return what the record beside a shift file tells of its frames; None if there is none of ours."""
+    try:
+        told = read_json(shift_file.with_suffix(".json"))["measured"]
+        return FirstFrame(
+            str(told["target"]), tuple(told["frames"]), (told["first_dra_arcsec"], told["first_ddec_arcsec"])
+        )
+    except (KmosError, KeyError, TypeError):
+        return None
+
+
+def _line(number: int, frame: Frame, move: tuple[float, float]) -> str:
+    """Return the line of a frame in the text."""
+    dra, ddec = frame.offset.dra_arcsec, frame.offset.ddec_arcsec
+    place = f"{number:4d} {frame.cube.ifu or 0:3d} {move[0]:9.4f} {move[1]:9.4f} {dra:9.4f} {ddec:9.4f}"
+    return f"{place}  {frame.exposure.label}"
+
+
+def _step(name: str, frames: Sequence[Frame], table: Path) -> Step:
+    """Describe what was done; a shift file does not tell how the first frame was corrected, its record does."""
+    first = frames[0].offset
+    measured = {
+        "target": name,
+        "frames": [frame.path.name for frame in frames],
+        "first_dra_arcsec": first.dra_arcsec,
+        "first_ddec_arcsec": first.ddec_arcsec,
+    }
+    return Step(name="offsets", inputs=(*(frame.path for frame in frames), table), measured=measured)
