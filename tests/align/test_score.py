@@ -56,6 +56,13 @@ def test_stars_are_matched_where_the_offset_is_right(pair):
     assert wrong.n_matched < right.n_matched
 
 
+def test_the_best_score_near_a_wrong_offset_has_the_right_flux_scale(pair):
+    score = PairScore(*pair())
+    best, right = score.best_near(ERROR[0] + 0.35, ERROR[1] - 0.4), score.at(*ERROR)
+    assert best.gain == pytest.approx(right.gain, rel=0.1)  # steps of 0.2 arcsec, a spaxel
+    assert best.residual < 3 * right.residual
+
+
 def test_units_and_backgrounds_do_not_matter(pair):
     reference, moving = pair()
     scaled = dataclasses.replace(
@@ -104,5 +111,5 @@ def test_images_that_cannot_be_compared_are_refused(pair):
     far = dataclasses.replace(reference, wcs=shift_wcs(reference.wcs, 30.0, 0.0))
     with pytest.raises(AlignmentError, match="more than 5 arcsec apart"):
         PairScore(far, moving)
-    with pytest.raises(AlignmentError, match="no data to compare"):
+    with pytest.raises(AlignmentError, match="0 spaxels with data"):
         PairScore(reference, dataclasses.replace(moving, data=np.full(moving.data.shape, np.nan)))

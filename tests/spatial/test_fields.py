@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_kmos.spatial.fields import centre_of, is_inside, rows_near
+from napari_kmos.spatial.fields import centre_of, is_inside, rows_near, window_near
 from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky
 
 SHAPE = (13, 15)
@@ -34,3 +34,13 @@ def test_no_source_inside_any_field_is_cut_away_and_few_others_stay(ra: float, d
     assert len(inside) > 20  # 31 expected
     assert np.isin(inside, rows).all()
     assert len(rows) <= 402  # of 5000 anywhere on the sky less than one lies within an arcminute
+
+
+def test_the_part_of_a_mosaic_near_a_field_holds_it_and_its_surroundings():
+    mosaic = make_wcs(266.4, -29.0, crpix=(50.0, 40.0), scale_arcsec=0.2), (90, 120)
+    small = make_wcs(*pixel_to_sky(mosaic[0], 30.0, 70.0), crpix=(8.0, 7.0), scale_arcsec=0.2), (13, 15)
+    assert window_near(mosaic, small, reach_arcsec=0.9) == (slice(19, 42), slice(58, 83))
+    assert window_near(mosaic, small, reach_arcsec=5.5) == (slice(0, 65), slice(35, 106))
+    far = make_wcs(266.5, -29.0, crpix=(8.0, 7.0), scale_arcsec=0.2), (13, 15)
+    assert window_near(mosaic, far, reach_arcsec=5.0) is None
+    assert window_near(mosaic, field(86.4, 29.0), reach_arcsec=5.0) is None

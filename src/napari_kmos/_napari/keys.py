@@ -1,39 +1,38 @@
-"""Arrow keys that nudge: taken from the viewer for a while, and given back."""
+"""Keys of the canvas: taken from the viewer for a while, and given back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from napari.components import ViewerModel
 
 #: Steps (east, north): east is left on the screen.
 _STEPS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
-_MODIFIERS = {"": 1.0, "Control-": 10.0}
+_MODIFIERS = {"": 1.0, "Shift-": 0.1, "Control-": 10.0}
 
 
-class ArrowKeys:
-    """Binds the arrow keys of a viewer to a function of (east, north) steps; with Control, ten steps.
+class Keys:
+    """Binds keys of a viewer to functions.
 
     Parameters
     ----------
     viewer : ViewerModel
         Its own bindings of these keys come back with `release`.
-    nudge : callable
-        Called with the number of steps east and north.
+    functions : mapping of str to callable
+        What is called without arguments, by the key as napari names it: ``"A"``, ``"Control-Z"``, ``"Left"``.
     """
 
-    def __init__(self, viewer: ViewerModel, nudge: Callable[[float, float], None]) -> None:
-        self._viewer, self._nudge = viewer, nudge
+    def __init__(self, viewer: ViewerModel, functions: Mapping[str, Callable[[], object]]) -> None:
+        self._viewer, self._functions = viewer, functions
         self._before: dict[str, Any] = {}
 
     def take(self) -> None:
         """Bind."""
         if not self._before:
-            for prefix, factor in _MODIFIERS.items():
-                for key, (east, north) in _STEPS.items():
-                    step = self._step(factor * east, factor * north)
-                    self._before[prefix + key] = self._viewer.bind_key(prefix + key, step, overwrite=True)
+            for key, function in self._functions.items():
+                self._before[key] = self._viewer.bind_key(key, _without_viewer(function), overwrite=True)
 
     def release(self) -> None:
         """Bind what was bound before."""
@@ -41,8 +40,18 @@ class ArrowKeys:
             self._viewer.bind_key(key, function, overwrite=True)
         self._before = {}
 
-    def _step(self, east: float, north: float) -> Callable[[ViewerModel], None]:
-        def step(_viewer: ViewerModel) -> None:
-            self._nudge(east, north)
 
-        return step
+def arrow_keys(nudge: Callable[[float, float], None]) -> dict[str, Callable[[], None]]:
+    """Return the arrow keys, each a step of (east, north); with Control ten steps, with Shift a tenth."""
+    return {
+        prefix + key: partial(nudge, factor * east, factor * north)
+        for prefix, factor in _MODIFIERS.items()
+        for key, (east, north) in _STEPS.items()
+    }
+
+
+def _without_viewer(function: Callable[[], object]) -> Callable[[ViewerModel], None]:
+    def call(_viewer: ViewerModel) -> None:
+        function()
+
+    return call

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.cube import Cube, Image
+from napari_kmos.errors import AlignmentError
+from napari_kmos.spatial.fields import window_near
 from napari_kmos.spatial.resample import make_resampler
-from napari_kmos.spatial.wcs import image_grid
+from napari_kmos.spatial.wcs import image_grid, window_wcs
 from napari_kmos.spectral import collapse_median, ensure_noise
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 _NOISE_PLANES = 64
+_MIN_PIXELS = 12
 #: Standard deviation of the median of many normal values over that of their mean.
 _MEDIAN_NOISE = float(np.sqrt(np.pi / 2))
 
@@ -51,6 +54,31 @@ def with_noise(image: Image) -> Image:
         finite = image.data[np.isfinite(image.data)]
         noise = max(float(np.ptp(finite)) / 100, np.finfo(float).tiny) if finite.size else 1.0
     return dataclasses.replace(image, noise=np.full(image.data.shape, noise))
+
+
+def cut_near(reference: Image, moving: Image, *, reach_arcsec: float) -> Image:
+    """Cut the part of a reference that another image can be moved over.
+
+    Raises
+    ------
+    AlignmentError
+        If one has no data there, or the two lie further apart than ``reach_arcsec``.
+    """
+    fields = [(image.wcs, (image.data.shape[0], image.data.shape[1])) for image in (reference, moving)]
+    window = window_near(*fields, reach_arcsec=reach_arcsec)
+    if window is None:
+        what = moving.name or "the image"
+        msg = f"{what} and its reference lie more than {reach_arcsec:g} arcsec apart; choose another reference"
+        raise AlignmentError(msg)
+    noise = None if reference.noise is None else reference.noise[window]
+    wcs = window_wcs(reference.wcs, window[0].start, window[1].start)
+    cut = dataclasses.replace(reference, data=reference.data[window], noise=noise, wcs=wcs)
+    for what, image in (("the reference", cut), ("the moving image", moving)):
+        n_finite = np.isfinite(image.data).sum()
+        if n_finite < _MIN_PIXELS:
+            msg = f"{what} {image.name} has {n_finite} spaxels with data, expected at least {_MIN_PIXELS}; choose another"
+            raise AlignmentError(msg)
+    return cut
 
 
 def add_images(images: Sequence[Image], wcs: Sequence[WCS]) -> Image:

@@ -6,21 +6,19 @@ offset, however often. An offset is what is added to the WCS of the moving image
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import map_coordinates, spline_filter
 
-from napari_kmos.align.images import with_noise
+from napari_kmos.align.images import cut_near, with_noise
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.star_pairs import StarSearch, pair_stars, star_places
 from napari_kmos.cube import pixel_scale_arcsec
-from napari_kmos.errors import AlignmentError
 from napari_kmos.spatial.filling import fill_missing
 from napari_kmos.spatial.smoothing import diffuse
-from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_pixel, pixel_to_sky, window_wcs
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_pixel, pixel_to_sky
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -134,7 +132,7 @@ class PairScore:
         self._parameters = parameters or AlignParameters()
         self._search = stars or StarSearch()
         moving = with_noise(moving)
-        reference = with_noise(_near(reference, moving, reach_arcsec))
+        reference = with_noise(cut_near(reference, moving, reach_arcsec=reach_arcsec))
         self._to_pixels = np.linalg.inv(_step_arcsec(reference.wcs, reference.data.shape))
         self._is_known = np.isfinite(np.asarray(moving.data, dtype=float))
         at = pixel_to_pixel(moving.wcs, reference.wcs, *np.nonzero(self._is_known))
@@ -170,6 +168,14 @@ class PairScore:
         model = _sample(_between(self._splines, max(seeing, 0.0)), at)
         residual = self._fit(model, _between(self._moving, max(-seeing, 0.0)), self._covered(at)).residual
         return ScoreCurve(steps_arcsec=steps, east=residual[:n], north=residual[n:])
+
+    def best_near(self, dra_arcsec: float, ddec_arcsec: float, *, reach_arcsec: float = 0.7, n: int = 8) -> Score:
+        """Return the best of the scores at n x n offsets about one: its flux scale is good enough to begin with."""
+        steps = np.linspace(-reach_arcsec, reach_arcsec, n)
+        places = [(dra_arcsec, ddec_arcsec)] + [(dra_arcsec + dx, ddec_arcsec + dy) for dx in steps for dy in steps]
+        residuals = [float(self._best(*place)[0].residual) for place in places]
+        known = np.where(np.isfinite(residuals), residuals, np.inf)
+        return self.at(*places[int(np.argmin(known))])
 
     def difference(self, dra_arcsec: float, ddec_arcsec: float) -> Floats:
         """Return moving - gain * reference - background at an offset, the seeing of the two matched.
@@ -241,30 +247,6 @@ class PairScore:
         """Tell which places rest on data of the reference."""
         share = map_coordinates(self._reference_is_known, at, order=1, mode="constant", cval=0.0)
         return np.asarray(share > _MIN_COVERAGE)
-
-
-def _near(reference: Image, moving: Image, reach_arcsec: float) -> Image:
-    """Cut the part of a reference that the moving image can reach."""
-    n_y, n_x = moving.data.shape
-    corners = np.array([(0, 0, n_y - 1, n_y - 1), (0, n_x - 1, 0, n_x - 1)])
-    at = np.asarray(pixel_to_pixel(moving.wcs, reference.wcs, *corners), dtype=float)
-    reach = reach_arcsec / pixel_scale_arcsec(reference.wcs)
-    low = np.clip(np.floor(at.min(axis=1) - reach), 0, reference.data.shape)
-    high = np.clip(np.ceil(at.max(axis=1) + reach) + 1, 0, reference.data.shape)
-    if not (np.isfinite(at).all() and (high - low > 1).all()):
-        what = moving.name or "the image"
-        msg = f"{what} and its reference lie more than {reach_arcsec:g} arcsec apart; choose another reference"
-        raise AlignmentError(msg)
-    (y0, x0), (y1, x1) = low.astype(int), high.astype(int)
-    noise = None if reference.noise is None else reference.noise[y0:y1, x0:x1]
-    cut = dataclasses.replace(
-        reference, data=reference.data[y0:y1, x0:x1], noise=noise, wcs=window_wcs(reference.wcs, y0, x0)
-    )
-    for image in (cut, moving):
-        if np.isfinite(image.data).sum() < _MIN_PIXELS:
-            msg = f"{image.name or 'an image'} has no data to compare; choose another"
-            raise AlignmentError(msg)
-    return cut
 
 
 def _step_arcsec(wcs: WCS, shape: tuple[int, ...]) -> Floats:

@@ -10,7 +10,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from napari_kmos.cube import pixel_scale_arcsec
-from napari_kmos.spatial.wcs import pixel_to_sky, sky_to_pixel
+from napari_kmos.spatial.wcs import pixel_to_pixel, pixel_to_sky, sky_to_pixel
 
 Field: TypeAlias = tuple[WCS, tuple[int, int]]
 Floats: TypeAlias = NDArray[np.float64]
@@ -43,6 +43,28 @@ def rows_near(fields: Sequence[Field], ra: Floats, dec: Floats) -> NDArray[np.in
     middle = centres.mean(axis=0) / np.linalg.norm(centres.mean(axis=0))
     reach = np.arccos(np.clip(centres @ middle, -1, 1)).max() + max(_radius(field) for field in fields)
     return np.flatnonzero(_vectors(ra, dec) @ middle >= np.cos(min(reach, np.pi)))
+
+
+def window_near(field: Field, other: Field, *, reach_arcsec: float) -> tuple[slice, slice] | None:
+    """Return the rows and columns of a field that another one covers, and some more about them; None without any.
+
+    Parameters
+    ----------
+    field, other : (WCS, (n_y, n_x))
+        Of any rotation and pixel size.
+    reach_arcsec : float
+        How much more.
+    """
+    wcs, shape = field
+    n_y, n_x = other[1]
+    corners = [(0, 0, n_y - 1, n_y - 1), (0, n_x - 1, 0, n_x - 1)]
+    at = np.asarray(pixel_to_pixel(other[0], wcs, *corners), dtype=float)
+    if not np.isfinite(at).all():
+        return None
+    reach = reach_arcsec / pixel_scale_arcsec(wcs)
+    low = np.clip(np.floor(at.min(axis=1) - reach), 0, shape).astype(int)
+    high = np.clip(np.ceil(at.max(axis=1) + reach) + 1, 0, shape).astype(int)
+    return (slice(low[0], high[0]), slice(low[1], high[1])) if (high > low).all() else None
 
 
 def _vectors(ra: Floats, dec: Floats) -> Floats:
