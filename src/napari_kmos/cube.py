@@ -89,6 +89,14 @@ class Cube:
             msg = f"{self.label}: correlation has shape {shape}; expected as many rows as columns, an odd number"
             raise GeometryError(msg)
 
+    def __repr__(self) -> str:
+        """Tell on one line what is here: fields whole are a page of arrays and headers."""
+        n_wave, n_y, n_x = self.shape
+        first, last = self.wavelength_um[[0, -1]]
+        noise = "without noise" if self.noise is None else "with noise"
+        unit = "unknown unit" if self.unit is None else str(self.unit)
+        return f"<Cube {self.label}: {n_wave} x {n_y} x {n_x}, {first:.4f}-{last:.4f} um, {unit}, {noise}>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of wavelengths, rows and columns."""
@@ -138,6 +146,12 @@ class Image:
     ifu: int | None = None
     header: fits.Header = field(default_factory=fits.Header)
     source: str = ""
+
+    def __repr__(self) -> str:
+        """Tell on one line what is here."""
+        n_y, n_x = self.data.shape
+        unit = "unknown unit" if self.unit is None else str(self.unit)
+        return f"<Image {self.name or self.source or 'image'}: {n_y} x {n_x}, {unit}>"
 
 
 def pixel_scale_arcsec(wcs: WCS) -> float:

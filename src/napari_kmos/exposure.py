@@ -90,6 +90,11 @@ class Exposure:
     header: fits.Header = field(default_factory=fits.Header)
     unused: tuple[tuple[str, str], ...] = ()
 
+    def __repr__(self) -> str:
+        """Tell what is here, a line a cube."""
+        facts = ", ".join(part for part in (self.kind, self.category, self.band) if part)
+        return "\n".join([f"<Exposure {self.label}: {facts}>", *(f"    {cube!r}" for cube in self.cubes)])
+
     @property
     def label(self) -> str:
         """What to call this exposure in a message."""

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,9 +61,9 @@ class CombineResult:
 
     cube: Cube
     cubes: tuple[Cube, ...]
-    wcs: tuple[WCS, ...]
+    wcs: tuple[WCS, ...] = field(repr=False)
     n_overlapping: int
-    stack: Stack
+    stack: Stack = field(repr=False)
     scaled_by: Scatter | None = None
 
     @property
