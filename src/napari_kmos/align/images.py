@@ -76,7 +76,7 @@ def cut_near(reference: Image, moving: Image, *, reach_arcsec: float) -> Image:
     for what, image in (("the reference", cut), ("the moving image", moving)):
         n_finite = np.isfinite(image.data).sum()
         if n_finite < _MIN_PIXELS:
-            msg = f"{what} {image.name} has {n_finite} spaxels with data, expected at least {_MIN_PIXELS}; choose another"
+            msg = f"{what} {image.name} has {n_finite} spaxels with data, expected {_MIN_PIXELS} or more"
             raise AlignmentError(msg)
     return cut
 
