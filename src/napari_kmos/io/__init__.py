@@ -21,10 +21,12 @@ from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.shifts import read_shifts, read_sof, write_shifts, write_sof
+from napari_kmos.io.sky_image import SkyImage, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.text import read_text, read_toml, write_text
+from napari_kmos.io.wcs_copy import write_wcs_copy
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 from napari_kmos.io.xy_plus import XyPlus, is_xy_plus, read_xy_plus
 from napari_kmos.io.zero_points import ZeroPointRow, read_zero_points, write_zero_points
@@ -34,6 +36,7 @@ __all__ = [
     "CutRow",
     "LoggedShift",
     "RecipeBlock",
+    "SkyImage",
     "XyPlus",
     "ZeroPointRow",
     "apertures_table",
@@ -47,6 +50,7 @@ __all__ = [
     "is_xy_plus",
     "json_text",
     "offsets_table",
+    "open_sky_image",
     "output_dir",
     "plain_text",
     "read_any_table",
@@ -94,5 +98,6 @@ __all__ = [
     "write_star_regions",
     "write_table",
     "write_text",
+    "write_wcs_copy",
     "write_zero_points",
 ]

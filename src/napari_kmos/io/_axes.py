@@ -78,7 +78,7 @@ def celestial_axes(header: fits.Header, n_axes: int, where: str) -> tuple[int, i
 def read_wcs(header: fits.Header, primary: fits.Header, where: str, axes: tuple[int, int]) -> WCS:
     """Return the world coordinates of the axes (RA, Dec): CD, else PC with CDELT, else CDELT with CROTA."""
     wcs = WCS(naxis=2)
-    degrees = np.array([_degrees(header, axis, where) for axis in axes])
+    degrees = np.array([read_degrees(header, axis, where) for axis in axes])
     for number, axis in enumerate(axes):
         wcs.wcs.ctype[number] = axis_type(header, axis).removesuffix(_SIP)
         wcs.wcs.crpix[number] = read_number(header, f"CRPIX{axis}", where)
@@ -101,8 +101,14 @@ def read_wcs(header: fits.Header, primary: fits.Header, where: str, axes: tuple[
     return wcs
 
 
-def _degrees(header: fits.Header, axis: int, where: str) -> float:
-    """Return how many degrees the unit of a celestial axis is."""
+def read_degrees(header: fits.Header, axis: int, where: str) -> float:
+    """Return how many degrees the unit of a celestial axis is.
+
+    Raises
+    ------
+    NotKmosError
+        If it is no unit of angle.
+    """
     text = str(header.get(f"CUNIT{axis}", "")).strip() or "deg"
     unit = _parse_unit(text) or _parse_unit(text.lower().removesuffix("s"))
     if unit is None or not unit.is_equivalent(u.deg):

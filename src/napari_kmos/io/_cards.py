@@ -70,7 +70,7 @@ def primary_header(primary: fits.Header | None, step: Step | None, *, category: 
     if category:
         set_card(header, KEY_CATEGORY, category, "Category of pipeline product frame")
     if step is not None:
-        _add_step(header, step)
+        add_step(header, step)
     return header
 
 
@@ -92,7 +92,8 @@ def _carried(header: fits.Header, *, taken: set[str]) -> list[fits.Card]:
     ]
 
 
-def _add_step(header: fits.Header, step: Step) -> None:
+def add_step(header: fits.Header, step: Step) -> None:
+    """Add the block and the HISTORY line of a step to a primary header."""
     numbers = [int(match[1]) for key in header if (match := _RECIPE.match(key))]
     block = max(numbers, default=0) + 1
     set_card(header, key_recipe(block, "ID"), f"napari-kmos {step.name}", "Step of napari-kmos")

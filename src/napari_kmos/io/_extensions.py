@@ -85,10 +85,11 @@ class Product:
 
 
 @contextmanager
-def open_fits(path: Path, *, named: Path | None = None) -> Iterator[fits.HDUList]:
+def open_fits(path: Path, *, named: Path | None = None, as_stored: bool = False) -> Iterator[fits.HDUList]:
     """Open a FITS file for reading, which errors may call by another name.
 
-    What astropy finds wrong becomes a `NotKmosError`; its warnings are ours to judge.
+    What astropy finds wrong becomes a `NotKmosError`; its warnings are ours to judge. With ``as_stored``, compressed
+    images are the tables in which they are stored.
 
     Raises
     ------
@@ -99,7 +100,8 @@ def open_fits(path: Path, *, named: Path | None = None) -> Iterator[fits.HDUList
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
-            with fits.open(path, memmap=False, do_not_scale_image_data=True, ignore_blank=True) as hdus:
+            options = {"memmap": False, "do_not_scale_image_data": True, "ignore_blank": True}
+            with fits.open(path, **options, disable_image_compression=as_stored) as hdus:
                 yield hdus
     except KmosError:
         raise
