@@ -13,6 +13,7 @@ from factories import DEC, RA, make_cube, primary_header
 
 from napari_kmos.exposure import Arm, Exposure
 from napari_kmos.io import write_exposure
+from napari_kmos.offset import Offset
 from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky, shift_wcs, sky_to_pixel
 
 SHAPE = (6, 13, 14)
@@ -59,6 +60,23 @@ def stars_of(target: str, visit: Visit, *, crowded: bool) -> list[tuple[float, f
     y, x = rng.uniform(-2.2, 2.2, (2, 60))
     at_y, at_x = sky_to_pixel(wcs, *pixel_to_sky(field, y, x))
     return list(zip(at_y, at_x, 60 + 2000 * rng.random(60) ** 5, strict=True))
+
+
+def true_rows(visits: Sequence[Visit] = VISITS) -> list[Offset]:
+    """Return the correction of every IFU of every exposure."""
+    return [
+        Offset(
+            exposure=number,
+            file=f"exp{number}.fits",
+            ifu=ifu,
+            dra_arcsec=visit.error[0],
+            ddec_arcsec=visit.error[1],
+            err_arcsec=0.01,
+            method="truth",
+        )
+        for number, visit in enumerate(visits)
+        for ifu, _ in visit.arms
+    ]
 
 
 def write_visits(

@@ -6,33 +6,16 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dithered_files import VISITS, Visit, star_sky, write_visits
+from dithered_files import VISITS, Visit, star_sky, true_rows, write_visits
 from scipy.ndimage import shift as move
 
 from napari_kmos.cli.main import main
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.io import read_cube, read_exposure, write_offsets
-from napari_kmos.offset import Offset
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.offsets import offsets
 from napari_kmos.spatial.centroid import fit_centroid
 from napari_kmos.spatial.wcs import sky_to_pixel
-
-
-def true_rows(visits=VISITS):
-    return [
-        Offset(
-            exposure=number,
-            file=f"exp{number}.fits",
-            ifu=ifu,
-            dra_arcsec=visit.error[0],
-            ddec_arcsec=visit.error[1],
-            err_arcsec=0.01,
-            method="truth",
-        )
-        for number, visit in enumerate(visits)
-        for ifu, _ in visit.arms
-    ]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.offset_rows import name_in_table, night_of
+from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.selecting import check_once
 
@@ -97,7 +97,7 @@ def align(
     step = Step(name="align", inputs=tuple(paths), parameters=given, defaults=defaults)
     write_offsets(rows, table, overwrite=overwrite)
     record = write_record(table, step, overwrite=overwrite)
-    return Outcome(products=(table,), extras=(record,), measured=_measured(rows))
+    return Outcome(products=(table,), extras=(record,), measured=told_of(rows))
 
 
 def measure_exposures(
@@ -192,10 +192,3 @@ def _check_rows(rows: Sequence[Offset]) -> None:
         shown = ", ".join(refused[:6]) + (", ..." if len(refused) > 6 else "")
         text = f"{len(refused)} of {len(rows)} offsets not accepted ({shown}): see the notes in the table"
         warnings.warn(text, KmosWarning, stacklevel=3)
-
-
-def _measured(rows: Sequence[Offset]) -> dict[str, Any]:
-    """Return what --json tells."""
-    names = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec", "err_arcsec", "accepted", "note")
-    listed = [{name: getattr(row, name) for name in names} for row in rows]
-    return {"offsets": listed, "accepted": sum(row.accepted for row in rows), "total": len(rows)}

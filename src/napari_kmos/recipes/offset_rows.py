@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from astropy.time import TimeDelta
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 UNACCEPTED = ("error", "header", "skip")
 #: Paranal's noon, in days of universal time: a night keeps the date on which it began.
 _NOON_DAYS = 2 / 3
+_CUT_HALF = re.compile(r"_half([12])$")
 
 
 def night_of(exposure: Exposure) -> str:
@@ -193,6 +195,12 @@ def cut_name(mosaic: Path, ifu: int, half: int | None) -> str:
     return f"{fits_stem(mosaic)}_IFU{ifu}{ending}.fits"
 
 
+def half_of_cut(path: Path) -> int | None:
+    """Return the half that the name of a cut tells; None if it tells none."""
+    told = _CUT_HALF.search(fits_stem(path))
+    return int(told[1]) if told else None
+
+
 def cuts_name(mosaic: Path) -> str:
     """Return how the table of what was cut out of a mosaic is called."""
     return f"{fits_stem(mosaic)}_cuts.ecsv"
@@ -244,3 +252,10 @@ def _ends_alike(named: Path, path: Path) -> bool:
     """Tell whether a path ends with the parts that another one names."""
     parts = [part for part in named.parts if part not in (".", "..", named.anchor)]
     return list(path.absolute().parts[-len(parts) :]) == parts
+
+
+def told_of(rows: Sequence[Offset]) -> dict[str, Any]:
+    """Return what --json tells of offsets."""
+    names = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec", "err_arcsec", "accepted", "note")
+    listed = [{name: getattr(row, name) for name in names} for row in rows]
+    return {"offsets": listed, "accepted": sum(row.accepted for row in rows), "total": len(rows)}

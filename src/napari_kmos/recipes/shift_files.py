@@ -108,6 +108,11 @@ def frames_by_target(frames: Sequence[Frame]) -> Mapping[str, list[Frame]]:
     return several
 
 
+def is_for(shift_file: Path, name: str) -> bool:
+    """Tell whether a shift file has the name of that of a target."""
+    return shift_file.stem == stem_of(shift_file.parent, name).name
+
+
 def stem_of(folder: Path, name: str) -> Path:
     """Return the path, without its ending, of the files of a target."""
     return folder / f"shifts_{safe_name(name)}"
