@@ -6,42 +6,26 @@ import dataclasses
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_kmos._napari.align_rows import BY_HAND
 from napari_kmos._napari.layers import active_layer, cube_layers, ifu_layers, kmos_of, open_paths
 from napari_kmos._napari.positions import companions, move_to, offset_of
-from napari_kmos._napari.shown import KmosLayer
 from napari_kmos.align import measure_offsets
-from napari_kmos.cube import Cube
+from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.errors import KmosWarning
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.offset_rows import row_of as find_row
 
-BY_HAND = "hand"
-REFERENCE = "reference"
 MEASURED = "correlation"
 SPLIT_FIRST = "it shows all IFUs of an exposure, which have an offset each: split it first (View, Split exposure)"
 #: How well a position is judged by eye, in spaxels.
 _HAND_ERROR_PIX = 0.5
 _SAME_ARCSEC = 1e-4
-
-
-def pixel_arcsec(layer: Layer) -> float:
-    """Return the size of a spaxel."""
-    return float(layer.scale[-1])
-
-
-def in_spaxels(layer: Layer, east: float, north: float) -> tuple[float, float]:
-    """Return an offset (east, north) in arcsec as (x, y) in spaxels of a layer, along its rows and columns."""
-    shown = kmos_of(layer)
-    scale, matrix = shown.home()
-    y, x = np.linalg.solve(matrix[:2, :2], [-north, -east]) / scale
-    return float(x), float(y)
 
 
 def move_all(viewer: ViewerModel, layer: Layer, east: float, north: float) -> None:
@@ -52,40 +36,40 @@ def move_all(viewer: ViewerModel, layer: Layer, east: float, north: float) -> No
 
 def offset_row(viewer: ViewerModel, layer: Layer, *, measured: Offset | None = None) -> Offset:
     """Return the row that says where a layer stands now: as it was measured, if it stands there, else by hand."""
-    east, north = offset_of(layer)
-    place = None if measured is None else (measured.dra_arcsec, measured.ddec_arcsec)
-    if place is not None and np.allclose((east, north), place, atol=_SAME_ARCSEC):
-        facts = {"method": measured.method, "err_arcsec": measured.err_arcsec, "note": measured.note}
-    else:
-        facts = {"method": BY_HAND, "err_arcsec": _HAND_ERROR_PIX * pixel_arcsec(layer)}
-    return _row(viewer, layer, facts)
-
-
-def reference_row(viewer: ViewerModel, layer: Layer) -> Offset:
-    """Return the row of the layer that others are aligned with: where it stands is right by definition."""
-    return _row(viewer, layer, {"method": REFERENCE, "err_arcsec": 0.0})
-
-
-def _row(viewer: ViewerModel, layer: Layer, facts: dict[str, Any]) -> Offset:
     shown = kmos_of(layer)
-    east, north = offset_of(layer)
     paths = open_paths(viewer)
+    path = shown.path or Path(shown.product.source)
+    row = placed(shown.cube, *offset_of(layer), measured=measured)
+    exposure = paths.index(path) if path in paths else 0
+    return dataclasses.replace(row, exposure=exposure, file=_short_name(str(path), paths))
+
+
+def placed(cube: Cube, east: float, north: float, *, measured: Offset | None = None) -> Offset:
+    """Return the offset of a cube that somebody put somewhere: as it was measured if that is there, else by hand."""
+    place = None if measured is None else (measured.dra_arcsec, measured.ddec_arcsec)
+    if measured is not None and np.allclose((east, north), place, atol=_SAME_ARCSEC):
+        return dataclasses.replace(measured, decision="")
     return Offset(
-        exposure=paths.index(shown.path) if shown.path in paths else 0,
-        file=_file_name(shown, paths),
-        ifu=shown.ifu,
+        exposure=0,
+        file="",
+        ifu=cube.ifu,
         dra_arcsec=round(east, 6) + 0.0,
         ddec_arcsec=round(north, 6) + 0.0,
-        **facts,
+        err_arcsec=_HAND_ERROR_PIX * pixel_scale_arcsec(cube.wcs),
+        method=BY_HAND,
     )
 
 
-def _file_name(shown: KmosLayer, paths: Sequence[Path]) -> str:
-    """Name of the file of a layer; its whole path where files of one name are open."""
-    if shown.path is None:
-        return shown.product.source
-    alone = sum(path.name == shown.path.name for path in paths) <= 1
-    return shown.path.name if alone else str(shown.path)
+def short_names(offsets: Sequence[Offset]) -> tuple[Offset, ...]:
+    """Return offsets that name their files by the last part, as long as that tells them apart."""
+    paths = list(dict.fromkeys(Path(one.file) for one in offsets))
+    return tuple(dataclasses.replace(one, file=_short_name(one.file, paths)) for one in offsets)
+
+
+def _short_name(name: str, paths: Sequence[Path]) -> str:
+    """Name of a file; its whole path where files of one name are known."""
+    alone = sum(path.name == Path(name).name for path in paths) <= 1
+    return Path(name).name if alone else name
 
 
 def with_rows(offsets: Sequence[Offset], rows: Sequence[Offset]) -> tuple[Offset, ...]:
@@ -143,10 +127,12 @@ def show_offsets(viewer: ViewerModel, offsets: Sequence[Offset]) -> int:
     return len(found)
 
 
-def measure(reference: Cube, moving: Cube, *, base: tuple[float, float], progress: Progress = silent) -> Offset:
+def measure(
+    reference: Cube, moving: Cube, *, base: tuple[float, float], method: str = MEASURED, progress: Progress = silent
+) -> Offset:
     """Measure the offset of a cube against another one that itself stands off its header by ``base`` (east, north)."""
     progress(0, 1, "correlating white-light images")
-    found = measure_offsets([reference, moving], reference=0, method=MEASURED)[1]
+    found = measure_offsets([reference, moving], reference=0, method=method)[1]
     east, north = base
     return dataclasses.replace(found, dra_arcsec=found.dra_arcsec + east, ddec_arcsec=found.ddec_arcsec + north)
 

@@ -10,7 +10,7 @@ from napari.layers import Layer
 from psygnal import Signal
 
 from napari_kmos._napari import alignment
-from napari_kmos._napari.keys import ArrowKeys
+from napari_kmos._napari.keys import Keys, arrow_keys
 from napari_kmos._napari.overlay import Overlay
 from napari_kmos._napari.positions import companions, is_only_moved, offset_of
 
@@ -30,11 +30,14 @@ class Mover:
     ----------
     moved : Signal
         ``(east, north)`` in arcsec, after every change of position.
+    settled : Signal
+        After each move as a whole: a drag is one, however many changes of position it makes.
     refused : Signal
         Text, after a change that was not a move was undone.
     """
 
     moved = Signal(float, float)
+    settled = Signal()
     refused = Signal(str)
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -46,7 +49,8 @@ class Mover:
         self._last = (0.0, 0.0)
         self._busy = False
         self._dragged: Layer | None = None
-        self._keys = ArrowKeys(viewer, self.nudge)
+        self._is_dragging = False
+        self._keys = Keys(viewer, arrow_keys(self.nudge))
         self._overlay = Overlay()
 
     def choose(self, layer: Layer | None) -> None:
@@ -60,8 +64,11 @@ class Mover:
         for one in self._followed:
             for name in _POSITION_EVENTS:
                 getattr(one.events, name).connect(self._on_position_changed)
+        if self._on_drag in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._on_drag)
         if layer is not None:
             self._last = offset_of(layer)
+            self.viewer.mouse_drag_callbacks.append(self._on_drag)
 
     def begin(self) -> None:
         """Let the mouse drag the layer and the arrow keys nudge it."""
@@ -103,10 +110,25 @@ class Mover:
             alignment.move_all(self.viewer, self.layer, east, north)
         self._last = (east, north)
         self.moved.emit(east, north)
+        if not self._is_dragging:
+            self.settled.emit()
+
+    def set_step(self, step_arcsec: float) -> None:
+        """Choose how far a nudge goes."""
+        self.step_arcsec = step_arcsec
 
     def nudge(self, east: float, north: float) -> None:
         """Move by steps."""
         self.move_to(self._last[0] + east * self.step_arcsec, self._last[1] + north * self.step_arcsec)
+
+    def _on_drag(self, _viewer: ViewerModel, event: object) -> Iterator[None]:
+        """Take all that happens while a mouse button is held as one move."""
+        self._is_dragging = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._is_dragging = False
+        self.settled.emit()
 
     @contextmanager
     def _own_change(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The dock *Align IFUs*: move one layer over another, by mouse, keys or numbers, and keep the offset."""
+"""The dock *Align IFUs*: rows to choose from, a layer to move over another, decisions; all of it kept and undone."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_kmos._napari import alignment
+from napari_kmos._napari.align_rows import Identity, in_spaxels
+from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
+from napari_kmos._napari.keeper import Keeper
 from napari_kmos._napari.layers import cube_layers, ifu_layers, kmos_of
 from napari_kmos._napari.mover import Mover
-from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.pair import Pair, references_of
+from napari_kmos._napari.widgets.align_parts import AlignParts
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.files import OFFSETS, ask_open, ask_save
-from napari_kmos._napari.widgets.offset_edit import OffsetEdit
-from napari_kmos._napari.widgets.offset_table import OffsetTable
-from napari_kmos._napari.widgets.pair_edit import PairEdit
-from napari_kmos._napari.widgets.parts import button, row_of
-from napari_kmos.io import read_offsets, write_offsets
-from napari_kmos.offset import Offset
+from napari_kmos.io.decisions import NAME
 
 
 class AlignDock(Dock):
@@ -34,158 +32,149 @@ class AlignDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
+        self.bench = Bench(self.viewer, self.session)
+        self.keeper = Keeper(self.bench)
         self.mover = Mover(self.viewer)
-        self._measured: tuple[Layer, Offset] | None = None
-        self.pair = PairEdit()
-        self.pair.chosen.connect(self._on_pair_chosen)
-        tip = "Drag the moving layer in the canvas, or nudge it with the arrow keys"
-        self.move_button = button("Move", tip, self._on_move)
-        self.colours = button("Red and cyan", "Show only the pair: white where the two agree", self._on_move)
-        self.automatic = button("Automatic", "Measure the offset from the white-light images", self.measure)
-        for one in (self.move_button, self.colours):
-            one.setCheckable(True)
-        self.edit = OffsetEdit()
-        self.table = OffsetTable()
-        self._build()
+        self.pair = Pair(self.viewer)
+        self.parts = AlignParts(self)
+        self.edit, self.table = self.parts.edit, self.parts.table
+        self.move_button, self.colours = self.parts.move, self.parts.colours
+        self.automatic = self.parts.measure.automatic
+        self.keeper.kept.connect(self._on_kept)
+        self.keeper.failed.connect(self._on_failed)
 
     def links(self) -> Iterable[Link]:
-        """Layers that come and go, their moves, offsets that change."""
-        events = self.viewer.layers.events
+        """Layers that come and go, their moves, what the bench did, offsets and apertures that others change."""
+        layers, session = self.viewer.layers.events, self.session.events
         return (
-            (events.inserted, self._show_layers),
-            (events.removed, self._show_layers),
+            (layers.inserted, self._show_layers),
+            (layers.removed, self._show_layers),
             (self.mover.moved, self._on_moved),
+            (self.mover.settled, self.bench.take_over),
             (self.mover.refused, self.say),
-            (self.session.events.offsets, self._show_rows),
+            (self.bench.changed, self._on_changed),
+            (self.bench.restored, self.say),
+            (session.offsets, self.bench.replace),
+            (session.apertures, self.bench.look_at_apertures),
         )
 
     def choose(self, reference: Layer, moving: Layer) -> None:
         """Choose the pair."""
-        self.pair.show_layers(ifu_layers(self.viewer), (reference, moving))
+        self.pair.choose(reference, moving)
         self._on_pair_chosen()
 
-    def measure(self) -> None:
-        """Measure the offset from the white-light images, in a thread, and move the layer there."""
-        reference, moving = self.pair.reference, self.pair.moving
-        if reference is None or reference is moving:
-            self.say("Choose two different layers")
-            return
-        self.start(
-            alignment.measure,
-            kmos_of(reference).cube,
-            kmos_of(moving).cube,
-            base=offset_of(reference),
-            done=lambda found: self._on_measured(moving, found),
-        )
-
-    def accept(self) -> None:
-        """Keep the offset of the moving layer, and that of the reference where none is kept yet."""
-        moving, reference = self.pair.moving, self.pair.reference
-        if moving is None:
-            self.say("Open exposures first")
-            return
-        measured = self._measured[1] if self._measured and self._measured[0] is moving else None
-        row = alignment.offset_row(self.viewer, moving, measured=measured)
-        rows = [row]
+    def choose_row(self, identity: Identity) -> None:
+        """Choose the row that moves."""
         with notified(self.say):
-            if reference not in (None, moving) and alignment.row_of(self.session.offsets, reference) is None:
-                rows.append(alignment.reference_row(self.viewer, reference))
-        self.session.offsets = alignment.with_rows(self.session.offsets, rows)
-        self.say(f"Kept {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method})")
+            rows = self.bench.rows()
+            row = next((one for one in rows if one.identity == identity), None)
+            if row is not None:
+                self.pair.choose_row(rows, row)
+                self._on_pair_chosen()
+
+    def choose_reference(self, path: Path) -> None:
+        """Choose the file that rows are compared with."""
+        self.pair.path = path
+        if self.pair.identity is not None:
+            self.choose_row(self.pair.identity)
 
     def read(self, path: Path) -> None:
-        """Read offsets and put the open layers there; rows kept before stay unless the file has them too."""
-        with notified(self.say):
-            rows = read_offsets(path)
-            n_found = alignment.show_offsets(self.viewer, rows)
-            self.session.offsets = alignment.with_rows(self.session.offsets, rows)
-            self.session.offsets_file = path
-            self.say(f"{path.name}: {len(rows)} offsets, {n_found} of them for open layers")
+        """Read offsets and put the open layers there."""
+        self.parts.files.read(path)
 
     def write(self, path: Path) -> None:
         """Write the offsets of the table."""
-        with notified(self.say):
-            write_offsets(self.session.offsets, path, overwrite=True)
-            self.session.offsets_file = path
-            self.say(f"Written: {path}")
+        self.parts.files.write(path)
 
-    def _build(self) -> None:
-        self.body.addWidget(self.pair)
-        self.body.addLayout(row_of(self.move_button, self.colours))
-        self.edit.typed.connect(self.mover.move_to)
-        self.edit.step.valueChanged.connect(self._on_step_typed)
-        self.body.addWidget(self.edit)
-        header = button("Back to header", "Put the layer where its header says", self._on_header)
-        accept = button("Accept", "Keep this offset in the table below", self.accept)
-        self.body.addLayout(row_of(self.automatic, header, accept))
-        self.table.changed.connect(self._on_rows_edited)
-        self.body.addWidget(self.table, stretch=1)
-        read = button("Read offsets…", "Read an offsets file and move the layers accordingly", self._on_read)
-        write = button("Write offsets…", "Write the offsets of this table to a file", self._on_write)
-        self.body.addLayout(row_of(read, write))
-
-    def _show_state(self) -> None:
-        self._show_layers()
-        self._show_rows()
-
-    def _show_layers(self) -> None:
-        """List the layers; the choice stays while its layers do."""
-        chosen = self.pair.reference, self.pair.moving
-        layers = ifu_layers(self.viewer)
-        stays = all(one in layers for one in chosen)
-        self.pair.show_layers(layers, chosen if stays else alignment.default_pair(self.viewer))
-        if self.pair.moving is not self.mover.layer:
-            self._on_pair_chosen()
-        whole = [layer for layer in cube_layers(self.viewer) if layer not in layers]
-        if whole and not layers:
-            self.say(f"{whole[-1].name}: {alignment.SPLIT_FIRST}")
-
-    def _show_rows(self) -> None:
-        self.table.show_offsets(self.session.offsets)
-
-    def _show_offset(self) -> None:
-        if self.mover.layer is not None:
-            here = self.mover.offset()
-            self.edit.show_offset(*here, alignment.in_spaxels(self.mover.layer, *here))
-
-    def _on_pair_chosen(self) -> None:
-        self.mover.choose(self.pair.moving)
-        self._on_move()
-        self._show_offset()
-
-    def _on_move(self) -> None:
-        """Begin or end, as the two buttons say."""
+    def show_pair(self) -> None:
+        """Show the pair and let it be moved, as the buttons say."""
         self.mover.end()
         if self.colours.isChecked():
             self.mover.show_colours(self.pair.reference)
         if self.move_button.isChecked():
             self.mover.begin()
 
+    def accept(self) -> None:
+        """Accept the chosen row where it stands."""
+        self.decide("accepted")
+
+    def decide(self, decision: str) -> None:
+        """Accept, reject or skip the chosen row."""
+        if self.pair.identity is None:
+            self.say("Open exposures first")
+            return
+        row = self.bench.decide(self.pair.identity, decision, reference=self.pair.base)
+        if row is not None:
+            self.say(f"{decision.capitalize()} {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method})")
+
+    def next_doubtful(self) -> None:
+        """Choose the next row that somebody has to look at."""
+        row = self.bench.next_doubtful(self.pair.identity)
+        if row is None:
+            self.say("No doubtful row is left")
+        else:
+            self.choose_row(row.identity)
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        what = self.bench.undo()
+        self.say(f"Undone: {what}" if what else "Nothing to undo")
+
+    def redo(self) -> None:
+        """Make the change again that was taken back."""
+        what = self.bench.redo()
+        self.say(f"Redone: {what}" if what else "Nothing to redo")
+
+    def _show_state(self) -> None:
+        self.parts.keys.take()
+        with notified(self.say):
+            self.bench.replace(self.session.offsets)
+            self._show_layers()
+
+    def _show_layers(self) -> None:
+        """Take note of layers that came or went; the choice stays while its layers do."""
+        if self.pair.is_choosing:
+            return
+        with notified(self.say):
+            self.bench.adopt()
+        if not self.pair.stays():
+            self.pair.choose(*alignment.default_pair(self.viewer))
+        if self.pair.moving is not self.mover.layer:
+            self._on_pair_chosen()
+        whole = [layer for layer in cube_layers(self.viewer) if layer not in ifu_layers(self.viewer)]
+        if whole and self.pair.moving is None:
+            self.say(f"{whole[-1].name}: {alignment.SPLIT_FIRST}, or choose a row")
+
+    def _show_offset(self) -> None:
+        if self.mover.layer is not None:
+            here = self.mover.offset()
+            self.edit.show_offset(*here, in_spaxels(kmos_of(self.mover.layer).cube, *here))
+
+    def _on_changed(self) -> None:
+        """Show what the bench did."""
+        with notified(self.say):
+            rows = self.bench.rows()
+            self.table.show_rows(rows, self.pair.identity)
+            self.parts.reference.show_references(references_of(self.viewer, rows), self.pair.path)
+        self.parts.decisions.show_steps(self.bench.history.undoable, self.bench.history.redoable)
+        self.keeper.schedule()
+
+    def _on_pair_chosen(self) -> None:
+        self.mover.choose(self.pair.moving)
+        self.show_pair()
+        self._show_offset()
+        self.table.show_chosen(self.pair.identity)
+        self.parts.reference.show_chosen(self.pair.path)
+
     def _on_hidden(self) -> None:
+        self.parts.keys.release()
         self.mover.choose(None)
+        self.keeper.finish()
 
     def _on_moved(self, _east: float, _north: float) -> None:
         self._show_offset()
 
-    def _on_step_typed(self, step_arcsec: float) -> None:
-        self.mover.step_arcsec = step_arcsec
-
-    def _on_header(self) -> None:
-        self.mover.move_to(0.0, 0.0)
-
-    def _on_measured(self, layer: Layer, found: Offset) -> None:
-        self._measured = layer, found
-        alignment.move_all(self.viewer, layer, found.dra_arcsec, found.ddec_arcsec)
-        doubt = "" if found.accepted else " (doubtful: look before you accept)"
-        self.say(f"Measured to ±{found.err_arcsec:.3f}″{doubt}. {found.note}")
-
-    def _on_rows_edited(self, offsets: tuple[Offset, ...]) -> None:
-        self.session.offsets = offsets
-
-    def _on_read(self) -> None:
-        if path := ask_open(self, "Read offsets", OFFSETS):
-            self.read(path)
-
-    def _on_write(self) -> None:
-        if path := ask_save(self, "Write offsets", self.session.offsets_file or Path("offsets.ecsv"), OFFSETS):
-            self.write(path)
+    def _on_kept(self, place: Path) -> None:
+        """Say where decisions are kept."""
+        where = f"{NAME} beside the data" if place.name == NAME else f"{place}: the data's folder cannot be written to"
+        self.say(f"{self.message.text()} (kept in {where})".strip())

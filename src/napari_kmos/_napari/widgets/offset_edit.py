@@ -20,7 +20,7 @@ class OffsetEdit(QWidget):
         super().__init__()
         self.east = _arcsec("Correction of right ascension on the sky, east (left) positive", -_FARTHEST_ARCSEC)
         self.north = _arcsec("Correction of declination, north (up) positive", -_FARTHEST_ARCSEC)
-        self.step = _arcsec("What an arrow key moves; with Control ten times as much", 0.001)
+        self.step = _arcsec("What an arrow key moves; with Control ten times as much, with Shift a tenth", 0.001)
         self.step.setValue(_STEP_ARCSEC)
         self.spaxels = QLabel()
         for field in (self.east, self.north):

@@ -1,0 +1,72 @@
+"""What is known of the offsets of all rows: a state that never changes, so that it can be gone back to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_kmos._napari import alignment
+from napari_kmos._napari.align_rows import AlignRow
+from napari_kmos.io.decisions import Decisions
+from napari_kmos.offset import Offset
+
+_CHANGED = "the file has changed since: look at it again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is undone and redone; files are named by their whole paths.
+
+    Parameters
+    ----------
+    offsets : tuple of Offset
+        Where IFUs were put, and what was decided; those that stand where their headers say need none.
+    proposals : tuple of Offset
+        What was measured.
+    """
+
+    offsets: tuple[Offset, ...] = ()
+    proposals: tuple[Offset, ...] = ()
+
+    def has(self, row: AlignRow) -> bool:
+        """Tell whether more is known of a row than its header."""
+        return row.offset in self.offsets
+
+    def put(self, offsets: Sequence[Offset] = (), proposals: Sequence[Offset] = ()) -> State:
+        """Return a state with offsets and proposals added, or in place of others of their rows."""
+        return State(
+            offsets=alignment.with_rows(self.offsets, offsets),
+            proposals=alignment.with_rows(self.proposals, proposals),
+        )
+
+    def of_file(self, path: Path) -> Decisions:
+        """Return what is known of a file."""
+        offsets, proposals = (
+            tuple(one for one in some if one.file == str(path)) for some in (self.offsets, self.proposals)
+        )
+        return Decisions(offsets=offsets, proposals=proposals)
+
+    def restored(self, rows: Iterable[AlignRow], kept: Mapping[Path, Decisions]) -> State:
+        """Return a state with what was kept of the rows that nothing is known of."""
+        offsets, proposals = [], []
+        for row in rows:
+            known = kept.get(row.path)
+            if known is None or self.has(row):
+                continue
+            mine = [one for one in known.offsets if one.ifu == row.cube.ifu]
+            offsets += [named(row, _doubted(one) if known.has_changed else one) for one in mine]
+            proposals += [named(row, one) for one in known.proposals if one.ifu == row.cube.ifu]
+        return self.put(offsets, proposals)
+
+
+def named(row: AlignRow, offset: Offset) -> Offset:
+    """Return an offset as one of a row: of its file, whole path, exposure, IFU, epoch and half."""
+    facts = {"exposure": row.exposure, "file": str(row.path), "ifu": row.cube.ifu}
+    return dataclasses.replace(offset, **facts, epoch=row.epoch, half=row.half)
+
+
+def _doubted(offset: Offset) -> Offset:
+    """Return what was decided of a file that is another now: it has to be looked at."""
+    return dataclasses.replace(offset, accepted=False, decision="", note=_CHANGED)

@@ -1,0 +1,156 @@
+"""The pair that is looked at: a row that moves, and what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_kmos._napari.align_rows import AlignRow, Identity, read_file
+from napari_kmos._napari.layers import add_layers, ifu_layers, kmos_layers, kmos_of, layer_data
+from napari_kmos._napari.positions import move_to
+from napari_kmos._napari.reader import tag_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A file that rows can be compared with.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    label : str
+        What to call it: its kind, night and half, or the number of the exposure.
+    """
+
+    path: Path
+    label: str
+
+
+class Pair:
+    """Chooses the two layers of a pair, and makes those that a file or an exposure in one layer does not have.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Viewer of the layers.
+
+    Attributes
+    ----------
+    reference, moving : Layer, optional
+        The layers of the pair.
+    path : Path, optional
+        File that rows are compared with, until another one is chosen.
+    is_choosing : bool
+        True while layers are made or removed for a pair.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.reference: Layer | None = None
+        self.moving: Layer | None = None
+        self.path: Path | None = None
+        self.is_choosing = False
+        self._made: list[Layer] = []
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which row moves."""
+        return None if self.moving is None else kmos_of(self.moving).identity
+
+    @property
+    def base(self) -> Identity | None:
+        """Which row it is compared with."""
+        return None if self.reference is None else kmos_of(self.reference).identity
+
+    def choose(self, reference: Layer | None, moving: Layer | None) -> None:
+        """Choose two layers."""
+        self.reference, self.moving = reference, moving
+        if reference is not None:
+            self.path = kmos_of(reference).path
+        self._tidy()
+
+    def choose_row(self, rows: Sequence[AlignRow], row: AlignRow) -> None:
+        """Choose a row, and what there is of its target in the file that rows are compared with, else in another."""
+        other = counterpart(rows, row, self.path)
+        self.is_choosing = True
+        try:
+            self.moving = self._layer_of(row)
+            image = self._image_of(row)
+            self.reference = image if image is not None else None if other is None else self._layer_of(other)
+            self._tidy()
+        finally:
+            self.is_choosing = False
+
+    def stays(self) -> bool:
+        """Tell whether the layers of the pair are still there."""
+        pair = (self.reference, self.moving)
+        return self.moving is not None and all(one is None or one in self.viewer.layers for one in pair)
+
+    def _image_of(self, row: AlignRow) -> Layer | None:
+        """Return the image of the file that rows are compared with, if it has one; of several, that of this IFU."""
+        found = [one for one in kmos_layers(self.viewer) if kmos_of(one).path == self.path and _is_image(one)]
+        mine = [one for one in found if kmos_of(one).ifu == row.cube.ifu]
+        return next(iter(mine or found), None)
+
+    def _layer_of(self, row: AlignRow) -> Layer:
+        """Return a layer of a row, made and put where the row says if there is none."""
+        layer = next((one for one in ifu_layers(self.viewer) if kmos_of(one).identity == row.identity), None)
+        if layer is None:
+            known = [kmos_of(one) for one in kmos_layers(self.viewer)]
+            data = layer_data([row.cube], path=row.path, tag=tag_of(read_file(row.path)), known=known)
+            (layer,) = add_layers(self.viewer, data)
+            move_to(layer, row.offset.dra_arcsec, row.offset.ddec_arcsec)
+            self._made.append(layer)
+        return layer
+
+    def _tidy(self) -> None:
+        """Remove layers that were made for a pair that is looked at no more."""
+        kept = [one for one in self._made if one in (self.reference, self.moving)]
+        gone = [one for one in self._made if one not in kept and one in self.viewer.layers]
+        self._made = kept
+        for layer in gone:
+            self.viewer.layers.remove(layer)
+
+
+def counterpart(rows: Iterable[AlignRow], row: AlignRow, path: Path | None) -> AlignRow | None:
+    """Return the row to compare another with: that of its target in a file, else in the first other file that has it.
+
+    A file of one cube, as a mosaic, serves whatever its cube is called.
+    """
+    others = [one for one in rows if one.path != row.path]
+    mine = [one for one in others if one.path == path]
+    same = [one for one in others if _show_the_same(one, row)]
+    chosen = [one for one in mine if _show_the_same(one, row)] or (mine if len(mine) == 1 else [])
+    return next(iter(chosen or same or others), None)
+
+
+def references_of(viewer: ViewerModel, rows: Iterable[AlignRow]) -> tuple[Reference, ...]:
+    """Return the files that rows can be compared with: those of the rows, and images."""
+    found = {row.path: _label(row) for row in rows}
+    for layer in kmos_layers(viewer):
+        if _is_image(layer) and kmos_of(layer).path is not None:
+            found.setdefault(kmos_of(layer).path, f"image: {layer.name}")
+    return tuple(Reference(path=path, label=label) for path, label in found.items())
+
+
+def _show_the_same(first: AlignRow, second: AlignRow) -> bool:
+    """Tell whether two rows are of one target; where that is not told, of one IFU."""
+    if first.cube.name and second.cube.name:
+        return first.cube.name == second.cube.name
+    return first.cube.ifu == second.cube.ifu
+
+
+def _is_image(layer: Layer) -> bool:
+    return all(part.cube is None for part in kmos_of(layer).parts)
+
+
+def _label(row: AlignRow) -> str:
+    if row.kind != "exposure":
+        return f"{row.kind}: {row.path.name}"
+    half = "" if row.half is None else f" half {row.half}"
+    return f"exposure {row.exposure}: {row.epoch}{half}".rstrip(": ")

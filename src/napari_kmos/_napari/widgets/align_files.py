@@ -1,0 +1,98 @@
+"""Files of the alignment: references and rows that are added, offsets that are read, written and handed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.hand_on import TABLE, write_products, write_table
+from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.widgets.files import OFFSETS, ask_open, ask_save
+from napari_kmos._napari.widgets.parts import button
+from napari_kmos.io import read_offsets
+from napari_kmos.recipes.outcome import Outcome
+
+if TYPE_CHECKING:
+    from napari_kmos._napari.widgets.align import AlignDock
+
+
+class AlignFiles(QWidget):
+    """Buttons that read and write offsets.
+
+    Parameters
+    ----------
+    dock : AlignDock
+        Whose offsets they are.
+    """
+
+    def __init__(self, dock: AlignDock) -> None:
+        super().__init__()
+        self._dock = dock
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for text, tip, slot in (
+            ("Read offsets…", "Read an offsets file and move the layers accordingly", self._on_read),
+            ("Write offsets…", "Write the offsets of the table above to a file", self._on_write),
+            ("Shifts + SOF…", "Write shift files and sets of frames for kmos_combine into a folder", self._on_shifts),
+            ("Copies…", "Write copies with the corrections in CRVAL of DATA and NOISE into a folder", self._on_copies),
+        ):
+            made = button(text, tip, slot)
+            made.setMinimumWidth(made.fontMetrics().horizontalAdvance(text) + 12)
+            layout.addWidget(made, stretch=1)
+
+    def read(self, path: Path) -> None:
+        """Read offsets and put the open layers there; rows kept before stay unless the file has them too."""
+        dock = self._dock
+        with notified(dock.say):
+            rows = read_offsets(path)
+            n_found = dock.bench.read(rows)
+            dock.session.offsets_file = path
+            dock.say(f"{path.name}: {len(rows)} offsets, {n_found} of them for open layers")
+
+    def write(self, path: Path) -> None:
+        """Write the offsets of the table."""
+        dock = self._dock
+        with notified(dock.say):
+            write_table(dock.bench.written(), path)
+            dock.session.offsets_file = path
+            dock.say(f"Written: {path}")
+
+    def write_products(self, folder: Path, *, shifts: bool = False, crval: bool = False) -> None:
+        """Write the table and shift files or corrected copies into a folder, in a thread."""
+        offsets = self._dock.bench.written()
+        self._dock.start(write_products, offsets, folder, shifts=shifts, crval=crval, done=self._on_written)
+
+    def open_reference(self, path: Path) -> None:
+        """Open a file and compare with it."""
+        with notified(self._dock.say):
+            add_file(self._dock.viewer, path)
+            self._dock.choose_reference(path.absolute())
+
+    def add_rows(self, paths: tuple[Path, ...]) -> None:
+        """Add rows of files that have no layers."""
+        with notified(self._dock.say):
+            self._dock.bench.add_files([path.absolute() for path in paths])
+
+    def _on_read(self) -> None:
+        if path := ask_open(self, "Read offsets", OFFSETS):
+            self.read(path)
+
+    def _on_write(self) -> None:
+        if path := ask_save(self, "Write offsets", self._dock.session.offsets_file or Path(TABLE), OFFSETS):
+            self.write(path)
+
+    def _on_shifts(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "Write shift files into"):
+            self.write_products(Path(folder), shifts=True)
+
+    def _on_copies(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "Write corrected copies into"):
+            self.write_products(Path(folder), crval=True)
+
+    def _on_written(self, outcome: Outcome) -> None:
+        self._dock.session.offsets_file = outcome.products[0]
+        self._dock.say(f"Done: {len(outcome.products)} files in {outcome.products[0].parent}")

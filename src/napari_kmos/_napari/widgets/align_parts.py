@@ -1,0 +1,77 @@
+"""What the dock *Align IFUs* is made of, and what its keys and buttons do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+
+from napari_kmos._napari.keys import Keys
+from napari_kmos._napari.widgets.align_files import AlignFiles
+from napari_kmos._napari.widgets.decision_bar import ACCEPT, NEXT, REDO, REJECT, SKIP, TAKE, UNDO, DecisionBar, key_text
+from napari_kmos._napari.widgets.offset_edit import OffsetEdit
+from napari_kmos._napari.widgets.parts import button, row_of
+from napari_kmos._napari.widgets.proposal_bar import ProposalBar
+from napari_kmos._napari.widgets.reference_edit import ReferenceEdit
+from napari_kmos._napari.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from napari_kmos._napari.widgets.align import AlignDock
+
+
+class AlignParts:
+    """The widgets, in the body of the dock.
+
+    Parameters
+    ----------
+    dock : AlignDock
+        What they belong to.
+    """
+
+    def __init__(self, dock: AlignDock) -> None:
+        self.table = RowTable()
+        self.decisions = DecisionBar()
+        self.reference = ReferenceEdit()
+        self.edit = OffsetEdit()
+        self.files = AlignFiles(dock)
+        self.measure = ProposalBar(dock)
+        tip = "Drag the moving layer in the canvas, or nudge it with the arrow keys (Ctrl: ten steps, Shift: a tenth)"
+        self.move = button("Move", tip, dock.show_pair)
+        self.colours = button("Red and cyan", "Show only the pair: white where the two agree", dock.show_pair)
+        for one in (self.move, self.colours):
+            one.setCheckable(True)
+        self._actions = {
+            ACCEPT: dock.accept,
+            REJECT: lambda: dock.decide("rejected"),
+            SKIP: lambda: dock.decide("skipped"),
+            NEXT: dock.next_doubtful,
+            TAKE: self.measure.take,
+            UNDO: dock.undo,
+            REDO: dock.redo,
+        }
+        self.keys = Keys(dock.viewer, self._actions)
+        self._connect(dock)
+        self._lay_out(dock)
+
+    def _connect(self, dock: AlignDock) -> None:
+        self.table.chosen.connect(dock.choose_row)
+        self.decisions.pressed.connect(lambda key: self._actions[key]())
+        self.reference.chosen.connect(dock.choose_reference)
+        self.reference.open_requested.connect(self.files.open_reference)
+        self.reference.rows_requested.connect(self.files.add_rows)
+        self.edit.typed.connect(dock.mover.move_to)
+        self.edit.step.valueChanged.connect(dock.mover.set_step)
+        for key, function in self._actions.items():
+            shortcut = QShortcut(QKeySequence(key_text(key)), dock)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(function)
+
+    def _lay_out(self, dock: AlignDock) -> None:
+        dock.body.addWidget(self.table, stretch=1)
+        dock.body.addWidget(self.decisions)
+        dock.body.addWidget(self.reference)
+        dock.body.addLayout(row_of(self.move, self.colours))
+        dock.body.addWidget(self.edit)
+        dock.body.addWidget(self.measure)
+        dock.body.addWidget(self.files)

@@ -1,0 +1,91 @@
+"""Asking for proposals: by which method, for a row or for all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QWidget
+
+from napari_kmos._napari import alignment
+from napari_kmos._napari.align_rows import HEADER, Identity
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.proposals import propose
+from napari_kmos._napari.widgets.decision_bar import TAKE, key_text
+from napari_kmos._napari.widgets.parts import button
+from napari_kmos.align import OFFSET_METHODS
+from napari_kmos.offset import Offset
+
+if TYPE_CHECKING:
+    from napari_kmos._napari.widgets.align import AlignDock
+
+
+class ProposalBar(QWidget):
+    """Method and buttons.
+
+    Parameters
+    ----------
+    dock : AlignDock
+        Whose rows are measured.
+    """
+
+    def __init__(self, dock: AlignDock) -> None:
+        super().__init__()
+        self._dock = dock
+        self.method = QComboBox()
+        self.method.addItems([name for name in OFFSET_METHODS if name != HEADER])
+        self.method.setToolTip("How offsets are measured")
+        self.automatic = button("Automatic", "Measure this row against its reference", self.measure)
+        tip = "Measure all rows, target by target: what was decided or moved by hand stays where it is"
+        self.all = button("Propose all", tip, self.measure_all)
+        self.take_button = button("Take", f"Put the row where it was measured. Key: {key_text(TAKE)}", self.take)
+        tip = "Put the row where its header says"
+        self.header = button("Header", tip, lambda: dock.mover.move_to(0.0, 0.0))
+        line = QHBoxLayout()
+        line.setSpacing(4)
+        line.addWidget(self.method)
+        for one in (self.automatic, self.all, self.take_button, self.header):
+            one.setMinimumWidth(one.fontMetrics().horizontalAdvance(one.text()) + 12)
+            line.addWidget(one, stretch=1)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Measure", line)
+
+    def measure(self) -> None:
+        """Measure the offset of the chosen row against its reference, in a thread, and put it there."""
+        reference, moving = self._dock.pair.reference, self._dock.pair.moving
+        if reference is None or reference is moving:
+            self._dock.say("Choose two different layers")
+            return
+        self._dock.start(
+            alignment.measure,
+            kmos_of(reference).cube,
+            kmos_of(moving).cube,
+            base=offset_of(reference),
+            method=self.method.currentText(),
+            done=lambda found: self._on_measured(kmos_of(moving).identity, found),
+        )
+
+    def measure_all(self) -> None:
+        """Propose offsets for all rows, in a thread."""
+        dock = self._dock
+        with notified(dock.say):
+            method = self.method.currentText()
+            dock.start(propose, dock.bench.rows(), reference=dock.pair.path, method=method, done=self._on_proposed)
+
+    def take(self) -> None:
+        """Put the chosen row where it was measured."""
+        identity = self._dock.pair.identity
+        if identity is None or not self._dock.bench.take(identity):
+            self._dock.say("This row has no proposal: measure it first")
+
+    def _on_measured(self, identity: Identity, found: Offset) -> None:
+        self._dock.bench.propose({identity: found})
+        doubt = "" if found.accepted else f" (doubtful: look, {key_text(TAKE)} puts it there)"
+        self._dock.say(f"Measured to ±{found.err_arcsec:.3f}″{doubt}. {found.note}")
+
+    def _on_proposed(self, found: dict[Identity, Offset]) -> None:
+        n_placed = self._dock.bench.propose(found)
+        n_sure = sum(one.accepted for one in found.values())
+        self._dock.say(f"{len(found)} proposals, {n_sure} of them sure; {n_placed} rows put there")

@@ -1,0 +1,142 @@
+"""The rows of the alignment as a table: an exposure and IFU each, where it stands and what was decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from napari_kmos._napari.align_rows import HEADER, REFERENCE, AlignRow, Identity
+from napari_kmos._napari.widgets.tables import filling
+
+_COLUMNS = {
+    "decision": "What was decided; measured: a proposal that passed its own test; doubtful: it did not",
+    "IFU": "Number of the IFU; empty for a mosaic",
+    "exp": "Number of the exposure, from 0, in the order of the files",
+    "epoch": "Night, or group of exposures",
+    "half": "1 before, 2 after the interruption of the OB for its sky",
+    "dRA ″": "Correction of right ascension on the sky in arcsec, east positive",
+    "dDec ″": "Correction of declination in arcsec, north positive",
+    "± ″": "1 sigma of each of the two, in arcsec",
+    "x": "The correction in spaxels, along the rows of the cube",
+    "y": "The correction in spaxels, along the columns of the cube",
+    "score": "Evidence for what was measured: logarithm of odds",
+    "method": "How the offset was found",
+}
+_COLOURS = {
+    "accepted": "#5fd38d",
+    "rejected": "#ff7b72",
+    "skipped": "#9a9a9a",
+    "measured": "#9ecbff",
+    "doubtful": "#ffd166",
+}
+_NUMBERS_FROM, _NUMBERS_TO = 5, 10
+_ROW_MARGIN = 6
+_N_ROWS = 7
+
+
+class RowTable(QTableWidget):
+    """Rows to choose from; tells the identity of the one chosen."""
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__(0, len(_COLUMNS))
+        self._identities: list[Identity] = []
+        self.setHorizontalHeaderLabels(list(_COLUMNS))
+        for column, tip in enumerate(_COLUMNS.values()):
+            self.horizontalHeaderItem(column).setToolTip(tip)
+        self.verticalHeader().hide()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setWordWrap(False)
+        self.horizontalHeader().setMinimumSectionSize(20)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        height = self.fontMetrics().height() + _ROW_MARGIN
+        self.verticalHeader().setDefaultSectionSize(height)
+        self.setMinimumHeight((_N_ROWS + 1) * height + 2 * _ROW_MARGIN)
+        self.itemSelectionChanged.connect(self._on_chosen)
+
+    def show_rows(self, rows: Sequence[AlignRow], chosen: Identity | None) -> None:
+        """Show rows, one of them chosen; does not tell."""
+        self._identities = [row.identity for row in rows]
+        with filling(self):
+            self.setRowCount(len(rows))
+            for number, row in enumerate(rows):
+                self._show_row(number, row)
+        self.show_chosen(chosen)
+
+    def show_chosen(self, identity: Identity | None) -> None:
+        """Show that a row is chosen; does not tell."""
+        with QSignalBlocker(self):
+            if identity not in self._identities:
+                self.clearSelection()
+                return
+            place = self.model().index(self._identities.index(identity), 0)
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            self.selectionModel().setCurrentIndex(place, flags)
+            self.scrollTo(place)
+
+    def _show_row(self, number: int, row: AlignRow) -> None:
+        word = decision_of(row)
+        tip = "\n".join(part for part in (str(row.path), row.cube.label, row.offset.note, proposal_text(row)) if part)
+        for column, text in enumerate((word, *_texts(row))):
+            item = QTableWidgetItem(text)
+            item.setToolTip(tip)
+            if _NUMBERS_FROM <= column <= _NUMBERS_TO:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            if column == 0 and word in _COLOURS:
+                item.setForeground(QColor(_COLOURS[word]))
+            self.setItem(number, column, item)
+
+    def _on_chosen(self) -> None:
+        chosen = self.selectionModel().selectedRows()
+        if chosen:
+            self.chosen.emit(self._identities[chosen[0].row()])
+
+
+def decision_of(row: AlignRow) -> str:
+    """Return in a word what was decided of a row, or what is known without a decision."""
+    if row.offset.decision:
+        return row.offset.decision
+    if row.offset.method == REFERENCE:
+        return "reference"
+    if row.offset.accepted:
+        return "measured"
+    return "doubtful" if row.proposal is not None and not row.proposal.accepted else ""
+
+
+def proposal_text(row: AlignRow) -> str:
+    """Return what was measured of a row, where that is not how it stands."""
+    one = row.proposal
+    if one is None or (one.method == row.offset.method and one.dra_arcsec == row.offset.dra_arcsec):
+        return ""
+    place = f"{one.dra_arcsec:+.3f}″ {one.ddec_arcsec:+.3f}″ ±{one.err_arcsec:.3f}″"
+    second = "" if one.runner_up is None else "; runner-up {:+.2f}″ {:+.2f}″".format(*one.runner_up)
+    margin = "" if one.margin is None else f", margin {one.margin:.1f}"
+    return f"Proposal ({one.method}): {place}{second}{margin}. {one.note}".rstrip()
+
+
+def _texts(row: AlignRow) -> tuple[str, ...]:
+    offset = row.offset
+    is_known = offset.method != HEADER or offset.decision
+    x, y = row.spaxels()
+    numbers = (f"{offset.dra_arcsec:+.3f}", f"{offset.ddec_arcsec:+.3f}", _number(offset.err_arcsec, ".3f"))
+    return (
+        "" if row.cube.ifu is None else str(row.cube.ifu),
+        str(row.exposure),
+        row.epoch,
+        "" if row.half is None else str(row.half),
+        *(numbers if is_known else ("", "", "")),
+        *((f"{x:+.2f}", f"{y:+.2f}") if is_known else ("", "")),
+        "" if offset.score is None else _number(offset.score, ".1f"),
+        offset.method if row.kind == "exposure" or is_known else row.kind,
+    )
+
+
+def _number(value: float, form: str) -> str:
+    return "" if math.isnan(value) else f"{value:{form}}"
