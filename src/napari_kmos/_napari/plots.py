@@ -78,16 +78,7 @@ class SpectrumPlot(QWidget):
             self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(self.message)
             return
-        self.plot = pg.PlotWidget(background=DARK)
-        self.plot.setMinimumHeight(least_height)
-        self.plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
-        self.legend = self.plot.addLegend(offset=(-10, 5), labelTextColor=TEXT, brush=_LEGEND)
-        for side in ("left", "bottom"):
-            axis = self.plot.getAxis(side)
-            axis.setPen(TEXT)
-            axis.setTextPen(TEXT)
-            axis.enableAutoSIPrefix(False)
-        self.plot.showGrid(x=True, y=True, alpha=0.15)
+        self.plot, self.legend = make_plot(least_height)
         self.plot.setLabel("bottom", "wavelength (µm)")
         self.marker = pg.InfiniteLine(movable=True, pen=pg.mkPen("#ff5c57", width=1.5))
         self.marker.setZValue(10)
@@ -168,6 +159,20 @@ class SpectrumPlot(QWidget):
 
     def _on_marker_dragged(self) -> None:
         self.marker_moved.emit(float(self.marker.value()))
+
+
+def make_plot(least_height: int):
+    """Return an empty plot, dark as the canvas is, and its legend."""
+    plot = pg.PlotWidget(background=DARK)
+    plot.setMinimumHeight(least_height)
+    plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
+    for side in ("left", "bottom"):
+        axis = plot.getAxis(side)
+        axis.setPen(TEXT)
+        axis.setTextPen(TEXT)
+        axis.enableAutoSIPrefix(False)
+    plot.showGrid(x=True, y=True, alpha=0.15)
+    return plot, plot.addLegend(offset=(-10, 5), labelTextColor=TEXT, brush=_LEGEND)
 
 
 def shown_range(curves: Sequence[Curve]) -> tuple[float, float] | None:

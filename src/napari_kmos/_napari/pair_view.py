@@ -1,0 +1,268 @@
+"""Seeing two layers as a pair: one image of each, at one contrast, over each other, while one of them is moved.
+
+How it is used::
+
+    view = PairView(viewer)
+    view.scored.connect(score_view.show_score)  # Score and ScoreCurve, after each move
+    view.failed.connect(say)  # why there is nothing to see
+    view.show(reference, moving, mode="red/cyan", image=PairImage())
+    view.hide()  # everything as it was
+
+`PairView.show` may be called again at any time, for another pair, mode or image: what can stay stays. The layers of the
+pair stay where they are, active and draggable, but are transparent; pictures of them, two layers more, are drawn in
+their place and follow `moving` however it is moved. Nothing else needs to be told of a move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_kmos._napari.errors import notify
+from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair
+from napari_kmos._napari.pictures import BESIDE, BLINK, COLOURS, DIFFERENCE, MODES, PLAIN, Pictures, box_of
+from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.shown import KmosLayer
+from napari_kmos._napari.workers import Latest
+from napari_kmos.align.score import Score
+from napari_kmos.errors import KmosError
+from napari_kmos.spatial.fields import centre_of
+from napari_kmos.spatial.wcs import offset_arcsec
+
+_BLINK_MS = 500
+_WHITE = PairImage()
+_FIELDS = ("visible", "opacity")
+_EVENTS = ("affine", "translate")
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """How the viewer looked."""
+
+    layers: dict[Layer, dict[str, Any]]
+    centre: tuple[float, ...]
+    zoom: float
+
+
+class PairView(QObject):
+    """Shows a pair of layers in one of `MODES`, and scores how well they agree.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Viewer of the layers.
+
+    Attributes
+    ----------
+    reference, moving : Layer, optional
+        The pair that is shown.
+    mode : str
+        How it is shown.
+    images : PairImages, optional
+        What is shown, once it is made.
+    blink_ms : int
+        How long each of the two is seen.
+    """
+
+    #: The images are there and shown: `PairImages`.
+    prepared = Signal(object)
+    #: After each move, and when the pair is prepared: `Score`, and `ScoreCurve` through the offset.
+    scored = Signal(object, object)
+    #: Why there is nothing to see, as text.
+    failed = Signal(str)
+    #: What is done now, if it takes long.
+    progressed = Signal(str)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.reference: Layer | None = None
+        self.moving: Layer | None = None
+        self.mode = PLAIN
+        self.images: PairImages | None = None
+        self.pictures: Pictures | None = None
+        self._image = PairImage()
+        self._wanted: Wanted | None = None
+        self._scale: Score | None = None
+        self._before: _Before | None = None
+        self._seen: tuple[Any, ...] = ()
+        self._making, self._scoring = Latest(), Latest()
+        self._making.ready.connect(self._on_made)
+        self._making.failed.connect(self._on_failed)
+        self._making.progressed.connect(self.progressed)
+        self._scoring.ready.connect(self._on_scored)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._on_blink)
+        self.blink_ms = _BLINK_MS
+
+    @property
+    def is_shown(self) -> bool:
+        """True from `show` to `hide`."""
+        return self._before is not None
+
+    def show(self, reference: Layer | None, moving: Layer, *, mode: str = COLOURS, image: PairImage = _WHITE) -> None:
+        """Show a pair, in place of another one; of a large cube, the images take a while.
+
+        Parameters
+        ----------
+        reference : Layer, optional
+            A layer of ours: of a cube, an image, or all IFUs of an exposure. None: the moving one alone.
+        moving : Layer
+            The layer of a cube.
+        mode : str
+            One of `MODES`. Plain shows the layers as they are, and no others.
+        image : PairImage
+            Which image of the two.
+
+        Raises
+        ------
+        KmosError
+            If there is no such mode.
+        """
+        if mode not in MODES:
+            msg = f"mode {mode!r} does not exist; there are {', '.join(MODES)}"
+            raise KmosError(msg)
+        is_new = (reference, moving) != (self.reference, self.moving)
+        if is_new:
+            self._follow(on=False)
+            self.reference, self.moving = reference, moving
+            self._follow(on=True)
+        if is_new or image != self._image:
+            self._image, self.images = image, None
+            self._request()
+        self.mode = mode
+        self._draw()
+
+    def hide(self) -> None:
+        """Take the pictures away; layers and camera are as they were before the first `show`."""
+        self._follow(on=False)
+        self.reference = self.moving = self.images = self._wanted = None
+        self._drop()
+        self._seen = ()
+        if self._before is not None:
+            self._show_layers(self._before.layers)
+            self.viewer.scene.camera.center, self.viewer.scene.camera.zoom = self._before.centre, self._before.zoom
+            self._before = None
+
+    def _draw(self) -> None:
+        """Show what there is of the pair in the mode chosen, and nothing else."""
+        self._drop()
+        if self._before is None:
+            camera = self.viewer.scene.camera
+            self._before = _Before({}, tuple(camera.center), camera.zoom)
+        pair = self.reference, self.moving
+        for layer in kmos_layers(self.viewer):
+            self._before.layers.setdefault(layer, {name: getattr(layer, name) for name in _FIELDS})
+        self._show_layers({one: {**was, "visible": one in pair} for one, was in self._before.layers.items()})
+        if self.images is not None and self.mode != PLAIN:
+            self.pictures = Pictures(self.viewer, self.images, kmos_of(self.moving).frame, self.mode)
+            self._show_layers({layer: {"opacity": 0.0} for layer in pair if layer is not None})
+            if self._scale is not None:
+                self.pictures.match(self._scale)
+            if self.mode == BLINK:
+                self._timer.start(self.blink_ms)
+        self._zoom()
+        self._on_moved()
+
+    def _drop(self) -> None:
+        """Remove the pictures."""
+        self._timer.stop()
+        pictures, self.pictures = self.pictures, None
+        if pictures is not None:
+            pictures.remove()
+
+    def _zoom(self) -> None:
+        """Bring the pair into view, when it is another one or lies otherwise; the user may look elsewhere then."""
+        seen = self.reference, self.moving, self.pictures is not None and self.mode == BESIDE
+        if seen == self._seen:
+            return
+        self._seen = seen
+        low, high = box_of([self.moving]) if self.pictures is None else self.pictures.box()
+        camera = self.viewer.scene.camera
+        camera.center = (*camera.center[:-2], *((low + high) / 2))
+        camera.zoom = float(min(self.viewer.canvas.size / (high - low)))
+
+    def _show_layers(self, looks: Mapping[Layer, Mapping[str, Any]]) -> None:
+        """Give layers their looks, those that are still there."""
+        for layer, fields in looks.items():
+            for name, value in fields.items() if layer in self.viewer.layers else ():
+                setattr(layer, name, value)
+
+    def _follow(self, *, on: bool) -> None:
+        """Listen to the layers of the pair, or stop."""
+        links = [(self.viewer.layers.events.removed, self._on_removed)]
+        for layer, slot in ((self.moving, self._on_moved), (self.reference, self._on_reference_moved)):
+            links += [] if layer is None else [(getattr(layer.events, name), slot) for name in _EVENTS]
+        for event, slot in links if self.moving is not None else ():
+            (event.connect if on else event.disconnect)(slot)
+
+    def _request(self) -> None:
+        """Have the images made, in a thread."""
+        moving = kmos_of(self.moving)
+        self._wanted = wanted = Wanted(
+            reference=None if self.reference is None else _part_near(self.reference, moving).product,
+            moving=moving.product,
+            base=(0.0, 0.0) if self.reference is None else offset_of(self.reference),
+            offset=offset_of(self.moving),
+            image=self._image,
+        )
+        self._making.request(lambda progress: (wanted, make_pair(wanted, progress=progress)))
+
+    def _on_made(self, answer: tuple[Wanted, PairImages]) -> None:
+        wanted, images = answer
+        if wanted is self._wanted:
+            self.images, self._scale = images, images.scale
+            self._draw()
+            self.prepared.emit(images)
+
+    def _on_failed(self, problem: BaseException) -> None:
+        """Say why there is nothing to see; what is no fault of the user comes with its traceback."""
+        self.failed.emit(str(problem) if isinstance(problem, KmosError) else notify(problem))
+
+    def _on_moved(self, _event: object = None) -> None:
+        """Let the picture follow, and score the offset, in a thread."""
+        offset, images = offset_of(self.moving), self.images
+        if self.pictures is not None:
+            self.pictures.move_to(kmos_of(self.moving).frame, *offset)
+        if images is not None and images.score is not None:
+            is_difference = self.mode == DIFFERENCE
+            self._scoring.request(lambda _progress: (images, images.score_at(*offset, difference=is_difference)))
+
+    def _on_scored(self, answer: tuple[PairImages, PairScored]) -> None:
+        images, scored = answer
+        if images is not self.images:
+            return
+        if scored.score.residual < self._scale.residual:  # its flux scale is the better one
+            self._scale = scored.score
+            if self.pictures is not None:
+                self.pictures.match(scored.score)
+        if self.pictures is not None and self.mode == DIFFERENCE and scored.difference is not None:
+            self.pictures.show_difference(scored.difference)
+        self.scored.emit(scored.score, scored.curve)
+
+    def _on_reference_moved(self, _event: object) -> None:
+        self._request()
+
+    def _on_removed(self, event: object) -> None:
+        """Give up a pair of which a layer is gone."""
+        shown = () if self.pictures is None else self.pictures.layers
+        if event.value in (self.reference, self.moving, *shown):
+            self.hide()
+
+    def _on_blink(self) -> None:
+        if self.pictures is not None:
+            self.pictures.blink()
+
+
+def _part_near(layer: Layer, moving: KmosLayer) -> KmosLayer:
+    """Return what a layer shows at the place of another: of all IFUs of an exposure, the nearest."""
+    here = centre_of((moving.product.wcs, moving.shape))
+    fields = [(part, (part.product.wcs, part.shape)) for part in kmos_of(layer).parts]
+    return min(fields, key=lambda one: np.hypot(*offset_arcsec(*here, *centre_of(one[1]))))[0]
