@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from dithered_files import star_sky, true_rows, write_visits
 from factories import make_cube, make_exposure, make_wcs
 
 from napari_kmos.aperture import Aperture
 from napari_kmos.cli.main import main
-from napari_kmos.errors import ExtractionError, KmosError, KmosWarning, NotKmosError, WriteError
+from napari_kmos.errors import AlignmentError, ExtractionError, KmosError, KmosWarning, NotKmosError, WriteError
 from napari_kmos.extract import ExtractParameters
-from napari_kmos.io import read_apertures, read_spectrum, read_table, write_apertures, write_cube, write_exposure
+from napari_kmos.io import (
+    read_apertures,
+    read_spectrum,
+    read_table,
+    write_apertures,
+    write_cube,
+    write_exposure,
+    write_offsets,
+)
 from napari_kmos.progress import Cancelled
 from napari_kmos.recipes.extract import extract
 from napari_kmos.spatial.wcs import pixel_to_sky
@@ -277,6 +286,54 @@ def test_command_refuses_in_a_line(
 
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_stars_stay_where_they_are_and_offsets_move_the_cubes(tmp_path: Path):
+    """Three exposures with wrong headers: the apertures lie on the star's true place, once offsets are used."""
+    files = write_visits(tmp_path)
+    table = write_offsets(true_rows(), tmp_path / "offsets.ecsv")
+    ra, dec = star_sky("gc1")
+    star = Aperture(id="1", ra=ra, dec=dec, radius_arcsec=0.4)
+
+    def fluxes(name: str, **how: object) -> list[float]:
+        outcome = extract(files, [star], tmp_path / name, **how)
+        spectra = [read_spectrum(path) for path in outcome.products if path.name.startswith("spec_")]
+        assert {(one.aperture.ra, one.aperture.dec) for one in spectra} == {(ra, dec)}
+        return [float(np.nanmedian(one.flux)) for one in spectra]
+
+    share = 1 - math.exp(-(2.0**2) / (2 * ((3 / 2.3548) ** 2 + 1 / 12)))
+    right = fluxes("right", offsets=[table])
+    # apertures of two spaxels radius, cut into spaxels, on a star anywhere within a spaxel
+    assert right == pytest.approx([900 * share] * 3, rel=0.02)
+    # the headers are wrong by 0.09, 0.29 and 0.25 arcsec
+    lost = 1 - np.divide(fluxes("header"), right)
+    assert (lost > (0, 0.1, 0.1)).all()
+    record = json.loads(next((tmp_path / "right").rglob("spectra_*.json")).read_text())
+    assert "offsets.ecsv" in [Path(entry["file"]).name for entry in record["inputs"]]
+
+
+def test_cubes_without_an_offset_are_refused_trusted_or_skipped(tmp_path: Path):
+    files = write_visits(tmp_path)
+    rows = [dataclasses.replace(row, accepted=row.exposure != 1, note="cloud") for row in true_rows()]
+    table = write_offsets(rows, tmp_path / "offsets.ecsv")
+    ra, dec = star_sky("gc1")
+    star = Aperture(id="1", ra=ra, dec=dec, radius_arcsec=0.4)
+    with pytest.raises(AlignmentError, match=r"exp1\.fits.*its offset is not accepted \(cloud\); accept or add it"):
+        extract(files, [star], tmp_path / "a", offsets=[table])
+    for how, n_spectra in (("skip", 2), ("header", 3)):
+        with pytest.warns(
+            KmosWarning, match=r"exp1\.fits.*its offset is not accepted \(cloud\); (left out|placed by its)"
+        ):
+            outcome = extract(files, [star], tmp_path / how, offsets=[table], unaccepted=how)
+        assert outcome.measured["n_spectra"] == n_spectra
+    with pytest.raises(KmosError, match="unaccepted is 'perhaps', expected one of error, header, skip"):
+        extract(files, [star], tmp_path / "b", offsets=[table], unaccepted="perhaps")
+    other = write_offsets([dataclasses.replace(row, file="x.fits") for row in rows[:1]], tmp_path / "other.ecsv")
+    with pytest.raises(AlignmentError, match=r"the offsets are for other files \(x\.fits, \.\.\.\)"):
+        extract(files, [star], tmp_path / "c", offsets=[other])
+    words = ["extract", *map(str, files), "--apertures", str(write_apertures([star], tmp_path / "s.ecsv")), "-q"]
+    assert main([*words, "-o", str(tmp_path / "d"), "--offsets", str(table), "--unaccepted", "skip"]) == 0
+    assert main([*words, "-o", str(tmp_path / "e"), "--offsets", str(table)]) == 2
 
 
 @pytest.mark.realdata

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from dithered_files import VISITS, Visit, star_sky, true_rows, write_visits
 from scipy.ndimage import shift as move
 
@@ -13,9 +14,10 @@ from napari_kmos.cli.main import main
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.io import read_cube, read_exposure, write_offsets
 from napari_kmos.recipes.combine import combine
+from napari_kmos.recipes.offset_rows import night_of
 from napari_kmos.recipes.offsets import offsets
 from napari_kmos.spatial.centroid import fit_centroid
-from napari_kmos.spatial.wcs import sky_to_pixel
+from napari_kmos.spatial.wcs import offset_between, sky_to_pixel
 
 
 @pytest.fixture
@@ -119,6 +121,37 @@ def test_corrected_headers_put_the_star_where_it_is(night, tmp_path):
             star = fit_centroid(np.asarray(corrected.flux).mean(axis=0))
             y, x = sky_to_pixel(corrected.wcs, *star_sky(corrected.name))
             assert (star.y, star.x) == (pytest.approx(y, abs=0.01), pytest.approx(x, abs=0.01))
+
+
+def test_copies_have_corrected_data_and_noise_and_the_same_pixels(night, tmp_path):
+    files, table = night
+    for before, after in zip(files, offsets(table, tmp_path / "out", crval=True).products, strict=True):
+        with fits.open(before) as old, fits.open(after) as new:
+            assert [hdu.name for hdu in new] == [hdu.name for hdu in old]
+            noise = [(one, other) for one, other in zip(old, new, strict=True) if other.header.get("NAXIS") == 3]
+            assert {other.name[-5:] for _, other in noise} == {".DATA", "NOISE"}
+            for one, other in noise:
+                assert one.data.tobytes() == other.data.tobytes()
+                assert other.header["CRVAL2"] - one.header["CRVAL2"] == pytest.approx(
+                    next(row for row in true_rows() if row.file == before.name).ddec_arcsec / 3600, abs=1e-12
+                )
+
+
+def test_rows_of_an_epoch_count_too(night, tmp_path):
+    """As in `combine`: what is for all of an epoch is added to what is for a file."""
+    files, table = night
+    night_name = night_of(read_exposure(files[0]))
+    epoch = dataclasses.replace(true_rows()[0], file="", ifu=None, epoch=night_name, dra_arcsec=1.0, ddec_arcsec=-2.0)
+    write_offsets([*true_rows(), epoch], table, overwrite=True)
+    copies = offsets(table, tmp_path / "out", crval=True).products
+    for number, extra in enumerate(((1.0, -2.0), (0.0, 0.0))):
+        wcs = read_exposure(files[number]).cube(3).wcs
+        east, north = offset_between(wcs, read_exposure(copies[number]).cube(3).wcs)
+        error = VISITS[number].error
+        assert (east, north) == pytest.approx((error[0] + extra[0], error[1] + extra[1]), abs=1e-5)
+    write_offsets([epoch], table, overwrite=True)
+    with pytest.raises(AlignmentError, match="its rows name no files; expected exposures that can be corrected"):
+        offsets(table, tmp_path / "out", crval=True, overwrite=True)
 
 
 def test_header_without_accepted_offset_stays(night, tmp_path):

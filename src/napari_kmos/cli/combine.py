@@ -6,12 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.cli.options import add_files, add_output_dir, add_parameters, add_scheduler, build_parameters
+from napari_kmos.cli.options import (
+    add_files,
+    add_offsets,
+    add_output_dir,
+    add_parameters,
+    add_scheduler,
+    build_parameters,
+)
 from napari_kmos.combine import CombineParameters, VersusParameters
 from napari_kmos.errors import KmosError
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.combine_tasks import CombineChoice
-from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.selecting import EACH
 from napari_kmos.recipes.versus import describe_versus, versus
 from napari_kmos.recipes.zero_points import NONE, ZERO_POINTS
@@ -60,19 +66,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_where(parser: argparse.ArgumentParser) -> None:
     """Add what is known of places and wavelengths."""
     where = parser.add_argument_group("what is known of the exposures")
-    where.add_argument(
-        "--offsets",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="tables of offsets, for --method user; what they say of an exposure, IFU, half or epoch adds up",
-    )
-    where.add_argument(
-        "--unaccepted",
-        choices=UNACCEPTED,
-        default="error",
-        help="where an offset is missing or not accepted: stop, trust the header, or skip (default: %(default)s)",
-    )
+    text = "tables of offsets, for --method user; what they say of an exposure, IFU, half or epoch adds up"
+    add_offsets(where, text)
     where.add_argument(
         "--cuts",
         nargs="+",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_kmos.cli.options import (
     add_files,
     add_ifu,
+    add_offsets,
     add_output_dir,
     add_parameters,
     add_scheduler,
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--radius", type=float, metavar="ARCSEC", help="radius of apertures that have none in the file, such as points"
     )
     add_ifu(parser)
+    add_offsets(parser, "tables of offsets, which add up: corrections of the cubes' coordinates; the stars stay")
     add_scheduler(parser)
     add_parameters(parser, ExtractParameters, title="parameters of the extraction")
 
@@ -64,6 +66,8 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         parameters=build_parameters(args, ExtractParameters),
         ifu=args.ifu,
         radius_arcsec=args.radius,
+        offsets=args.offsets or (),
+        unaccepted=args.unaccepted,
         overwrite=args.overwrite,
         progress=progress,
     )

@@ -49,8 +49,8 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     _add_paths(
         group,
         "--import",
-        "shift files of kmos_combine with their SOF, corrected copies (.fits), logs of kmos_combine (.log, or the folder "
-        "of esorex.log), ifu<n>_half<h>_xy_plus.txt, other tables",
+        "shift files of kmos_combine with their SOF, corrected copies (.fits), logs of kmos_combine (.log, or the "
+        "folder of esorex.log), ifu<n>_half<h>_xy_plus.txt, other tables",
         dest="sources",
     )
     _add_paths(

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from napari_kmos.cluster import connected
 from napari_kmos.errors import KmosError
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
+from napari_kmos.recipes.offset_rows import UNACCEPTED
 
 P = TypeVar("P")
 
@@ -46,6 +47,17 @@ def add_output_file(parser: argparse.ArgumentParser, metavar: str, what: str) ->
 def add_ifu(parser: argparse.ArgumentParser) -> None:
     """Add ``--ifu N``."""
     parser.add_argument("--ifu", type=int, metavar="N", help="this IFU only (1-24)")
+
+
+def add_offsets(parser: argparse._ActionsContainer, text: str) -> None:
+    """Add ``--offsets FILE...`` and what is done where they do not tell: ``--unaccepted``."""
+    parser.add_argument("--offsets", nargs="+", type=Path, metavar="FILE", help=text)
+    parser.add_argument(
+        "--unaccepted",
+        choices=UNACCEPTED,
+        default="error",
+        help="where an offset is missing or not accepted: stop, trust the header, or skip (default: %(default)s)",
+    )
 
 
 def add_scheduler(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from napari_kmos.recipes.mosaic_fields import (
     members_of,
     split_mosaic,
 )
-from napari_kmos.recipes.offset_rows import UNACCEPTED, added, epoch_of, own_row, usable_offset
+from napari_kmos.recipes.offset_rows import added, check_unaccepted, epoch_of, own_row, usable_offset
 from napari_kmos.recipes.selecting import Member, Selection, keep_files, select
 from napari_kmos.recipes.zero_points import MEASURE, NONE, find_zero_points, rows_of
 
@@ -52,9 +52,7 @@ class CombineChoice:
     zero_points: Path | str = NONE
 
     def __post_init__(self) -> None:
-        if self.unaccepted not in UNACCEPTED:
-            msg = f"unaccepted is {self.unaccepted!r}, expected one of {', '.join(UNACCEPTED)}"
-            raise KmosError(msg)
+        check_unaccepted(self.unaccepted)
 
     @property
     def tables(self) -> tuple[Path, ...]:

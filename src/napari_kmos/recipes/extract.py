@@ -15,6 +15,7 @@ from napari_kmos.io import (
     check_free,
     output_dir,
     read_apertures,
+    read_offsets,
     write_record,
     write_spectrum,
     write_table,
@@ -41,6 +42,8 @@ def extract(
     parameters: ExtractParameters | None = None,
     ifu: int | None = None,
     radius_arcsec: float | None = None,
+    offsets: Sequence[Path | str] = (),
+    unaccepted: str = "error",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -63,6 +66,12 @@ def extract(
         This IFU only.
     radius_arcsec : float, optional
         Radius of apertures that have none in the file.
+    offsets : sequence of path
+        Offset tables, which add up: corrections of the files' coordinates. The stars stay where they are on the sky,
+        and the cubes are moved below them.
+    unaccepted : str
+        What to do with a cube whose offset is missing or not accepted: ``"error"``, ``"header"`` (take its coordinates
+        as they are) or ``"skip"``.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -80,13 +89,16 @@ def extract(
     ExtractionError
         If there is no aperture, all lie outside every cube, no star has data, the sky is to come from areas and there
         is none in any cube, or two stars would have the same file.
+    AlignmentError
+        If offsets are missing, not accepted, or for other files.
     KmosError
         If a file cannot be used, or has no such IFU.
     WriteError
         If a product exists and may not be replaced.
     """
     chosen = parameters or ExtractParameters()
-    sources = read_cubes(files, ifu)
+    tables = tuple(map(Path, offsets))
+    sources = read_cubes(files, ifu, tables=[read_offsets(table) for table in tables], unaccepted=unaccepted)
     rows = _read_apertures(apertures, sources, radius_arcsec)
     table_files = (Path(apertures),) if isinstance(apertures, Path | str) else ()
     tasks, outside = plan_tasks(sources, rows, Path(out_dir), chosen)
@@ -94,12 +106,12 @@ def extract(
     for task in tasks:
         for path in task.outputs():
             check_free(path, overwrite)
-    settings = {"method": method, "ifu": ifu or 0, **parameters_of(chosen)}
-    defaults = {"method": "aperture", "ifu": 0, **defaults_of(chosen)}
+    settings = {"method": method, "ifu": ifu or 0, "unaccepted": unaccepted, **parameters_of(chosen)}
+    defaults = {"method": "aperture", "ifu": 0, "unaccepted": "error", **defaults_of(chosen)}
     for number, task in enumerate(tasks):
         text = f"{task.source.exposure.label}: spectra of {task.source.cube.label}"
         progress(number, len(tasks), text)
-        inputs = (task.source.path, *table_files)
+        inputs = (task.source.path, *table_files, *tables)
         task.step = Step(name="extract", inputs=inputs, parameters=settings, defaults=defaults)
         _extract_cube(task, method, chosen, overwrite, _reading(progress, number, len(tasks), text))
     progress(len(tasks), len(tasks), "spectra written")

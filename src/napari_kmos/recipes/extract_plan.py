@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.extract import ExtractParameters, apertures_inside
 from napari_kmos.io import fits_stem, read_exposure, safe_name
+from napari_kmos.recipes.mosaic_fields import halves_by_time
+from napari_kmos.recipes.offset_rows import corrected_cube
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
 
 if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
+    from napari_kmos.offset import Offset
     from napari_kmos.provenance import Step
     from napari_kmos.report.spectra import TableRow
 
@@ -77,13 +80,36 @@ class ExtractTask:
         return [*paths, self.sky] if self.skies else paths
 
 
-def read_cubes(files: Sequence[Path | str], ifu: int | None) -> list[CubeInFile]:
-    """Read the headers of all files: their cubes; where one IFU is asked for, it must be in each file."""
+def read_cubes(
+    files: Sequence[Path | str],
+    ifu: int | None,
+    *,
+    tables: Sequence[Sequence[Offset]] = (),
+    unaccepted: str = "error",
+) -> list[CubeInFile]:
+    """Read the headers of all files: their cubes, with corrected coordinates if offset tables are given.
+
+    Where one IFU is asked for, it must be in each file, and it alone is corrected.
+
+    Raises
+    ------
+    ExtractionError
+        If there is no cube.
+    AlignmentError
+        If a cube has no offset that may be used, and ``unaccepted`` is ``"error"``.
+    """
     sources = []
-    for path in map(Path, files):
-        exposure = read_exposure(path)
+    exposures = [read_exposure(path) for path in files]
+    halves = halves_by_time(exposures) if tables else [None] * len(exposures)
+    for path, exposure, half in zip(map(Path, files), exposures, halves, strict=True):
         wanted = exposure.cubes if ifu is None else (exposure.cube(ifu),)
-        sources += [CubeInFile(path, exposure, cube, cube in wanted) for cube in exposure.cubes]
+        for cube in exposure.cubes:
+            is_wanted = cube in wanted
+            if is_wanted and tables:
+                placed = corrected_cube(cube, exposure, tables, unaccepted=unaccepted, half=half)
+                sources += [] if placed is None else [CubeInFile(path, exposure, placed, True)]
+            else:
+                sources.append(CubeInFile(path, exposure, cube, is_wanted))
     if not sources:
         msg = f"{len(files)} files given and no cube with data in them; give exposures, combined cubes or mosaics"
         raise ExtractionError(msg)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from astropy.time import TimeDelta
 
-from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.io import fits_stem
 from napari_kmos.offset import Offset
 from napari_kmos.spatial.wcs import shift_wcs
@@ -121,6 +121,19 @@ def usable_offset(
     return Offset(exposure=0, file=path.name, ifu=cube.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="header")
 
 
+def check_unaccepted(unaccepted: str) -> None:
+    """Refuse a word that is none of `UNACCEPTED`.
+
+    Raises
+    ------
+    KmosError
+        If it is none of them.
+    """
+    if unaccepted not in UNACCEPTED:
+        msg = f"unaccepted is {unaccepted!r}, expected one of {', '.join(UNACCEPTED)}"
+        raise KmosError(msg)
+
+
 def rows_for(
     rows: Sequence[Offset], exposure: Exposure, cube: Cube, *, epoch: str, half: int | None
 ) -> tuple[Offset, ...]:
@@ -150,6 +163,7 @@ def corrected_cube(
     AlignmentError
         As `usable_offset` says.
     """
+    check_unaccepted(unaccepted)
     group = (epoch_of(tables, exposure, cube, half), half)
     found = [usable_offset(table, exposure, cube, unaccepted=unaccepted, group=group) for table in tables]
     used = [offset for offset in found if offset is not None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.io import (
@@ -15,10 +15,10 @@ from napari_kmos.io import (
     output_dir,
     read_exposure,
     read_offsets,
-    write_exposure,
     write_record,
+    write_wcs_copy,
 )
-from napari_kmos.progress import Progress, silent
+from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import find_file, told_offset
@@ -31,7 +31,6 @@ from napari_kmos.recipes.shift_files import (
     warn_of_leftovers,
     write_shift_files,
 )
-from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.exposure import Exposure
@@ -63,15 +62,15 @@ def offsets(
         ``shifts_<target>_README.txt`` which states the convention and the command. Exposures whose offset is not
         accepted are left out, with a warning.
     crval : bool
-        Write a copy of each exposure, ``<stem>_OFFSET.fits``, with the corrections added to CRVAL1 and CRVAL2; pixels
-        are not touched. IFUs without an accepted offset keep their headers, with a warning.
+        Write a copy of each exposure, ``<stem>_OFFSET.fits``, with the corrections added to CRVAL1 and CRVAL2 of data
+        and noise; no bit of the pixels changes. IFUs without an accepted offset keep their headers, with a warning.
     drop : sequence of path
         Exposures to be left out; the last part of a name is enough. With ``overwrite``, shift file and SOF are made
         again without them, the shifts against the first exposure that is left.
     overwrite : bool
         Replace products that exist; inputs are never replaced.
     progress : Progress
-        Told after each exposure written.
+        Told each exposure that is copied; it may raise `Cancelled`, and then no half-written copy is left.
 
     Returns
     -------
@@ -138,49 +137,39 @@ def _write_copies(frames: Sequence[Frame], table: Path, folder: Path, overwrite:
     """Write exposures with corrected headers, and their records."""
     outputs = _copies_of(frames, folder, overwrite)
     records = []
-    for number, (path, (exposure, offsets_of)) in enumerate(outputs.items()):
-        progress(number, len(outputs), f"writing {path.name}")
-        corrected, used = _corrected(exposure, offsets_of)
+    for number, (path, exposure) in enumerate(outputs.items()):
+        corrected = {frame.cube.ifu: frame for frame in frames if frame.exposure is exposure and frame.offset.accepted}
+        for cube in exposure.cubes:
+            if cube.ifu not in corrected:
+                text = f"{cube.source or cube.label}: no accepted offset; its header stays as it is"
+                warnings.warn(text, KmosWarning, stacklevel=3)
+        used = {corrected_key(ifu): _arcsec(frame.offset) for ifu, frame in corrected.items()}
         step = Step(name="offsets", inputs=(exposure.path or Path(), table), parameters=used)
-        write_exposure(corrected, path, step=step, overwrite=overwrite)
+        wcs = {frame.cube.source: frame.wcs for frame in corrected.values()}
+        told = part_of(progress, number, len(outputs))
+        write_wcs_copy(step.inputs[0], path, wcs, step=step, overwrite=overwrite, progress=told)
         records.append(write_record(path, step, overwrite=overwrite))
     return Outcome(products=tuple(outputs), extras=tuple(records))
 
 
-def _copies_of(
-    frames: Sequence[Frame], folder: Path, overwrite: bool
-) -> dict[Path, tuple[Exposure, dict[int | None, Offset]]]:
-    """Return the exposure and the offsets of its IFUs for each copy, checked to be free."""
-    exposures = {id(frame.exposure): frame.exposure for frame in frames}
+def _copies_of(frames: Sequence[Frame], folder: Path, overwrite: bool) -> dict[Path, Exposure]:
+    """Return the exposure of each copy, checked to be free."""
     inputs = {frame.path.resolve() for frame in frames}
-    outputs: dict[Path, tuple[Exposure, dict[int | None, Offset]]] = {}
-    for key, exposure in exposures.items():
+    outputs: dict[Path, Exposure] = {}
+    for exposure in {id(frame.exposure): frame.exposure for frame in frames}.values():
         path = folder / f"{fits_stem(exposure.path or Path('exposure'))}{SUFFIX}.fits"
         if path in outputs or path.resolve() in inputs:
             msg = f"{path}: would replace an input or another product; choose another folder (-o)"
             raise WriteError(msg)
-        own = {frame.cube.ifu: frame.offset for frame in frames if id(frame.exposure) == key}
         for target in (path, path.with_suffix(".json")):
             check_free(target, overwrite)
-        outputs[path] = (exposure, own)
+        outputs[path] = exposure
     return outputs
 
 
-def _corrected(exposure: Exposure, own: Mapping[int | None, Offset]) -> tuple[Exposure, dict[str, Any]]:
-    """Return an exposure with corrected WCS, and the corrections."""
-    arms, used = [], {}
-    for arm in exposure.arms:
-        offset = None if arm.cube is None else own.get(arm.cube.ifu)
-        if arm.cube is None or offset is None or not offset.accepted:
-            if arm.cube is not None:
-                text = f"{arm.cube.source or arm.cube.label}: no accepted offset; its header stays as it is"
-                warnings.warn(text, KmosWarning, stacklevel=4)
-            arms.append(arm)
-            continue
-        wcs = shift_wcs(arm.cube.wcs, offset.dra_arcsec, offset.ddec_arcsec)
-        arms.append(dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, wcs=wcs)))
-        used[corrected_key(arm.cube.ifu)] = f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f} arcsec"
-    return dataclasses.replace(exposure, arms=tuple(arms)), used
+def _arcsec(offset: Offset) -> str:
+    """Return a correction as the header of a copy tells it."""
+    return f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f} arcsec"
 
 
 def corrected_key(ifu: int | None) -> str:
