@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from factories import DEC, RA, make_cube
 
+from napari_kmos.io import catalogue_of
 from napari_kmos.spatial.wcs import make_wcs, offset_arcsec, pixel_to_sky, shift_wcs
 
 SHAPE = (13, 14)
@@ -28,6 +30,12 @@ class Field:
         squared = (east[..., None] - self.east) ** 2 + (north[..., None] - self.north) ** 2
         profile = 1.8 / np.pi / core**2 * (1 + squared / core**2) ** -2.8
         return 0.04 * profile @ self.flux
+
+    def catalogue(self, *, error_arcsec=0.0, name="stars"):
+        """Catalogue of its stars, off by some error."""
+        ra = RA + (self.east + self.rng.normal(0, error_arcsec, len(self.east))) / 3600 / np.cos(np.deg2rad(DEC))
+        dec = DEC + (self.north + self.rng.normal(0, error_arcsec, len(self.east))) / 3600
+        return catalogue_of(Table({"ra": ra, "dec": dec, "Kmag": 20 - 2.5 * np.log10(self.flux)}), name)
 
     def expose(self, *, dither=(0.0, 0.0), rotation=0.0, error=(0.0, 0.0), fwhm=0.7, gain=1.0, noise=0.3, **facts):
         """Cube whose header is wrong by ``error``: the correction that makes it right."""

@@ -1,26 +1,32 @@
-"""How offsets are found: from the headers, or by correlating white-light images."""
+"""How offsets are found: from the headers, by correlating white-light images, by their stars, or by a catalogue."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_kmos.align.catalogue import check_overlap, measure_by_catalogue
 from napari_kmos.align.images import add_images, white_light
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.single import Aligned, measure_image
+from napari_kmos.align.star_lists import measure_by_stars
+from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
+from napari_kmos.spatial.fields import field_of
 from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
-    from napari_kmos.cube import Cube
+    from napari_kmos.cube import Cube, Image
 
-    OffsetMethod = Callable[[Sequence[Cube], int, AlignParameters, Progress], tuple[Offset, ...]]
+    #: What is right: an exposure, 0-based, or a catalogue.
+    Reference = int | Catalogue
+    OffsetMethod = Callable[[Sequence[Cube], Reference, AlignParameters, Progress], tuple[Offset, ...]]
 
 
 class NoReferenceError(AlignmentError):
@@ -30,7 +36,7 @@ class NoReferenceError(AlignmentError):
 def measure_offsets(
     cubes: Sequence[Cube],
     *,
-    reference: int = 0,
+    reference: Reference = 0,
     method: str = "correlation",
     parameters: AlignParameters | None = None,
     progress: Progress = silent,
@@ -41,8 +47,9 @@ def measure_offsets(
     ----------
     cubes : sequence of Cube
         Exposures of one target, in memory or lazy.
-    reference : int
-        Exposure, 0-based, whose header is taken to be right.
+    reference : int or Catalogue
+        Exposure, 0-based, whose header is taken to be right; or a catalogue with the positions of the date of the
+        exposures, for the methods catalogue (which needs one) and stars.
     method : str
         A key of `OFFSET_METHODS`.
     parameters : AlignParameters, optional
@@ -53,25 +60,26 @@ def measure_offsets(
     Returns
     -------
     tuple of Offset
-        One for each cube, ``exposure`` counting them. That of the reference is zero. What could not be measured with
-        confidence is there, with ``accepted`` False and the reason in ``note``.
+        One for each cube, ``exposure`` counting them. That of a reference among them is zero. What could not be
+        measured with confidence is there, with ``accepted`` False and the reason in ``note``.
 
     Raises
     ------
     AlignmentError
-        If there is no such method or exposure, or (`NoReferenceError`) the reference has no data.
+        If there is no such method or exposure, the method needs another reference, no source of the catalogue lies in
+        a field, or (`NoReferenceError`) the reference has no data.
     """
     if method not in OFFSET_METHODS:
         msg = f"offset method {method!r} does not exist; there are {', '.join(OFFSET_METHODS)}"
         raise AlignmentError(msg)
-    if not 0 <= reference < len(cubes):
+    if not isinstance(reference, Catalogue) and not 0 <= reference < len(cubes):
         msg = f"reference exposure {reference} does not exist: there are {len(cubes)}, counted from 0"
         raise AlignmentError(msg)
     return OFFSET_METHODS[method](cubes, reference, parameters or AlignParameters(), progress)
 
 
 def _from_headers(
-    cubes: Sequence[Cube], reference: int, parameters: AlignParameters, progress: Progress
+    cubes: Sequence[Cube], reference: Reference, parameters: AlignParameters, progress: Progress
 ) -> tuple[Offset, ...]:
     """Take the headers to be right, as well as they are known to be."""
     return tuple(
@@ -81,16 +89,14 @@ def _from_headers(
 
 
 def _by_correlation(
-    cubes: Sequence[Cube], reference: int, parameters: AlignParameters, progress: Progress
+    cubes: Sequence[Cube], reference: Reference, parameters: AlignParameters, progress: Progress
 ) -> tuple[Offset, ...]:
     """Match every exposure to the reference exposure, then to the sum of the others."""
-    images = []
-    for number, cube in enumerate(cubes):
-        images.append(white_light(cube))
-        progress(number + 1, len(cubes), f"collapsing {cube.label}")
-    if not np.isfinite(images[reference].data).any():
-        msg = f"{cubes[reference].source or cubes[reference].label}: the reference exposure has no data; take another"
-        raise NoReferenceError(msg)
+    if isinstance(reference, Catalogue):
+        msg = "method correlation compares images, not an image with a catalogue; use method catalogue or stars"
+        raise AlignmentError(msg)
+    images = list(_collapsed(cubes, progress))
+    _check_reference(cubes, images, reference)
     zero = dataclasses.replace(_zero(cubes[reference], reference), note="reference")
     aligned = [
         Aligned(image=image, offset=zero)
@@ -106,8 +112,55 @@ def _by_correlation(
     return tuple(dataclasses.replace(one.offset, exposure=number) for number, one in enumerate(aligned))
 
 
+def _by_stars(
+    cubes: Sequence[Cube], reference: Reference, parameters: AlignParameters, progress: Progress
+) -> tuple[Offset, ...]:
+    """Match the stars of every exposure to those of the reference."""
+    images = list(_collapsed(cubes, progress))
+    if isinstance(reference, Catalogue):
+        check_overlap(reference, [field_of(image) for image in images])
+        found = [measure_by_stars(reference, image, parameters=parameters) for image in images]
+        return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
+    _check_reference(cubes, images, reference)
+    zero = dataclasses.replace(_zero(cubes[reference], reference), method="stars", note="reference")
+    return tuple(
+        zero
+        if number == reference
+        else dataclasses.replace(measure_by_stars(images[reference], image, parameters=parameters), exposure=number)
+        for number, image in enumerate(images)
+    )
+
+
+def _by_catalogue(
+    cubes: Sequence[Cube], reference: Reference, parameters: AlignParameters, progress: Progress
+) -> tuple[Offset, ...]:
+    """Fit a model of the stars of a catalogue to every exposure."""
+    if not isinstance(reference, Catalogue):
+        msg = "method catalogue needs a catalogue as its reference; give one (--catalogue)"
+        raise AlignmentError(msg)
+    check_overlap(reference, [field_of(cube) for cube in cubes])
+    found = (measure_by_catalogue(image, reference, parameters=parameters) for image in _collapsed(cubes, progress))
+    return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
+
+
 #: The methods by name.
-OFFSET_METHODS: Mapping[str, OffsetMethod] = MappingProxyType({"header": _from_headers, "correlation": _by_correlation})
+OFFSET_METHODS: Mapping[str, OffsetMethod] = MappingProxyType(
+    {"header": _from_headers, "correlation": _by_correlation, "stars": _by_stars, "catalogue": _by_catalogue}
+)
+
+
+def _collapsed(cubes: Sequence[Cube], progress: Progress) -> Iterator[Image]:
+    """Yield the white-light image of each cube."""
+    for number, cube in enumerate(cubes):
+        yield white_light(cube)
+        progress(number + 1, len(cubes), f"collapsing {cube.label}")
+
+
+def _check_reference(cubes: Sequence[Cube], images: Sequence[Image], reference: int) -> None:
+    """Refuse a reference exposure without data."""
+    if not np.isfinite(images[reference].data).any():
+        msg = f"{cubes[reference].source or cubes[reference].label}: the reference exposure has no data; take another"
+        raise NoReferenceError(msg)
 
 
 def _zero(cube: Cube, number: int) -> Offset:

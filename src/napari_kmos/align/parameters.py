@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_kmos.errors import KmosError
+from napari_kmos.align.star_parameters import StarParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlignParameters:
+class AlignParameters(StarParameters):
     """How offsets are searched, measured and judged.
 
     Parameters
@@ -42,6 +42,7 @@ class AlignParameters:
     pointing_error_arcsec: float = 0.25
 
     def __post_init__(self) -> None:
+        StarParameters.__post_init__(self)
         self._check("max_shift_arcsec", self.max_shift_arcsec > 0, "a positive number of arcsec")
         self._check("candidates", self.candidates >= 1, "one or more")
         self._check("min_overlap", 0 < self.min_overlap < 1, "a number between 0 and 1")
@@ -49,9 +50,3 @@ class AlignParameters:
         self._check("margin", self.margin >= 0, "zero or more")
         self._check("passes", self.passes >= 1, "one or more")
         self._check("pointing_error_arcsec", self.pointing_error_arcsec > 0, "a positive number of arcsec")
-
-    def _check(self, name: str, is_fine: bool, expected: str) -> None:
-        """Refuse a value that cannot be meant."""
-        if not is_fine:
-            msg = f"{name} is {getattr(self, name)}, expected {expected}"
-            raise KmosError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.cube import Cube, Image, pixel_scale_arcsec
 from napari_kmos.spatial.wcs import pixel_to_pixel, pixel_to_sky, sky_to_pixel
 
 Field: TypeAlias = tuple[WCS, tuple[int, int]]
@@ -17,6 +17,12 @@ Floats: TypeAlias = NDArray[np.float64]
 
 #: Radius of the circle about a field in its diagonals: a half, and a little more.
 _RADIUS = 0.51
+
+
+def field_of(item: Cube | Image) -> Field:
+    """Return the field that a cube or an image covers."""
+    n_y, n_x = (item.flux if isinstance(item, Cube) else item.data).shape[-2:]
+    return item.wcs, (n_y, n_x)
 
 
 def centre_of(field: Field) -> tuple[float, float]:
@@ -33,8 +39,8 @@ def is_inside(field: Field, ra: Floats, dec: Floats) -> NDArray[np.bool_]:
     return np.asarray((np.abs(y - (n_y - 1) / 2) <= n_y / 2) & (np.abs(x - (n_x - 1) / 2) <= n_x / 2))
 
 
-def rows_near(fields: Sequence[Field], ra: Floats, dec: Floats) -> NDArray[np.intp]:
-    """Return the indices of the positions, in degrees, in the circle about all fields.
+def rows_near(fields: Sequence[Field], ra: Floats, dec: Floats, *, reach_arcsec: float = 0.0) -> NDArray[np.intp]:
+    """Return the indices of the positions, in degrees, in the circle about all fields, or so much further out.
 
     It cuts a large catalogue down before each field is looked at, by three products a source; poles and right ascension
     zero are as any other place.
@@ -42,6 +48,7 @@ def rows_near(fields: Sequence[Field], ra: Floats, dec: Floats) -> NDArray[np.in
     centres = _vectors(*np.array([centre_of(field) for field in fields]).T)
     middle = centres.mean(axis=0) / np.linalg.norm(centres.mean(axis=0))
     reach = np.arccos(np.clip(centres @ middle, -1, 1)).max() + max(_radius(field) for field in fields)
+    reach += float(np.deg2rad(reach_arcsec / 3600))
     return np.flatnonzero(_vectors(ra, dec) @ middle >= np.cos(min(reach, np.pi)))
 
 
