@@ -8,6 +8,8 @@ from napari_kmos.errors import AlignmentError
 
 #: What a person can decide of an offset; first, that nobody did.
 DECISIONS = ("", "accepted", "rejected", "skipped")
+#: What can be done with exposures whose offset is missing or not accepted.
+UNACCEPTED = ("error", "header", "skip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from napari_kmos.cluster import connected
 from napari_kmos.errors import KmosError
+from napari_kmos.offset import UNACCEPTED
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
-from napari_kmos.recipes.offset_rows import UNACCEPTED
 
 P = TypeVar("P")
 

@@ -14,16 +14,13 @@ from astropy.time import TimeDelta
 
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.io import fits_stem
-from napari_kmos.offset import Offset
+from napari_kmos.offset import UNACCEPTED, Offset
 from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
 
-
-#: What can be done with exposures whose offset is missing or not accepted.
-UNACCEPTED = ("error", "header", "skip")
 #: Paranal's noon, in days of universal time: a night keeps the date on which it began.
 _NOON_DAYS = 2 / 3
 _CUT_HALF = re.compile(r"_half([12])$")

@@ -12,8 +12,8 @@ from napari_kmos.align import OFFSET_METHODS, AlignParameters
 from napari_kmos.combine import PLACING_METHODS, CombineParameters
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
+from napari_kmos.offset import UNACCEPTED
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
-from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.selecting import EACH
 from napari_kmos.recipes.sky_tasks import SKY_STARS
 from napari_kmos.recipes.zero_points import NONE, ZERO_POINTS

@@ -19,8 +19,8 @@ from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, folded, row_of
 from napari_kmos._napari.widgets.versus import VersusEdit
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
+from napari_kmos.offset import UNACCEPTED
 from napari_kmos.recipes.combine_tasks import CombineChoice
-from napari_kmos.recipes.offset_rows import UNACCEPTED
 from napari_kmos.recipes.outcome import Outcome
 
 STEP = "combine"
