@@ -82,6 +82,17 @@ def test_pictures_lie_where_their_layers_do_and_follow_the_moving_one(qtbot, vie
         np.testing.assert_allclose(world(picture, 3, 4), world(layer, 3, 4), atol=1e-6)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_layer_can_be_dragged_on(qtbot, viewer, view, mode):
+    second = viewer.layers[1]
+    viewer.layers.selection.active = second
+    second.mode = "transform"
+    shown(qtbot, view, mode=mode)
+    assert (second.mode, viewer.layers.selection.active) == ("transform", second)
+    view.hide()
+    assert (second.mode, viewer.layers.selection.active) == ("transform", second)
+
+
 def test_the_score_falls_where_the_pair_agrees(qtbot, viewer, view):
     wrong, _ = shown(qtbot, view)
     with qtbot.waitSignal(view.scored) as scored:

@@ -190,10 +190,11 @@ class PairView(QObject):
         camera.zoom = float(min(self.viewer.canvas.size / (high - low)))
 
     def _show_layers(self, looks: Mapping[Layer, Mapping[str, Any]]) -> None:
-        """Give layers their looks, those that are still there."""
+        """Give layers their looks, those that are still there; napari ends the drag of a layer shown once more."""
         for layer, fields in looks.items():
             for name, value in fields.items() if layer in self.viewer.layers else ():
-                setattr(layer, name, value)
+                if getattr(layer, name) != value:
+                    setattr(layer, name, value)
 
     def _follow(self, *, on: bool) -> None:
         """Listen to the layers of the pair, or stop."""

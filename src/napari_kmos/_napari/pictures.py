@@ -30,6 +30,8 @@ _GAP = 1.0
 #: The colours of a difference are those of the pair: red where the reference is brighter, cyan where the moving one is.
 _DIVERGING = Colormap([[1, 0.25, 0.2, 1], [0, 0, 0, 1], [0, 1, 1, 1]], name="red-cyan difference")
 _GREY = "gray"
+#: Faint stars are to be seen beside bright ones.
+_GAMMA = 0.7
 
 
 Box: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -109,6 +111,7 @@ class Pictures:
             units=UNITS[1:],
             axis_labels=AXIS_LABELS[1:],
             colormap=_GREY,
+            gamma=_GAMMA,
             metadata={KEY: what},
         )
         selection = self._viewer.layers.selection
@@ -129,6 +132,7 @@ class Pictures:
             self.moving.blending = "additive"
         elif self.mode == DIFFERENCE:
             self.reference.visible = False
+            self.moving.gamma = 1.0
             reach = _DIFFERENCE_SHARE * (high - low)
             self.moving.contrast_limits = -reach, reach
             self.moving.colormap = _DIVERGING
