@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +88,8 @@ class Catalogue:
         Rows of the file that have no position and are left out.
     motion : ProperMotion, optional
         None if proper motions, or the date of the positions, are not known.
+    path : Path, optional
+        The file; None if made in memory.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Catalogue:
     id_name: str = ""
     n_dropped: int = 0
     motion: ProperMotion | None = None
+    path: Path | None = None
 
     def __len__(self) -> int:
         return len(self.ra)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.align.catalogue import check_overlap, measure_by_catalogue
+from napari_kmos.align.catalogue import measure_by_catalogue
 from napari_kmos.align.images import add_images, white_light
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.single import Aligned, measure_image
@@ -18,7 +18,6 @@ from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
-from napari_kmos.spatial.fields import field_of
 from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ def measure_offsets(
     Raises
     ------
     AlignmentError
-        If there is no such method or exposure, the method needs another reference, no source of the catalogue lies in
-        a field, or (`NoReferenceError`) the reference has no data.
+        If there is no such method or exposure, the method needs another reference, or (`NoReferenceError`) the
+        reference has no data.
     """
     if method not in OFFSET_METHODS:
         msg = f"offset method {method!r} does not exist; there are {', '.join(OFFSET_METHODS)}"
@@ -118,7 +117,6 @@ def _by_stars(
     """Match the stars of every exposure to those of the reference."""
     images = list(_collapsed(cubes, progress))
     if isinstance(reference, Catalogue):
-        check_overlap(reference, [field_of(image) for image in images])
         found = [measure_by_stars(reference, image, parameters=parameters) for image in images]
         return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
     _check_reference(cubes, images, reference)
@@ -138,7 +136,6 @@ def _by_catalogue(
     if not isinstance(reference, Catalogue):
         msg = "method catalogue needs a catalogue as its reference; give one (--catalogue)"
         raise AlignmentError(msg)
-    check_overlap(reference, [field_of(cube) for cube in cubes])
     found = (measure_by_catalogue(image, reference, parameters=parameters) for image in _collapsed(cubes, progress))
     return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.align import OFFSET_METHODS, AlignParameters
+from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.cli.options import add_files, add_ifu, add_output_file, add_parameters, build_parameters
+from napari_kmos.io import read_catalogue
 from napari_kmos.recipes.align import align
 
 if TYPE_CHECKING:
@@ -25,12 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_files(parser, "exposures, or combined cubes of the same sky")
     add_output_file(parser, "FILE.ecsv", "table of offsets to write")
     parser.add_argument(
-        "--method", choices=list(OFFSET_METHODS), default="correlation", help="how (default: %(default)s)"
+        "--method", choices=list(OFFSET_METHODS), help="how (default: correlation, or catalogue where one is given)"
     )
     parser.add_argument(
         "--reference", type=int, default=0, metavar="N", help="exposure whose headers are right, from 0 (default: 0)"
     )
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        metavar="FILE",
+        help="catalogue that is right, in place of a reference exposure, for the methods catalogue and stars; proper "
+        "motions, if it has some, are applied to the date of each exposure",
+    )
     add_ifu(parser)
+    add_parameters(parser, CatalogueColumns, title="columns of the catalogue, found by their names if not given")
     add_parameters(parser, AlignParameters, title="parameters of the alignment")
 
 
@@ -39,13 +50,18 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
     return align(
         args.files,
         args.output,
-        method=args.method,
-        reference=args.reference,
+        method=args.method or ("correlation" if args.catalogue is None else "catalogue"),
+        reference=args.reference if args.catalogue is None else _read_catalogue(args),
         ifu=args.ifu,
         parameters=build_parameters(args, AlignParameters),
         overwrite=args.overwrite,
         progress=progress,
     )
+
+
+def _read_catalogue(args: argparse.Namespace) -> Catalogue:
+    """Read the catalogue that is given."""
+    return read_catalogue(args.catalogue, build_parameters(args, CatalogueColumns))
 
 
 def describe(outcome: Outcome) -> str:

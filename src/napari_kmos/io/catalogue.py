@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from pathlib import Path
@@ -63,7 +64,8 @@ def read_catalogue(path: Path | str, columns: CatalogueColumns = _FOUND) -> Cata
     KmosWarning
         If the table has proper motions that are not used, as it does not tell the date of the positions.
     """
-    return catalogue_of(read_any_table(path), Path(path).stem, columns)
+    found = catalogue_of(read_any_table(path), Path(path).stem, columns)
+    return dataclasses.replace(found, path=Path(path))
 
 
 def read_any_table(path: Path | str) -> Table:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.align import AlignParameters, NoReferenceError, measure_offsets
+from napari_kmos.align import AlignParameters, NoReferenceError, check_overlap, measure_offsets
+from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
@@ -17,6 +18,7 @@ from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.selecting import check_once
+from napari_kmos.spatial.fields import field_of
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -32,7 +34,7 @@ def align(
     out: Path | str,
     *,
     method: str = "correlation",
-    reference: int = 0,
+    reference: int | Catalogue = 0,
     ifu: int | None = None,
     parameters: AlignParameters | None = None,
     groups: Sequence[tuple[str, int | None]] | None = None,
@@ -51,11 +53,13 @@ def align(
         Table to write (ECSV). It names files below its folder relative to it, others by their whole path.
     method : str
         A key of `napari_kmos.align.OFFSET_METHODS`.
-    reference : int
-        File, 0-based, whose headers are taken to be right. A target that has no data in it is measured against the
-        first exposure that has.
+    reference : int or Catalogue
+        File, 0-based, whose headers are taken to be right: a target that has no data in it is measured against the
+        first exposure that has. Or a catalogue: every IFU of every exposure is measured against it, at the places
+        where its stars are at the date of the exposure, as far as it tells their proper motions.
     ifu : int, optional
-        Only the target that this IFU sees, in the reference or the first exposure where it has one.
+        Only the target that this IFU sees, in the reference or the first exposure where it has one; only this IFU, if
+        the reference is a catalogue.
     parameters : AlignParameters, optional
         The defaults if not given.
     groups : sequence of (epoch, half), optional
@@ -73,7 +77,7 @@ def align(
     Raises
     ------
     AlignmentError
-        If there is no such reference, or no target has data.
+        If there is no such reference, the catalogue has no source in the fields, or no target has data.
     KmosError
         If there is no such IFU, a file cannot be read, or one is given twice.
     WriteError
@@ -92,9 +96,12 @@ def align(
     epochs = groups or [(night_of(exposure), None) for exposure in exposures]
     rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in found]
     _check_rows(rows)
-    given = {"method": method, "reference": reference, "ifu": ifu, **parameters_of(parameters)}
+    catalogue = reference if isinstance(reference, Catalogue) else None
+    shown = reference if catalogue is None else catalogue.name
+    given = {"method": method, "reference": shown, "ifu": ifu, **parameters_of(parameters)}
     defaults = {"method": "correlation", "reference": 0, "ifu": None, **defaults_of(parameters)}
-    step = Step(name="align", inputs=tuple(paths), parameters=given, defaults=defaults)
+    inputs = (*paths, catalogue.path) if catalogue is not None and catalogue.path else tuple(paths)
+    step = Step(name="align", inputs=inputs, parameters=given, defaults=defaults)
     write_offsets(rows, table, overwrite=overwrite)
     record = write_record(table, step, overwrite=overwrite)
     return Outcome(products=(table,), extras=(record,), measured=told_of(rows))
@@ -103,7 +110,7 @@ def align(
 def measure_exposures(
     exposures: Sequence[Exposure],
     *,
-    reference: int = 0,
+    reference: int | Catalogue = 0,
     ifu: int | None = None,
     method: str = "correlation",
     parameters: AlignParameters | None = None,
@@ -119,19 +126,43 @@ def measure_exposures(
     Raises
     ------
     AlignmentError
-        If there is no such reference.
+        If there is no such reference, or the catalogue has no source in the fields.
     KmosError
         If there is no such IFU.
     """
+    choice = {"method": method, "parameters": parameters or AlignParameters()}
+    if isinstance(reference, Catalogue):
+        return _by_catalogue(exposures, reference, ifu, choice, progress)
     if not 0 <= reference < len(exposures):
         msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
         raise AlignmentError(msg)
     targets = _targets(exposures, reference, ifu)
-    choice = {"method": method, "parameters": parameters or AlignParameters()}
     rows: list[Offset] = []
     for number, visits in enumerate(targets):
         rows += _measure(visits, reference, choice, part_of(progress, number, len(targets)))
     return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
+
+
+def _by_catalogue(
+    exposures: Sequence[Exposure], catalogue: Catalogue, ifu: int | None, choice: dict[str, Any], progress: Progress
+) -> tuple[Offset, ...]:
+    """Measure all IFUs of all exposures, or one of each, against a catalogue."""
+    chosen = [[cube for cube in exposure.cubes if ifu in (None, cube.ifu)] for exposure in exposures]
+    if not any(chosen):
+        exposures[0].cube(ifu)  # raises, naming what there is
+    check_overlap(catalogue, [field_of(cube) for cubes in chosen for cube in cubes])
+    rows: list[Offset] = []
+    for number, (exposure, cubes) in enumerate(zip(exposures, chosen, strict=True)):
+        if catalogue.motion is not None and exposure.date is None:
+            text = f"{exposure.label}: has no date; proper motions of {catalogue.name} are not applied"
+            warnings.warn(text, KmosWarning, stacklevel=3)
+        seen = catalogue if exposure.date is None else catalogue.at(float(exposure.date.jyear))
+        told = part_of(progress, number, len(exposures))
+        found = measure_offsets(cubes, reference=seen, progress=told, **choice)
+        rows += [
+            dataclasses.replace(row, exposure=number, ifu=cube.ifu) for row, cube in zip(found, cubes, strict=True)
+        ]
+    return tuple(rows)
 
 
 def _targets(exposures: Sequence[Exposure], reference: int, ifu: int | None) -> list[Visits]:
