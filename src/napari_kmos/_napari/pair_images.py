@@ -149,6 +149,11 @@ def make_pair(wanted: Wanted, *, progress: Progress = silent) -> PairImages:
     return PairImages(reference=reference, moving=moving, score=score, scale=score.best_near(*wanted.offset))
 
 
+def prepare() -> None:
+    """Import what the first pair would wait for; to be called in a thread."""
+    import photutils.detection  # noqa: F401
+
+
 def image_of(product: Cube | Image, image: PairImage, *, progress: Progress = silent) -> Image:
     """Return an image of a cube; of an image, itself."""
     if isinstance(product, Image):

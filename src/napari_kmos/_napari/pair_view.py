@@ -15,6 +15,7 @@ their place and follow `moving` however it is moved. Nothing else needs to be to
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import kmos_layers, kmos_of
-from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair
+from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair, prepare
 from napari_kmos._napari.pictures import BESIDE, BLINK, COLOURS, DIFFERENCE, MODES, PLAIN, Pictures, box_of
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.shown import KmosLayer
@@ -75,6 +76,8 @@ class PairView(QObject):
     prepared = Signal(object)
     #: After each move, and when the pair is prepared: `Score`, and `ScoreCurve` through the offset.
     scored = Signal(object, object)
+    #: No pair is shown any more.
+    hidden = Signal()
     #: Why there is nothing to see, as text.
     failed = Signal(str)
     #: What is done now, if it takes long.
@@ -101,6 +104,7 @@ class PairView(QObject):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._on_blink)
         self.blink_ms = _BLINK_MS
+        threading.Thread(target=prepare, daemon=True).start()
 
     @property
     def is_shown(self) -> bool:
@@ -150,6 +154,7 @@ class PairView(QObject):
             self._show_layers(self._before.layers)
             self.viewer.scene.camera.center, self.viewer.scene.camera.zoom = self._before.centre, self._before.zoom
             self._before = None
+            self.hidden.emit()
 
     def _draw(self) -> None:
         """Show what there is of the pair in the mode chosen, and nothing else."""

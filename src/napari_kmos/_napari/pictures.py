@@ -50,17 +50,24 @@ class Pictures:
         Where the sky is on the canvas.
     mode : str
         One of `MODES` but the plain one.
+
+    Attributes
+    ----------
+    reference, moving : Image layer
+        The pictures; without a reference the first is None.
+    below : Image, optional
+        What the reference shows.
     """
 
     def __init__(self, viewer: ViewerModel, images: PairImages, frame: Frame, mode: str) -> None:
         self.mode = mode
         self._viewer, self._images = viewer, images
         self._frame: Frame | None = None
-        self._below = images.reference
+        self.below = images.reference
         if images.reference is not None and mode == BESIDE:
-            self._below = cut_near(images.reference, images.moving, reach_arcsec=_MARGIN_ARCSEC)
+            self.below = cut_near(images.reference, images.moving, reach_arcsec=_MARGIN_ARCSEC)
         self.moving = self._add(images.moving, "moving")  # the next one is put below it
-        self.reference = None if self._below is None else self._add(self._below, "reference")
+        self.reference = None if self.below is None else self._add(self.below, "reference")
         self._colour()
         self.move_to(frame, 0.0, 0.0)
 
@@ -73,10 +80,10 @@ class Pictures:
         """Put the moving image at an offset, and the reference beside it or below it."""
         _place(self.moving, self._images.moving, frame, (east, north))
         if self.reference is not None and frame != self._frame:
-            _place(self.reference, self._below, frame, (0.0, 0.0))
+            _place(self.reference, self.below, frame, (0.0, 0.0))
             if self.mode == BESIDE:
                 low, high = box_of([self.reference])
-                _place(self.reference, self._below, frame, (_GAP * (high - low)[1], 0.0))
+                _place(self.reference, self.below, frame, (_GAP * (high - low)[1], 0.0))
         self._frame = frame
 
     def match(self, scale: Score) -> None:
@@ -126,7 +133,7 @@ class Pictures:
         self.moving.contrast_limits = low, high
         if self.reference is None:
             return
-        self.reference.contrast_limits = contrast_limits(self._below.data)
+        self.reference.contrast_limits = contrast_limits(self.below.data)
         if self.mode == COLOURS:
             self.reference.colormap, self.moving.colormap = "red", "cyan"
             self.moving.blending = "additive"
