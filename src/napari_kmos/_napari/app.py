@@ -27,6 +27,8 @@ _NAPARIS = ("layer controls", "layer list")
 _LOW_SCREEN = 940
 #: Of the height of the window, for the docks below.
 _SHARE_BELOW = 0.45
+#: Of its width, for those at the side.
+_SHARE_SIDE = 0.41
 
 
 def view(paths: Sequence[Path | str]) -> None:
@@ -64,6 +66,7 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     viewer.show()
     window.resize(window.size().boundedTo(screen))
     window.resizeDocks([docks[_FIRST]], [round(_SHARE_BELOW * window.height())], Qt.Orientation.Vertical)
+    window.resizeDocks([docks[next(iter(_SIDE))]], [round(_SHARE_SIDE * window.width())], Qt.Orientation.Horizontal)
     for name in (next(iter(_SIDE)), _FIRST):
         docks[name].raise_()
     set_north_up(viewer)

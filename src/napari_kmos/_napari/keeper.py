@@ -28,7 +28,7 @@ class Keeper(QObject):
         What is kept.
     """
 
-    #: Where it is kept, once for each place.
+    #: Where it is kept: paths, each once.
     kept = Signal(object)
     failed = Signal(object)
 
@@ -69,10 +69,10 @@ class Keeper(QObject):
     def _on_written(self, answer: Written) -> None:
         known, places = answer
         self._last |= known
-        for place in places:
-            if place not in self._places:
-                self._places.add(place)
-                self.kept.emit(place)
+        new = tuple(place for place in places if place not in self._places)
+        self._places.update(new)
+        if new:
+            self.kept.emit(new)
 
 
 def _write(known: Mapping[Path, Decisions]) -> Written:

@@ -11,7 +11,6 @@ from psygnal import Signal
 
 from napari_kmos._napari import alignment
 from napari_kmos._napari.keys import Keys, arrow_keys
-from napari_kmos._napari.overlay import Overlay
 from napari_kmos._napari.positions import companions, is_only_moved, offset_of
 
 _POSITION_EVENTS = ("affine", "translate", "scale", "rotate", "shear")
@@ -51,7 +50,6 @@ class Mover:
         self._dragged: Layer | None = None
         self._is_dragging = False
         self._keys = Keys(viewer, arrow_keys(self.nudge))
-        self._overlay = Overlay()
 
     def choose(self, layer: Layer | None) -> None:
         """Follow this layer and those that show the same IFU of the same file; None follows nothing."""
@@ -82,21 +80,13 @@ class Mover:
         self._keys.take()
 
     def end(self) -> None:
-        """Give mouse and keys back, and the colours."""
-        self._overlay.restore()
+        """Give mouse and keys back."""
         if not self.is_active:
             return
         self.is_active = False
         self._keys.release()
         if self._dragged in self.viewer.layers:
             self._dragged.mode = "pan_zoom"
-
-    def show_colours(self, reference: Layer | None) -> None:
-        """Show reference and moving layers in red and cyan, the others not; None shows all as before."""
-        if reference is None or self.layer is None:
-            self._overlay.restore()
-        else:
-            self._overlay.show(self.viewer, companions(self.viewer, reference), self._followed)
 
     def offset(self) -> tuple[float, float]:
         """Return the offset (east, north) in arcsec."""

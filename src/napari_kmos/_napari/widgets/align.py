@@ -38,8 +38,9 @@ class AlignDock(Dock):
         self.pair = Pair(self.viewer)
         self.parts = AlignParts(self)
         self.edit, self.table = self.parts.edit, self.parts.table
-        self.move_button, self.colours = self.parts.move, self.parts.colours
+        self.move_button, self.colours = self.parts.move, self.parts.pair.shown
         self.automatic = self.parts.measure.automatic
+        self.setMinimumWidth(max(self.minimumWidth(), self.layout().minimumSize().width()))  # so that nothing is cut
         self.keeper.kept.connect(self._on_kept)
         self.keeper.failed.connect(self._on_failed)
 
@@ -47,8 +48,8 @@ class AlignDock(Dock):
         """Layers that come and go, their moves, what the bench did, offsets and apertures that others change."""
         layers, session = self.viewer.layers.events, self.session.events
         return (
-            (layers.inserted, self._show_layers),
-            (layers.removed, self._show_layers),
+            (layers.inserted, self._on_layers_changed),
+            (layers.removed, self._on_layers_changed),
             (self.mover.moved, self._on_moved),
             (self.mover.settled, self.bench.take_over),
             (self.mover.refused, self.say),
@@ -70,6 +71,8 @@ class AlignDock(Dock):
             row = next((one for one in rows if one.identity == identity), None)
             if row is not None:
                 self.pair.choose_row(rows, row)
+                self.colours.setChecked(True)
+                self.move_button.setChecked(True)
                 self._on_pair_chosen()
 
     def choose_reference(self, path: Path) -> None:
@@ -89,8 +92,7 @@ class AlignDock(Dock):
     def show_pair(self) -> None:
         """Show the pair and let it be moved, as the buttons say."""
         self.mover.end()
-        if self.colours.isChecked():
-            self.mover.show_colours(self.pair.reference)
+        self.parts.pair.show_pair(self.pair.reference, self.pair.moving)
         if self.move_button.isChecked():
             self.mover.begin()
 
@@ -131,10 +133,13 @@ class AlignDock(Dock):
             self.bench.replace(self.session.offsets)
             self._show_layers()
 
+    def _on_layers_changed(self, event: object) -> None:
+        """Take note of layers of ours that came or went."""
+        if kmos_of(event.value) is not None and not self.pair.is_choosing:
+            self._show_layers()
+
     def _show_layers(self) -> None:
-        """Take note of layers that came or went; the choice stays while its layers do."""
-        if self.pair.is_choosing:
-            return
+        """List the rows of the layers; the choice stays while its layers do."""
         with notified(self.say):
             self.bench.adopt()
         if not self.pair.stays():
@@ -168,13 +173,15 @@ class AlignDock(Dock):
 
     def _on_hidden(self) -> None:
         self.parts.keys.release()
+        self.parts.pair.hide_pair()
         self.mover.choose(None)
         self.keeper.finish()
 
     def _on_moved(self, _east: float, _north: float) -> None:
         self._show_offset()
 
-    def _on_kept(self, place: Path) -> None:
+    def _on_kept(self, places: tuple[Path, ...]) -> None:
         """Say where decisions are kept."""
-        where = f"{NAME} beside the data" if place.name == NAME else f"{place}: the data's folder cannot be written to"
+        others = [str(place) for place in places if place.name != NAME]
+        where = f"{', '.join(others)}: the data's folder cannot be written to" if others else f"{NAME} beside the data"
         self.say(f"{self.message.text()} (kept in {where})".strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.hand_on import TABLE, write_products, write_table
@@ -34,10 +34,11 @@ class AlignFiles(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
+        layout.addWidget(QLabel("Offsets"))
         for text, tip, slot in (
-            ("Read offsets…", "Read an offsets file and move the layers accordingly", self._on_read),
-            ("Write offsets…", "Write the offsets of the table above to a file", self._on_write),
-            ("Shifts + SOF…", "Write shift files and sets of frames for kmos_combine into a folder", self._on_shifts),
+            ("Read…", "Read an offsets file and move the layers accordingly", self._on_read),
+            ("Write…", "Write the offsets of the table above to a file", self._on_write),
+            ("Shift files…", "Write shift files and sets of frames for kmos_combine into a folder", self._on_shifts),
             ("Copies…", "Write copies with the corrections in CRVAL of DATA and NOISE into a folder", self._on_copies),
         ):
             made = button(text, tip, slot)

@@ -11,6 +11,7 @@ from napari_kmos._napari.keys import Keys
 from napari_kmos._napari.widgets.align_files import AlignFiles
 from napari_kmos._napari.widgets.decision_bar import ACCEPT, NEXT, REDO, REJECT, SKIP, TAKE, UNDO, DecisionBar, key_text
 from napari_kmos._napari.widgets.offset_edit import OffsetEdit
+from napari_kmos._napari.widgets.pair_bar import PairBar
 from napari_kmos._napari.widgets.parts import button, row_of
 from napari_kmos._napari.widgets.proposal_bar import ProposalBar
 from napari_kmos._napari.widgets.reference_edit import ReferenceEdit
@@ -38,9 +39,8 @@ class AlignParts:
         self.measure = ProposalBar(dock)
         tip = "Drag the moving layer in the canvas, or nudge it with the arrow keys (Ctrl: ten steps, Shift: a tenth)"
         self.move = button("Move", tip, dock.show_pair)
-        self.colours = button("Red and cyan", "Show only the pair: white where the two agree", dock.show_pair)
-        for one in (self.move, self.colours):
-            one.setCheckable(True)
+        self.move.setCheckable(True)
+        self.pair = PairBar(dock)
         self._actions = {
             ACCEPT: dock.accept,
             REJECT: lambda: dock.decide("rejected"),
@@ -71,7 +71,8 @@ class AlignParts:
         dock.body.addWidget(self.table, stretch=1)
         dock.body.addWidget(self.decisions)
         dock.body.addWidget(self.reference)
-        dock.body.addLayout(row_of(self.move, self.colours))
+        dock.body.addWidget(self.pair)
+        dock.body.addLayout(row_of(self.move, self.measure.take_button, self.measure.header))
         dock.body.addWidget(self.edit)
         dock.body.addWidget(self.measure)
         dock.body.addWidget(self.files)

@@ -25,9 +25,9 @@ class DecisionBar(QWidget):
             (ACCEPT, "Accept", "Use the row where it stands"),
             (REJECT, "Reject", "Never use the row"),
             (SKIP, "Skip", "Leave the row out: nobody can tell"),
-            (NEXT, "Next doubtful", "Go to the next row that is neither decided nor measured well"),
-            (UNDO, "Undo", "Take the last change back"),
-            (REDO, "Redo", "Make the change again that was taken back"),
+            (NEXT, "Next", "Go to the next row that is neither decided nor measured well"),
+            (UNDO, "↶", "Take the last change back"),
+            (REDO, "↷", "Make the change again that was taken back"),
         ):
             made = button(text, f"{tip}. Key: {key_text(key)}", lambda key=key: self.pressed.emit(key))
             made.setMinimumWidth(made.fontMetrics().horizontalAdvance(text) + 12)

@@ -33,8 +33,11 @@ class OffsetEdit(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Offset", numbers)
-        form.addRow("Spaxels", self.spaxels)
-        form.addRow("Step", self.step)
+        steps = QHBoxLayout()
+        steps.addWidget(self.spaxels, stretch=1)
+        steps.addWidget(QLabel("Step"))
+        steps.addWidget(self.step)
+        form.addRow("Spaxels", steps)
         self._on_step_typed()
 
     def show_offset(self, east: float, north: float, spaxels: tuple[float, float]) -> None:
@@ -42,7 +45,7 @@ class OffsetEdit(QWidget):
         for field, value in ((self.east, east), (self.north, north)):
             with QSignalBlocker(field):
                 field.setValue(value)
-        self.spaxels.setText(f"x {spaxels[0]:+.2f}   y {spaxels[1]:+.2f}   distance {(east**2 + north**2) ** 0.5:.3f}″")
+        self.spaxels.setText(f"x {spaxels[0]:+.2f}   y {spaxels[1]:+.2f}   ({(east**2 + north**2) ** 0.5:.3f}″)")
 
     def _on_typed(self) -> None:
         self.typed.emit(self.east.value(), self.north.value())

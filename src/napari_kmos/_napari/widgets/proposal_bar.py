@@ -39,14 +39,13 @@ class ProposalBar(QWidget):
         self.automatic = button("Automatic", "Measure this row against its reference", self.measure)
         tip = "Measure all rows, target by target: what was decided or moved by hand stays where it is"
         self.all = button("Propose all", tip, self.measure_all)
-        self.take_button = button("Take", f"Put the row where it was measured. Key: {key_text(TAKE)}", self.take)
+        self.take_button = button("Proposal", f"Put the row where it was measured. Key: {key_text(TAKE)}", self.take)
         tip = "Put the row where its header says"
         self.header = button("Header", tip, lambda: dock.mover.move_to(0.0, 0.0))
         line = QHBoxLayout()
         line.setSpacing(4)
         line.addWidget(self.method)
-        for one in (self.automatic, self.all, self.take_button, self.header):
-            one.setMinimumWidth(one.fontMetrics().horizontalAdvance(one.text()) + 12)
+        for one in (self.automatic, self.all):
             line.addWidget(one, stretch=1)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)

@@ -9,11 +9,11 @@ from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_kmos._napari.align_rows import HEADER, REFERENCE, AlignRow, Identity
+from napari_kmos._napari.align_rows import BY_HAND, HEADER, REFERENCE, AlignRow, Identity
 from napari_kmos._napari.widgets.tables import filling
 
 _COLUMNS = {
-    "decision": "What was decided; measured: a proposal that passed its own test; doubtful: it did not",
+    "decision": "What was decided; else: moved by hand, measured, or doubtful, which is measured without success",
     "IFU": "Number of the IFU; empty for a mosaic",
     "exp": "Number of the exposure, from 0, in the order of the files",
     "epoch": "Night, or group of exposures",
@@ -107,6 +107,8 @@ def decision_of(row: AlignRow) -> str:
         return "reference"
     if row.offset.accepted:
         return "measured"
+    if row.offset.method == BY_HAND:
+        return "moved"
     return "doubtful" if row.proposal is not None and not row.proposal.accepted else ""
 
 
@@ -124,7 +126,7 @@ def proposal_text(row: AlignRow) -> str:
 def _texts(row: AlignRow) -> tuple[str, ...]:
     offset = row.offset
     is_known = offset.method != HEADER or offset.decision
-    x, y = row.spaxels()
+    x, y = (round(value, 2) + 0.0 for value in row.spaxels())
     numbers = (f"{offset.dra_arcsec:+.3f}", f"{offset.ddec_arcsec:+.3f}", _number(offset.err_arcsec, ".3f"))
     return (
         "" if row.cube.ifu is None else str(row.cube.ifu),

@@ -1,0 +1,110 @@
+"""How the pair is seen: whether, as what, in which image; and how well the two agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Layer
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.overlay import Overlay
+from napari_kmos._napari.pair_images import BAND, IMAGES, LINE, WHITE, PairImage
+from napari_kmos._napari.pair_view import PairView
+from napari_kmos._napari.pictures import COLOURS, MODES
+from napari_kmos._napari.positions import companions
+from napari_kmos._napari.widgets.parts import button
+from napari_kmos._napari.widgets.score_view import ScoreView
+from napari_kmos.spectral.windows import parse_window
+
+if TYPE_CHECKING:
+    from napari_kmos._napari.widgets.align import AlignDock
+
+#: The part of the wavelengths that a band holds to begin with.
+_BAND = (0.25, 0.75)
+
+
+class PairBar(QWidget):
+    """Choices of how the pair is shown, and its score.
+
+    Parameters
+    ----------
+    dock : AlignDock
+        Whose pair it is.
+    """
+
+    def __init__(self, dock: AlignDock) -> None:
+        super().__init__()
+        self._dock = dock
+        self._overlay = Overlay()
+        self.view = PairView(dock.viewer)
+        self.score = ScoreView()
+        self.view.scored.connect(self.score.show_score)
+        self.view.failed.connect(dock.say)
+        self.view.progressed.connect(dock.say)
+        tip = "Show the pair and nothing else, at one contrast: where red and cyan agree, they are white"
+        self.shown = button("Show pair", tip, dock.show_pair)
+        self.shown.setCheckable(True)
+        self.mode, self.image = QComboBox(), QComboBox()
+        for box, choices, tip in (
+            (self.mode, MODES, "How the two are shown; plain: the planes of the slider"),
+            (self.image, IMAGES, "Which image of the two is shown"),
+        ):
+            box.addItems(choices)
+            box.setToolTip(tip)
+            box.activated.connect(self._on_chosen)
+        self.mode.setCurrentText(COLOURS)
+        self.window = QLineEdit()
+        self.window.setToolTip(
+            "Wavelengths of the band or line in micron, as 2.10-2.20; a line has the continuum of Maps"
+        )
+        self.window.editingFinished.connect(self._on_chosen)
+        self.window.hide()
+        self._lay_out()
+
+    def show_pair(self, reference: Layer | None, moving: Layer | None) -> None:
+        """Show a pair, or everything as it was if that is not wanted."""
+        if moving is None or reference is moving or not self.shown.isChecked():
+            self.hide_pair()
+            return
+        viewer = self._dock.viewer
+        self._overlay.restore()
+        if self.mode.currentText() == COLOURS and reference is not None:  # until the pictures are made
+            self._overlay.show(viewer, companions(viewer, reference), companions(viewer, moving))
+        with notified(self._dock.say):
+            self.view.show(reference, moving, mode=self.mode.currentText(), image=self._image_of(moving))
+
+    def hide_pair(self) -> None:
+        """Show everything as it was."""
+        self.view.hide()
+        self.score.clear()
+        self._overlay.restore()
+
+    def _lay_out(self) -> None:
+        line = QHBoxLayout()
+        line.setSpacing(4)
+        for one in (self.shown, self.mode, self.image, self.window):
+            line.addWidget(one, stretch=1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(line)
+        column.addWidget(self.score)
+
+    def _image_of(self, moving: Layer) -> PairImage:
+        """Return the image that is chosen; a band or a line without wavelengths gets some."""
+        kind = self.image.currentText()
+        self.window.setVisible(kind != WHITE)
+        if kind == WHITE:
+            return PairImage()
+        session = self._dock.session
+        if not self.window.text().strip():
+            first, last = np.quantile(kmos_of(moving).cube.wavelength_um, _BAND)
+            first, last = session.line_um if kind == LINE and session.line_um is not None else (first, last)
+            self.window.setText(f"{first:.4f}-{last:.4f}")
+        continuum = () if kind == BAND else session.continuum_um
+        return PairImage(kind=kind, window_um=parse_window(self.window.text()), continuum_um=continuum)
+
+    def _on_chosen(self, _index: int = 0) -> None:
+        self._dock.show_pair()
