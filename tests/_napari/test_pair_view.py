@@ -37,7 +37,8 @@ def view(viewer: ViewerModel) -> PairView:
 def state(viewer: ViewerModel):
     camera = viewer.scene.camera
     looks = [
-        (layer, layer.visible, layer.opacity, layer.contrast_limits, layer.colormap.name) for layer in viewer.layers
+        (layer, layer.visible, layer.opacity, layer.blending, layer.contrast_limits, layer.colormap.name)
+        for layer in viewer.layers
     ]
     return looks, tuple(camera.center), camera.zoom, viewer.layers.selection.active
 
@@ -65,6 +66,15 @@ def test_hiding_puts_everything_back(qtbot, viewer, view, mode):
     view.hide()
     assert state(viewer) == before
     assert not view.is_shown
+
+
+def test_until_there_are_pictures_the_layers_themselves_are_red_and_cyan(qtbot, viewer, view):
+    first, second, third = viewer.layers
+    with qtbot.waitSignal(view.prepared):
+        view.show(first, second)
+        assert (first.colormap.name, second.colormap.name, third.visible) == ("red", "cyan", False)
+        assert (first.opacity, second.opacity) == (1.0, 1.0)
+    assert (first.opacity, second.opacity) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("mode", [COLOURS, BLINK])

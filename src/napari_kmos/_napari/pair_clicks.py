@@ -25,12 +25,12 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS
 from napari_kmos._napari.pair_view import PairView
+from napari_kmos._napari.pictures import PAIR_COLOURS
 from napari_kmos.align.clicks import SkyPlace, locate_star, measure_star_shift
 from napari_kmos.errors import AlignmentError, KmosError
 
 #: In the metadata of a layer: it marks the stars that were clicked.
 KEY = "kmos_clicks"
-_COLOURS = ("cyan", "red")
 _SIZE_ARCSEC, _BORDER = 0.5, 0.08
 #: The pointer of a click may wander so far, in pixels of the canvas.
 _STILL_PIX = 4.0
@@ -153,14 +153,10 @@ class PairClicks(QObject):
         pictures = self.view.pictures
         if not self.is_active or pictures is None or pictures.reference is None:
             return
+        shown = zip(pictures.layers, (self._stars.reference, self._stars.moving), PAIR_COLOURS, strict=True)
         drawn = [
             (layer.data_to_world((star.y, star.x)), colour, str(number + 1))
-            for layer, stars, colour in zip(
-                (pictures.moving, pictures.reference),
-                (self._stars.moving, self._stars.reference),
-                _COLOURS,
-                strict=True,
-            )
+            for layer, stars, colour in shown
             for number, star in enumerate(stars)
         ]
         marks = marks_layer(self.view.viewer) or _add_marks(self.view.viewer)

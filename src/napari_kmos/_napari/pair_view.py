@@ -28,7 +28,17 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import kmos_layers, kmos_of
 from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair, prepare
-from napari_kmos._napari.pictures import BESIDE, BLINK, COLOURS, DIFFERENCE, MODES, PLAIN, Pictures, box_of
+from napari_kmos._napari.pictures import (
+    BESIDE,
+    BLINK,
+    COLOURS,
+    DIFFERENCE,
+    MODES,
+    PAIR_COLOURS,
+    PLAIN,
+    Pictures,
+    box_of,
+)
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.shown import KmosLayer
 from napari_kmos._napari.workers import Latest
@@ -39,7 +49,7 @@ from napari_kmos.spatial.wcs import offset_arcsec
 
 _BLINK_MS = 500
 _WHITE = PairImage()
-_FIELDS = ("visible", "opacity")
+_FIELDS = ("visible", "opacity", "blending", "colormap")
 _EVENTS = ("affine", "translate")
 
 
@@ -162,13 +172,16 @@ class PairView(QObject):
         if self._before is None:
             camera = self.viewer.scene.camera
             self._before = _Before({}, tuple(camera.center), camera.zoom)
-        pair = self.reference, self.moving
+        pair = [layer for layer in (self.reference, self.moving) if layer is not None]
         for layer in kmos_layers(self.viewer):
             self._before.layers.setdefault(layer, {name: getattr(layer, name) for name in _FIELDS})
-        self._show_layers({one: {**was, "visible": one in pair} for one, was in self._before.layers.items()})
+        looks = {one: {**was, "visible": one in pair} for one, was in self._before.layers.items()}
+        for layer, colour in zip(pair, PAIR_COLOURS, strict=False) if self.mode == COLOURS and len(pair) == 2 else ():
+            looks[layer] |= {"blending": "additive", "colormap": colour}  # until there are pictures
+        self._show_layers(looks)
         if self.images is not None and self.mode != PLAIN:
             self.pictures = Pictures(self.viewer, self.images, kmos_of(self.moving).frame, self.mode)
-            self._show_layers({layer: {"opacity": 0.0} for layer in pair if layer is not None})
+            self._show_layers({layer: {"opacity": 0.0} for layer in pair})
             if self._scale is not None:
                 self.pictures.match(self._scale)
             if self.mode == BLINK:

@@ -20,6 +20,8 @@ from napari_kmos.align.score import Score
 from napari_kmos.cube import Image
 
 PLAIN, COLOURS, BLINK, DIFFERENCE, BESIDE = MODES = ("plain", "red/cyan", "blink", "difference", "side by side")
+#: Of the reference and the moving image: where they agree they are white.
+PAIR_COLOURS = ("red", "cyan")
 #: In the metadata of a layer: which picture it is.
 KEY = "kmos_picture"
 #: Of the range of the moving image, what a difference may be before its colour is full.
@@ -135,7 +137,7 @@ class Pictures:
             return
         self.reference.contrast_limits = contrast_limits(self.below.data)
         if self.mode == COLOURS:
-            self.reference.colormap, self.moving.colormap = "red", "cyan"
+            self.reference.colormap, self.moving.colormap = PAIR_COLOURS
             self.moving.blending = "additive"
         elif self.mode == DIFFERENCE:
             self.reference.visible = False
