@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +123,7 @@ def rows_of(
     rows = []
     for path, cube in cubes:
         kind, night, half = facts[path]
-        found = row_of(kept[path.name], path, cube)
+        found = _own(kept, path, cube, paths)
         rows.append(
             AlignRow(
                 path=path,
@@ -133,7 +133,7 @@ def rows_of(
                 epoch=night if found is None or not found.epoch else found.epoch,
                 half=half if found is None or found.half is None else found.half,
                 offset=found or header_offset(path, cube, paths.index(path)),
-                proposal=row_of(measured[path.name], path, cube),
+                proposal=_own(measured, path, cube, paths),
             )
         )
     return tuple(sorted(rows, key=lambda row: (row.cube.ifu or 0, row.exposure)))
@@ -203,6 +203,12 @@ def _facts(paths: Iterable[Path]) -> dict[Path, tuple[str, str, int | None]]:
         else (_EXPOSURE, "", None)
         for path in paths
     }
+
+
+def _own(by_name: Mapping[str, Sequence[Offset]], path: Path, cube: Cube, paths: Sequence[Path]) -> Offset | None:
+    """Return the offset of a cube; those of other files of its name are not meant."""
+    others = {str(other) for other in paths if other != path}
+    return row_of([one for one in by_name.get(path.name, ()) if one.file not in others], path, cube)
 
 
 def _by_name(offsets: Iterable[Offset]) -> dict[str, list[Offset]]:
