@@ -10,11 +10,9 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidg
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import kmos_of
-from napari_kmos._napari.overlay import Overlay
 from napari_kmos._napari.pair_images import BAND, IMAGES, LINE, WHITE, PairImage
 from napari_kmos._napari.pair_view import PairView
 from napari_kmos._napari.pictures import COLOURS, MODES
-from napari_kmos._napari.positions import companions
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos._napari.widgets.score_view import ScoreView
 from napari_kmos.spectral.windows import parse_window
@@ -38,7 +36,6 @@ class PairBar(QWidget):
     def __init__(self, dock: AlignDock) -> None:
         super().__init__()
         self._dock = dock
-        self._overlay = Overlay()
         self.view = PairView(dock.viewer)
         self.score = ScoreView()
         self.view.scored.connect(self.score.show_score)
@@ -69,10 +66,6 @@ class PairBar(QWidget):
         if moving is None or reference is moving or not self.shown.isChecked():
             self.hide_pair()
             return
-        viewer = self._dock.viewer
-        self._overlay.restore()
-        if self.mode.currentText() == COLOURS and reference is not None:  # until the pictures are made
-            self._overlay.show(viewer, companions(viewer, reference), companions(viewer, moving))
         with notified(self._dock.say):
             self.view.show(reference, moving, mode=self.mode.currentText(), image=self._image_of(moving))
 
@@ -80,7 +73,6 @@ class PairBar(QWidget):
         """Show everything as it was."""
         self.view.hide()
         self.score.clear()
-        self._overlay.restore()
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()
