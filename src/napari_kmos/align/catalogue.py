@@ -38,7 +38,7 @@ _PIXELS_PER_PIECE = 12.0
 _HIGHEST_CORRELATION = 0.999
 #: What an offset cannot be trusted below, and by how much errors from the curvature of the fit are too small, in
 #: simulations: stars are not round and alike, and there are those too faint for a catalogue.
-_FLOOR_PIX, _MODEL_FACTOR = 0.03, 1.15
+_FLOOR_PIX, _MODEL_FACTOR = 0.03, 1.25
 #: An image without structure above its noise shows no star.
 _LEAST_STRUCTURE = 5.0
 

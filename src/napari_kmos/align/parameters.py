@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_kmos.align.star_parameters import StarParameters
+from napari_kmos.align.star_parameters import CatalogueParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlignParameters(StarParameters):
+class AlignParameters(CatalogueParameters):
     """How offsets are searched, measured and judged.
 
     Parameters
@@ -42,7 +42,7 @@ class AlignParameters(StarParameters):
     pointing_error_arcsec: float = 0.25
 
     def __post_init__(self) -> None:
-        StarParameters.__post_init__(self)
+        CatalogueParameters.__post_init__(self)
         self._check("max_shift_arcsec", self.max_shift_arcsec > 0, "a positive number of arcsec")
         self._check("candidates", self.candidates >= 1, "one or more")
         self._check("min_overlap", 0 < self.min_overlap < 1, "a number between 0 and 1")

@@ -20,6 +20,7 @@ from napari_kmos.spatial.wcs import offset_arcsec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_kmos.align.star_parameters import StarListParameters
     from napari_kmos.cube import Image
 
     Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ def measure_by_stars(
     parameters = parameters or AlignParameters()
     moving = with_noise(moving)
     origin = centre_of(field_of(moving))
-    places = star_places(moving, origin, _search(parameters))
+    places = star_places(moving, origin, search_of(parameters))
     others = _reference_places(reference, moving, origin, parameters)
     radius = parameters.star_match_arcsec
     if min(len(places), len(others)) < _LEAST_PAIRS:
@@ -72,7 +73,7 @@ def measure_by_stars(
     return _judged(moving, votes, (len(places), len(others)), parameters)
 
 
-def _search(parameters: AlignParameters) -> StarSearch:
+def search_of(parameters: StarListParameters) -> StarSearch:
     """Return how stars are found and matched."""
     return StarSearch(
         fwhm_arcsec=parameters.star_fwhm_arcsec,
@@ -87,16 +88,9 @@ def _reference_places(
 ) -> Floats:
     """Return the places of the reference's stars, (east, north) in arcsec from a sky position; shape (n, 2)."""
     if not isinstance(reference, Catalogue):
-        return star_places(with_noise(reference), origin, _search(parameters))
-    return catalogue_places(reference, moving, origin, parameters.max_shift_arcsec, parameters.star_most)
-
-
-def catalogue_places(
-    catalogue: Catalogue, image: Image, origin: tuple[float, float], reach_arcsec: float, most: int
-) -> Floats:
-    """Return the places of the brightest sources in or near an image, as `star_places` does of its stars."""
-    rows = catalogue_rows(catalogue, image, reach_arcsec, most)
-    return np.stack(offset_arcsec(*origin, catalogue.ra[rows], catalogue.dec[rows]), axis=1)
+        return star_places(with_noise(reference), origin, search_of(parameters))
+    rows = catalogue_rows(reference, moving, parameters.max_shift_arcsec, parameters.star_most)
+    return np.stack(offset_arcsec(*origin, reference.ra[rows], reference.dec[rows]), axis=1)
 
 
 def catalogue_rows(catalogue: Catalogue, image: Image, reach_arcsec: float, most: int) -> NDArray[np.intp]:
