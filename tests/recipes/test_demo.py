@@ -34,6 +34,10 @@ def test_measured_truth(done):
     assert measured["sky"]["mean_after"] < 2
     assert measured["offsets"]["median_spaxels"] < 0.1
     assert measured["offsets"]["accepted"] == measured["offsets"]["total"] == 12
+    # What a pointing error of 0.25 arcsec along each axis costs; a star that is seen double has no width.
+    assert measured["sharpness"]["stars"] == 3
+    assert measured["sharpness"]["peak_ratio"] > 1.1
+    assert measured["sharpness"]["fwhm_by_offsets"] < measured["sharpness"]["fwhm_by_headers"] - 0.05
     # The neighbours of an isolated star are left with up to 5 % of its light in the aperture, and sky areas take
     # about as much away.
     assert measured["flux"]["stars"] == 3
@@ -44,7 +48,7 @@ def test_measured_truth(done):
 
 def test_page_and_its_pictures(done):
     """The page is written with all it links to, and the same numbers as JSON."""
-    assert set(done[1].measured) == {"sky", "offsets", "flux", "noise", "seconds"}
+    assert set(done[1].measured) == {"sky", "offsets", "sharpness", "flux", "noise", "seconds"}
     out, outcome = done
     assert outcome.products[0] == out / "summary.html"
     page = (out / "summary.html").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import factories
@@ -12,6 +13,7 @@ from astropy import units as u
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Image
 from napari_kmos.report.summary import SkyPanel, Summary, summary_figures, summary_html
+from napari_kmos.spatial.wcs import window_wcs
 from napari_kmos.spectrum import StarSpectrum
 
 
@@ -74,6 +76,23 @@ def test_figures_are_drawn(summary):
     assert titles == ['IFU 3 field, 0.2"', 'empty, 0.2"']
     assert [len(axes.patches) for axes in figures["white_light"].axes] == [1, 0]
     assert figures["white_light"].axes[0].xaxis_inverted()
+
+
+def test_fields_by_headers_are_drawn_below_with_the_same_contrast(summary):
+    """Same colours for the same flux, same place for the same sky, and the page says what it is."""
+    first = summary.fields[0][0]
+    faint = dataclasses.replace(first, data=0.5 * first.data, wcs=window_wcs(first.wcs, -1, -2))
+    both = dataclasses.replace(summary, by_headers=(faint, faint))
+    axes = summary_figures(both)["white_light"].axes
+    assert axes[2].get_title() == 'IFU 3 field, 0.2", by headers'
+    above, below = axes[0].collections[0], axes[2].collections[0]
+    assert above.get_clim() == below.get_clim()
+    np.testing.assert_allclose(below.get_coordinates()[1, 2], above.get_coordinates()[0, 0], atol=1e-6)
+    assert len(axes[2].patches) == 0
+    assert axes[2].get_xlim() == axes[0].get_xlim()
+    pictures = dict.fromkeys(("sky", "white_light", "spectra"), "p.png")
+    assert "combined by their headers" in summary_html(both, pictures)
+    assert "combined by their headers" not in summary_html(summary, pictures)
 
 
 def test_star_is_drawn_where_it_shines(summary):

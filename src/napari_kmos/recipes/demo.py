@@ -12,14 +12,15 @@ import numpy as np
 from napari_kmos.errors import KmosError
 from napari_kmos.io import check_free, output_dir, read_json, read_table, write_apertures, write_json
 from napari_kmos.progress import Progress, silent
+from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.demo_clicks import click_list
-from napari_kmos.recipes.demo_page import write_page
+from napari_kmos.recipes.demo_page import image_of, write_page
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.plan import make_plan
 from napari_kmos.recipes.plan_file import set_in_plan
 from napari_kmos.recipes.run import run_plan
 from napari_kmos.recipes.simulate import simulate
-from napari_kmos.recipes.truth import measure_fluxes, measure_noise, measure_offsets, measure_sky
+from napari_kmos.recipes.truth import measure_fluxes, measure_noise, measure_offsets, measure_sharpness, measure_sky
 from napari_kmos.simulate import SimulationParameters
 from napari_kmos.simulate.scene import Scene, make_scene
 
@@ -41,7 +42,8 @@ def demo(
     ----------
     out_dir : Path
         Folder: ``night`` (the exposures and their truth), ``night.toml``, ``stars.ecsv`` (stars and dark
-        places as a user would click on them), ``products``, ``summary.html``, ``summary.png`` and ``summary.json``.
+        places as a user would click on them), ``products``, ``by_headers`` (cubes combined without the offsets),
+        ``summary.html``, ``summary.png`` and ``summary.json``.
     seed : int
         Seed of the night.
     parameters : SimulationParameters, optional
@@ -54,8 +56,8 @@ def demo(
     Returns
     -------
     Outcome
-        The summary page, then the products of the run. Measured: ``sky``, ``offsets``, ``flux``, ``noise`` (see
-        `napari_kmos.recipes.truth`) and ``seconds``.
+        The summary page, then the products of the run. Measured: ``sky``, ``offsets``, ``sharpness``, ``flux``,
+        ``noise`` (see `napari_kmos.recipes.truth`) and ``seconds``.
 
     Raises
     ------
@@ -76,10 +78,11 @@ def demo(
     write_apertures(click_list(scene), out / "stars.ecsv", overwrite=overwrite)
     plan_file = clock.time("plan", lambda: _plan(out, overwrite, progress))
     run = clock.time("run", lambda: run_plan(plan_file, out / "products", overwrite=overwrite, progress=progress))
+    by_headers = clock.time("combine by headers", lambda: _by_headers(out, run, overwrite, progress))
     progress(0, 0, "comparing with the truth")
-    measured = clock.time("compare with the truth", lambda: _measure(scene, night, run))
+    measured = clock.time("compare with the truth", lambda: _measure(scene, night, run, by_headers))
     measured["seconds"] = clock.seconds
-    page = _page(out, night, run, measured, overwrite)
+    page = _page(out, night, run, measured, by_headers=by_headers, overwrite=overwrite)
     record = write_json(measured, out / "summary.json", overwrite=overwrite)
     return Outcome(
         products=(*page, *run.products),
@@ -96,7 +99,7 @@ def text_of_numbers(measured: Mapping[str, Any]) -> str:
 
 def numbers(measured: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """Return name, value and meaning of what was measured."""
-    sky, offsets, flux, noise = (measured[key] for key in ("sky", "offsets", "flux", "noise"))
+    sky, offsets, sharpness, flux, noise = (measured[key] for key in ("sky", "offsets", "sharpness", "flux", "noise"))
     return (
         (
             "sky residual per spaxel",
@@ -119,6 +122,12 @@ def numbers(measured: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
             f"median; {offsets['accepted']} of {offsets['total']} accepted, largest error {offsets['max_spaxels']:.3f}",
         ),
         (
+            "sharper by the offsets",
+            f"{sharpness['peak_ratio']:.2f} times",
+            f"peaks of {sharpness['stars']} isolated stars over those in cubes combined by their headers, median; FWHM "
+            f"{sharpness['fwhm_by_headers']:.2f} to {sharpness['fwhm_by_offsets']:.2f} arcsec",
+        ),
+        (
             "star flux error",
             f"{100 * flux['median_error']:.1f} %",
             f"median of {flux['stars']} isolated stars, corrected for the light outside the aperture",
@@ -132,7 +141,15 @@ def step_products(run: Outcome, step: str) -> list[Path]:
     return [Path(path) for job in run.measured["jobs"] if job["step"] == step for path in job["products"]]
 
 
-def _page(out: Path, night: Outcome, run: Outcome, measured: Mapping[str, Any], overwrite: bool) -> tuple[Path, ...]:
+def _page(
+    out: Path,
+    night: Outcome,
+    run: Outcome,
+    measured: Mapping[str, Any],
+    *,
+    by_headers: Sequence[Path],
+    overwrite: bool,
+) -> tuple[Path, ...]:
     """Write the summary page."""
     compared = [(path, "spectra together") for path in step_products(run, "compare") if path.suffix == ".pdf"]
     regions = [(path, "all stars, for ds9") for path in step_products(run, "compare") if path.suffix == ".reg"]
@@ -142,6 +159,7 @@ def _page(out: Path, night: Outcome, run: Outcome, measured: Mapping[str, Any], 
         numbers=numbers(measured),
         sky=(night.products[0], step_products(run, "sky-tweak")[0]),
         cubes=cubes,
+        by_headers=by_headers,
         spectra=star_spectra(run),
         files=[
             (out / "night.toml", "the plan: edit it and run it again"),
@@ -186,7 +204,14 @@ def _plan(out: Path, overwrite: bool, progress: Progress) -> Path:
     return set_in_plan(plan_file, "extract", apertures="stars.ecsv", sky="areas")
 
 
-def _measure(scene: Scene, night: Outcome, run: Outcome) -> dict[str, Any]:
+def _by_headers(out: Path, run: Outcome, overwrite: bool, progress: Progress) -> list[Path]:
+    """Combine what the run has combined, as the headers say; return the cubes in the order of those of the run."""
+    files, names = step_products(run, "sky-tweak"), [cube.name for cube in combined_cubes(run)]
+    made = combine(files, out / "by_headers", overwrite=overwrite, progress=progress).products
+    return sorted(made, key=lambda cube: names.index(cube.name))
+
+
+def _measure(scene: Scene, night: Outcome, run: Outcome, by_headers: Sequence[Path]) -> dict[str, Any]:
     """Compare the products with the truth."""
     n_objects = sum(not conditions.on_sky for conditions in scene.exposures)
     cubes = combined_cubes(run)
@@ -197,6 +222,7 @@ def _measure(scene: Scene, night: Outcome, run: Outcome) -> dict[str, Any]:
             **_told_of_sky(step_products(run, "sky-tweak")),
         },
         "offsets": measure_offsets(scene, offsets),
+        "sharpness": measure_sharpness(scene, [*map(image_of, cubes)], [*map(image_of, by_headers)], click_list(scene)),
         "flux": measure_fluxes(scene, cubes, star_spectra(run), click_list(scene)),
         "noise": measure_noise(scene, cubes),
     }

@@ -37,6 +37,7 @@ def write_page(
     numbers: Sequence[tuple[str, str, str]],
     sky: tuple[Path, Path],
     cubes: Sequence[Path],
+    by_headers: Sequence[Path],
     spectra: Sequence[Path],
     files: Sequence[tuple[Path, str]],
     overwrite: bool = False,
@@ -53,6 +54,8 @@ def write_page(
         An object exposure before and after its sky was subtracted.
     cubes : sequence of Path
         Combined cubes; their images ``<stem>_IMAGE.fits`` are beside them.
+    by_headers : sequence of Path
+        The same, combined without the offsets.
     spectra : sequence of Path
         Spectra of stars.
     files : sequence of (Path, str)
@@ -69,6 +72,7 @@ def write_page(
         numbers=tuple(numbers),
         sky=sky_panel(*sky),
         fields=tuple(_field(cube, apertures) for cube in cubes),
+        by_headers=tuple(read_images(image_of(cube))[0] for cube in by_headers),
         spectra=tuple(read_spectrum(path) for path in spectra),
         files=tuple((_relative(path, out), what) for path, what in files),
     )
@@ -110,11 +114,15 @@ def _darkest(flux: np.ndarray) -> np.ndarray:
     return mask
 
 
+def image_of(cube_file: Path) -> Path:
+    """Return the file of the image of a combined cube."""
+    return cube_file.with_name(f"{cube_file.stem}_IMAGE.fits")
+
+
 def _field(cube_file: Path, apertures: Sequence[Aperture]) -> tuple[Image, tuple[Aperture, ...]]:
     """Return the white light of a combined cube and the apertures on it."""
     cube: Cube = read_cube(cube_file)
-    (image, *_) = read_images(cube_file.with_name(f"{cube_file.stem}_IMAGE.fits"))
-    return image, tuple(apertures_inside(cube, apertures))
+    return read_images(image_of(cube_file))[0], tuple(apertures_inside(cube, apertures))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -11,19 +11,21 @@ import numpy as np
 from astropy import units as u
 
 from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.errors import AlignmentError
 from napari_kmos.extract import ExtractParameters, extract_spectra
-from napari_kmos.io import read_cube, read_exposure, read_offsets, read_spectrum
+from napari_kmos.io import read_cube, read_exposure, read_images, read_offsets, read_spectrum
 from napari_kmos.simulate.psf import moffat_images, seeing_at
 from napari_kmos.simulate.render import sky_background, sky_cube, star_spectra, stars_cube
 from napari_kmos.simulate.stars import select_stars
 from napari_kmos.simulate.truth import true_offsets
+from napari_kmos.spatial.centroid import fit_centroid
 from napari_kmos.spatial.wcs import sky_to_pixel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.aperture import Aperture
-    from napari_kmos.cube import Cube
+    from napari_kmos.cube import Cube, Image
     from napari_kmos.offset import Offset
     from napari_kmos.simulate.conditions import Conditions
     from napari_kmos.simulate.scene import Scene
@@ -38,6 +40,8 @@ _LINE_SIGMA = 3.0
 #: A voxel this many sigma from the median of its plane is one of the simulator's bad pixels, not a residual.
 _BAD_SIGMA = 8.0
 _PSF_NODES = 9
+#: Where the peak of a star is looked for and where the sky around it, and what is fitted.
+_STAR_ARCSEC, _SKY_ARCSEC, _FIT_ARCSEC = 0.6, 1.0, 0.9
 
 
 def measure_sky(scene: Scene, raw: Sequence[Path], tweaked: Sequence[Path]) -> dict[str, float]:
@@ -84,7 +88,7 @@ def measure_offsets(scene: Scene, offsets_file: Path) -> dict[str, float]:
             true = truth[offset.exposure, offset.ifu] - truth[0, offset.ifu]
             errors.append(float(np.hypot(*(_vector(offset) - _vector(reference) - true))) / scene.parameters.pix_scale)
     return {
-        "median_spaxels": float(np.median(errors)) if errors else float("nan"),
+        "median_spaxels": _median(np.array(errors)),
         "max_spaxels": max(errors, default=float("nan")),
         "accepted": sum(offset.accepted for offset in found),
         "total": len(found),
@@ -124,7 +128,7 @@ def measure_fluxes(
             errors[spectrum.aperture.id] = float(np.nanmedian(spectrum.flux / (total * share)) - 1)
     values = np.abs(list(errors.values()))
     return {
-        "median_error": float(np.median(values)) if len(values) else float("nan"),
+        "median_error": _median(values),
         "errors": errors,
         "stars": len(errors),
     }
@@ -149,6 +153,73 @@ def measure_noise(scene: Scene, cubes: Sequence[Path]) -> dict[str, float]:
         ratio = np.diff(flux, axis=0)[free] / np.hypot(noise[1:], noise[:-1])[free]
         values.append(1 / (1.4826 * float(np.nanmedian(np.abs(ratio - np.nanmedian(ratio))))))
     return {"over_scatter": float(np.median(values))}
+
+
+def measure_sharpness(
+    scene: Scene, by_offsets: Sequence[Path], by_headers: Sequence[Path], apertures: Sequence[Aperture]
+) -> dict[str, float]:
+    """Measure how much sharper isolated stars are in images of cubes that were combined with offsets.
+
+    Parameters
+    ----------
+    scene : Scene
+        The truth.
+    by_offsets, by_headers : sequence of Path
+        Images of the same targets in the same order, on grids of the same exposure.
+    apertures : sequence of Aperture
+        Where the stars are seen.
+
+    Returns
+    -------
+    dict
+        ``peak_ratio``: median over the stars of the brightest spaxel near the star, the sky around it subtracted, over
+        the same by headers; ``fwhm_by_offsets`` and ``fwhm_by_headers`` in arcsec, medians of the stars that a Gaussian
+        fits in both; ``stars``: their number, fitted or not.
+    """
+    names = set(scene.stars.id[scene.stars.isolated])
+    stars = [aperture for aperture in apertures if aperture.id in names]
+    pairs = [[read_images(path)[0] for path in pair] for pair in zip(by_offsets, by_headers, strict=True)]
+    rows = [
+        [number for image in pair for number in _sharpness(image, star)]
+        for pair in pairs
+        for star in stars
+        if _holds(pair[0], star)
+    ]
+    peak, fwhm, peak_by_headers, fwhm_by_headers = np.array(rows, dtype=float).reshape(-1, 4).T
+    fitted = np.isfinite(fwhm) & np.isfinite(fwhm_by_headers)
+    return {
+        "peak_ratio": _median(peak / peak_by_headers),
+        "fwhm_by_offsets": _median(fwhm[fitted]),
+        "fwhm_by_headers": _median(fwhm_by_headers[fitted]),
+        "stars": len(rows),
+    }
+
+
+def _sharpness(image: Image, aperture: Aperture) -> tuple[float, float]:
+    """Return peak and FWHM (arcsec; NaN where no Gaussian fits, as on a star seen double) of a star."""
+    scale = pixel_scale_arcsec(image.wcs)
+    place = sky_to_pixel(image.wcs, aperture.ra, aperture.dec)
+    y, x = np.indices(image.data.shape)
+    apart = np.hypot(y - place[0], x - place[1]) * scale
+    around = image.data[(apart > _STAR_ARCSEC) & (apart < _SKY_ARCSEC)]
+    peak = float(np.nanmax(image.data[apart < _STAR_ARCSEC]) - np.nanmedian(around))
+    try:
+        fwhm = fit_centroid(image.data, start=place, radius_pix=_FIT_ARCSEC / scale).fwhm_pix * scale
+    except AlignmentError:
+        fwhm = float("nan")
+    return peak, fwhm
+
+
+def _holds(image: Image, aperture: Aperture) -> bool:
+    """Tell whether a star and its surroundings lie in an image."""
+    y, x = sky_to_pixel(image.wcs, aperture.ra, aperture.dec)
+    reach = _STAR_ARCSEC / pixel_scale_arcsec(image.wcs)
+    n_y, n_x = image.data.shape
+    return bool(reach < y < n_y - 1 - reach and reach < x < n_x - 1 - reach)
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values)) if len(values) else float("nan")
 
 
 def aperture_share(scene: Scene, cube: Cube, spectrum: StarSpectrum, apertures: Sequence[Aperture] = ()) -> Floats:

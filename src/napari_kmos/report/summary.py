@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _WIDTH_INCH = 12.0
 _HEIGHTS_INCH = {"sky": 4.6, "white_light": 4.2, "spectra": 4.8}
+_BY_HEADERS = "by headers"
 #: Of the marks of lines, the sky before and after.
 _SKY_HEIGHTS = (0.5, 1.5, 1.5)
 _SMOOTHED_PLANES = 5
@@ -80,6 +81,8 @@ class Summary:
         The sky before and after.
     fields : tuple of (Image, tuple of Aperture)
         White light of each combined cube, and the apertures on it.
+    by_headers : tuple of Image
+        White light of the same cubes as they are without offsets, in the same order; none if not given.
     spectra : tuple of StarSpectrum
         Spectra of stars.
     files : tuple of (str, str)
@@ -92,6 +95,7 @@ class Summary:
     fields: tuple[tuple[Image, tuple[Aperture, ...]], ...]
     spectra: tuple[StarSpectrum, ...]
     files: tuple[tuple[str, str], ...] = ()
+    by_headers: tuple[Image, ...] = ()
 
 
 def summary_figures(summary: Summary) -> dict[str, Figure]:
@@ -99,10 +103,11 @@ def summary_figures(summary: Summary) -> dict[str, Figure]:
     from matplotlib.figure import Figure
 
     figures = {}
-    for name, height in _HEIGHTS_INCH.items():
+    heights_inch = {**_HEIGHTS_INCH, "white_light": _HEIGHTS_INCH["white_light"] * (1 + bool(summary.by_headers))}
+    for name, height in heights_inch.items():
         figures[name] = Figure(figsize=(_WIDTH_INCH, height), layout="constrained")
         _draw(name, figures[name], summary)
-    heights = list(_HEIGHTS_INCH.values())
+    heights = list(heights_inch.values())
     whole = Figure(figsize=(_WIDTH_INCH, sum(heights)), layout="constrained")
     whole.suptitle(summary.title)
     parts = np.atleast_1d(np.asarray(whole.subfigures(len(heights), 1, height_ratios=heights)))
@@ -124,7 +129,8 @@ def summary_html(summary: Summary, pictures: dict[str, str]) -> str:
     captions = {
         "sky": f"The sky before and after: {summary.sky.title}. Grey: noise, 1 sigma, about the starlight there. "
         "Above: bright lines by vibrational band.",
-        "white_light": "White light of the combined cubes with the apertures; north is up, east is left.",
+        "white_light": "White light of the combined cubes with the apertures; north is up, east is left."
+        + (" Below: the same exposures combined by their headers, without the offsets." if summary.by_headers else ""),
         "spectra": f"Spectra of {min(len(summary.spectra), _MOST_SPECTRA)} of {len(summary.spectra)} stars.",
     }
     rows = "\n".join(
@@ -152,9 +158,12 @@ def _draw(name: str, figure: Figure | SubFigure, summary: Summary) -> None:
     if name == "sky":
         _draw_sky(figure.subplots(3, sharex=True, height_ratios=_SKY_HEIGHTS), summary.sky)
     elif name == "white_light":
-        axes = np.atleast_1d(figure.subplots(1, max(len(summary.fields), 1)))
-        for axis, (image, apertures) in zip(axes, summary.fields, strict=False):
+        axes = figure.subplots(1 + bool(summary.by_headers), max(len(summary.fields), 1), squeeze=False)
+        for axis, (image, apertures) in zip(axes[0], summary.fields, strict=False):
             _draw_field(axis, image, apertures)
+        for column, image, (right, _) in zip(axes.T, summary.by_headers, summary.fields, strict=False):
+            _draw_field(column[-1], image, (), like=right)
+            column[-1].set(xlim=column[0].get_xlim(), ylim=column[0].get_ylim())
     else:
         _draw_spectra(figure.subplots(), summary.spectra)
 
@@ -180,18 +189,24 @@ def _draw_sky(axes: Any, sky: SkyPanel) -> None:
     below.set_xlabel("wavelength (µm)")
 
 
-def _draw_field(axes: Axes, image: Image, apertures: Sequence[Aperture]) -> None:
-    """Draw an image on the sky, arcsec from its centre, whatever its rotation, with its apertures."""
+def _draw_field(axes: Axes, image: Image, apertures: Sequence[Aperture], *, like: Image | None = None) -> None:
+    """Draw an image on the sky, arcsec from its centre, whatever its rotation, with its apertures.
+
+    One that is to be compared has the contrast and the place of the other.
+    """
     from matplotlib.patches import Circle
 
-    n_y, n_x = image.data.shape
-    centre = pixel_to_sky(image.wcs, (n_y - 1) / 2, (n_x - 1) / 2)
-    corners = np.indices((n_y + 1, n_x + 1)) - 0.5
+    shown_like = image if like is None else like
+    n_y, n_x = shown_like.data.shape
+    centre = pixel_to_sky(shown_like.wcs, (n_y - 1) / 2, (n_x - 1) / 2)
+    corners = np.indices((image.data.shape[0] + 1, image.data.shape[1] + 1)) - 0.5
     east, north = _from_centre(pixel_to_sky(image.wcs, corners[0], corners[1]), centre)
-    finite = image.data[np.isfinite(image.data)]
+    finite = shown_like.data[np.isfinite(shown_like.data)]
     low, high = np.percentile(finite, (5, 99.5)) if len(finite) else (0.0, 1.0)
-    shown = np.ma.masked_invalid(np.arcsinh((image.data - low) / max((high - low) / 10, 1e-30)))
-    axes.pcolormesh(east, north, shown, cmap="gray", vmin=0, rasterized=True)
+    unit = max((high - low) / 10, 1e-30)
+    shown = np.ma.masked_invalid(np.arcsinh((image.data - low) / unit))
+    brightest = np.arcsinh((finite.max(initial=low) - low) / unit)
+    axes.pcolormesh(east, north, shown, cmap="gray", vmin=0, vmax=brightest or None, rasterized=True)
     for aperture in apertures:
         x, y = _from_centre((aperture.ra, aperture.dec), centre)
         colour = "tab:orange" if aperture.kind == "star" else "tab:cyan"
@@ -201,7 +216,8 @@ def _draw_field(axes: Axes, image: Image, apertures: Sequence[Aperture]) -> None
     axes.invert_xaxis()
     axes.set_aspect("equal")
     title = image.name if image.ifu is None else f"IFU {image.ifu} {image.name}"
-    axes.set_title(f'{title}, {pixel_scale_arcsec(image.wcs):.2g}"', fontsize="medium")
+    how = "" if like is None else f", {_BY_HEADERS}"
+    axes.set_title(f'{title}, {pixel_scale_arcsec(image.wcs):.2g}"{how}', fontsize="medium")
     axes.set_xlabel("east (arcsec)")
     axes.set_ylabel("north (arcsec)")
 
