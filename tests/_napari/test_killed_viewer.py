@@ -1,0 +1,65 @@
+"""What was decided in a viewer is there again after it was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import killed_viewer
+import pytest
+
+pytestmark = pytest.mark.viewer
+
+#: Decisions are on disk within a second.
+KEPT_S = 1.0
+
+
+@contextmanager
+def running(what: str, files: tuple[Path, ...], folder: Path) -> Iterator[subprocess.Popen]:
+    command = [sys.executable, killed_viewer.__file__, what, *map(str, files)]
+    settings = {"NAPARI_CONFIG": str(folder / "napari.yaml"), "XDG_STATE_HOME": str(folder / "state")}
+    errors = (folder / f"{what}.err").open("w")
+    with (
+        errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env={**os.environ, **settings}) as run,
+    ):
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
+def told(run: subprocess.Popen, errors: Path) -> dict[str, Any]:
+    """Return the line of JSON that a viewer prints."""
+    for line in run.stdout:
+        if line.startswith(b"{"):
+            return json.loads(line)
+    raise AssertionError(errors.read_text())
+
+
+def test_a_killed_viewer_finds_its_offsets_again(pair_of_files: tuple[Path, Path], tmp_path: Path):
+    with running("work", pair_of_files, tmp_path) as run:
+        done = told(run, tmp_path / "work.err")
+        time.sleep(KEPT_S)
+        assert run.poll() is None
+        run.send_signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+    east, north = done["expected"]
+    step = killed_viewer.STEP
+    assert done["dragged"] == pytest.approx((east, north), abs=2e-5)
+    assert done["nudged"] == pytest.approx((east + step, north + step), abs=2e-5)
+    assert done["undone"] == pytest.approx((east + step, north), abs=2e-5)
+    assert done["back"] == pytest.approx((0, 0), abs=1e-9)  # the drag is one step
+    assert done["again"] == pytest.approx(done["dragged"], abs=1e-6)
+    assert done["rows"][1][2:] == ["hand", "accepted"]
+    with running("look", pair_of_files, tmp_path) as run:
+        found = told(run, tmp_path / "look.err")
+    assert found["rows"] == done["rows"]
+    assert found["layers"] == [pytest.approx(place, abs=2e-5) for place in ((0, 0), done["undone"])]
+    assert found["said"].startswith("Restored 2 offsets, 1 of them decided")
