@@ -153,7 +153,7 @@ class StarModel:
         profile = Profile(fit.fwhm_pix, profile.power)
         solved = self._solve(np.array(fit.shift), profile, stars, 1 / self._sigma)
         off = solved.residuals[: len(self._data)] / self._sigma
-        images, *_ = _images(self._at, self._at, profile)
+        images, *_ = star_images(self._at, self._at, profile)
         power = (images / self._sigma[:, None]) ** 2
         sums = power.sum(axis=0)
         flux = images.T @ off / sums
@@ -204,7 +204,7 @@ class StarModel:
 
         Residuals are those of the pixels, and what the stars differ by over its error.
         """
-        images, along_y, along_x = _images(self._at, stars[:2] + shift[:, None], profile)
+        images, along_y, along_x = star_images(self._at, stars[:2] + shift[:, None], profile)
         total = images @ stars[2]
         gain, background = _line(total, self._data, weights)
         bright = max(gain, _TINY) * stars[2]
@@ -269,7 +269,7 @@ def _line(total: Floats, data: Floats, weights: Floats) -> tuple[float, float]:
     return gain, float(level - gain * mean)
 
 
-def _images(at: Floats, places: Floats, profile: Profile) -> tuple[Floats, Floats, Floats]:
+def star_images(at: Floats, places: Floats, profile: Profile) -> tuple[Floats, Floats, Floats]:
     """Images of stars of flux 1, and how they change with the star's y and x, each of shape (n_pixels, n_stars)."""
     core = profile.fwhm_pix**2 / 4 / (2 ** (1 / profile.power) - 1)
     dy, dx = at[0][:, None] - places[0], at[1][:, None] - places[1]
