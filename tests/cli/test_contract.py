@@ -7,17 +7,20 @@ import json
 import re
 
 import factories
+import numpy as np
 import product_trees as trees
 import pytest
+from astropy.table import Table
 
 from napari_kmos.aperture import Aperture
 from napari_kmos.cli.main import COMMANDS, build_parser, load_command, main
-from napari_kmos.io import write_apertures, write_cube
+from napari_kmos.io import write_apertures, write_cube, write_table
 from napari_kmos.recipes.demo_clicks import click_list
 from napari_kmos.recipes.plan import make_plan
 from napari_kmos.recipes.simulate import simulate
 from napari_kmos.simulate import SimulationParameters
 from napari_kmos.simulate.scene import make_scene
+from napari_kmos.spatial.wcs import pixel_to_sky
 
 NIGHT = SimulationParameters(seed=3, ifus=1, exposures=2, epochs=1, skies=1, nz=320)
 SHARED = ("--help", "--json", "--overwrite", "--verbose", "--quiet")
@@ -31,6 +34,7 @@ CALLS = {
     "sky-mask": "sky.fits -o OUT",
     "sky-second-pass": "object.fits -o OUT",
     "align": "object.fits object2.fits -o OUT/offsets.ecsv --method header",
+    "solve-wcs": "cube.fits -o OUT --pairs pairs.ecsv",
     "offsets": "offsets.ecsv -o OUT --crval",
     "combine": "object.fits object2.fits -o OUT",
     "cut": "cube.fits -o OUT --from object.fits object2.fits",
@@ -54,6 +58,8 @@ def folder(tmp_path_factory):
         write_cube(factories.make_cube(shape=(64, 13, 15)), folder / f"{name}.fits")
     star = Aperture(id="a", ra=factories.RA, dec=factories.DEC, radius_arcsec=0.4)
     write_apertures([star], folder / "stars.ecsv")
+    ra, dec = pixel_to_sky(factories.make_wcs(), np.array([1.0, 5.0, 9.0]), np.array([3.0, 11.0, 2.0]))
+    write_table(Table({"x": [4.0, 12.0, 3.0], "y": [2.0, 6.0, 10.0], "ra": ra, "dec": dec}), folder / "pairs.ecsv")
     simulate(folder / "night", parameters=NIGHT)
     make_plan([folder / "night"], folder / "night.toml")
     write_apertures(click_list(make_scene(NIGHT)), folder / "clicks.ecsv")

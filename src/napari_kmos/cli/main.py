@@ -33,6 +33,7 @@ COMMANDS = {
     "sky-mask": "find stars in sky exposures and replace them by sky",
     "sky-second-pass": "subtract what the subtraction of the sky left, found in the emptier IFUs",
     "align": "measure the pointing offsets of exposures",
+    "solve-wcs": "solve shift, rotation and scale of a mosaic's coordinates from catalogue stars",
     "offsets": "turn offsets into a kmos_combine shift file or corrected headers",
     "combine": "combine exposures into cubes by target, by IFU or as a mosaic",
     "cut": "cut IFUs and halves out of a mosaic",

@@ -25,6 +25,7 @@ from napari_kmos.io.sky_image import SkyImage, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
+from napari_kmos.io.star_pairs import read_star_pairs
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.wcs_copy import write_wcs_copy
 from napari_kmos.io.write import write_cube, write_exposure, write_image
@@ -73,6 +74,7 @@ __all__ = [
     "read_sof",
     "read_spaxels",
     "read_spectrum",
+    "read_star_pairs",
     "read_table",
     "read_text",
     "read_toml",

@@ -15,6 +15,7 @@ from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
+from napari_kmos.recipes.catalogue_dates import catalogue_at
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.selecting import check_once
@@ -153,12 +154,8 @@ def _by_catalogue(
     check_overlap(catalogue, [field_of(cube) for cubes in chosen for cube in cubes])
     rows: list[Offset] = []
     for number, (exposure, cubes) in enumerate(zip(exposures, chosen, strict=True)):
-        if catalogue.motion is not None and exposure.date is None:
-            text = f"{exposure.label}: has no date; proper motions of {catalogue.name} are not applied"
-            warnings.warn(text, KmosWarning, stacklevel=3)
-        seen = catalogue if exposure.date is None else catalogue.at(float(exposure.date.jyear))
         told = part_of(progress, number, len(exposures))
-        found = measure_offsets(cubes, reference=seen, progress=told, **choice)
+        found = measure_offsets(cubes, reference=catalogue_at(catalogue, exposure), progress=told, **choice)
         rows += [
             dataclasses.replace(row, exposure=number, ifu=cube.ifu) for row, cube in zip(found, cubes, strict=True)
         ]
