@@ -5,17 +5,23 @@ from pathlib import Path
 import factories
 import numpy as np
 import pytest
+from astropy.table import Table
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, show_catalogue
 from napari_kmos._napari.commands import switch_layout
+from napari_kmos._napari.layers import add_layers, kmos_of, layer_data
 from napari_kmos._napari.pair_images import BAND, LINE, WHITE, PairImage
 from napari_kmos._napari.pair_view import PairView
 from napari_kmos._napari.pictures import BESIDE, BLINK, COLOURS, DIFFERENCE, MODES, PLAIN
 from napari_kmos._napari.positions import move_to, offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.score_view import ScoreView
+from napari_kmos.cube import Image
 from napari_kmos.errors import KmosError
+from napari_kmos.io import catalogue_of, read_exposure
+from napari_kmos.spatial.wcs import pixel_to_sky, window_wcs
 
 #: What brings the second file of `pair_of_files` onto the first.
 RIGHT = (-0.4, 0.2)
@@ -235,3 +241,49 @@ def test_the_score_is_read_and_drawn(qtbot, viewer, view):
     widget.clear()
     assert "appears here" in widget.numbers.text()
     assert offset_of(viewer.layers[1]) == pytest.approx((2.9, 0.0))
+
+
+def test_a_catalogue_is_a_reference_and_its_stars_are_drawn(qtbot, viewer, view):
+    second = viewer.layers[1]
+    ra, dec = pixel_to_sky(factories.make_wcs(rotation_deg=20.0), *np.array(factories.STARS)[:, :2].T)
+    table = Table({"ra": ra, "dec": dec, "K": -2.5 * np.log10([star[2] for star in factories.STARS])})
+    catalogue = catalogue_of(table, "stars")
+    n_layers = len(viewer.layers)
+    with qtbot.waitSignal(view.scored) as scored:
+        view.show(catalogue, second, mode=BLINK)
+    assert "stars" in view.pictures.reference.name
+    assert len(catalogue_layer(viewer).data) == 2
+    wrong = scored.args[0]
+    scores = []
+    view.scored.connect(lambda score, _curve: scores.append(score))
+    move_to(second, *RIGHT)
+    qtbot.waitUntil(lambda: bool(scores) and scores[-1].rms_arcsec < 0.03)
+    assert scores[-1].residual < wrong.residual
+    view.hide()
+    assert catalogue_layer(viewer) is None
+    assert len(viewer.layers) == n_layers
+    show_catalogue(viewer, CatalogueView(catalogue=catalogue))
+    with qtbot.waitSignal(view.scored):
+        view.show(catalogue, second)
+    view.hide()
+    assert len(catalogue_layer(viewer).data) == 2  # it was there before
+
+
+def test_a_mosaic_or_an_image_or_a_whole_exposure_is_a_reference(qtbot, viewer, view, exposure_file):
+    """Of an image as large as a mosaic the part about the moving layer is shown."""
+    big = np.pad(factories.star_image((13, 15)), ((30, 35), (40, 33)))
+    wcs = window_wcs(factories.make_wcs(rotation_deg=20.0), -30, -40)
+    (layer,) = add_layers(viewer, layer_data([Image(data=big, wcs=wcs, name="mosaic")], path=None))
+    with qtbot.waitSignal(view.scored):
+        view.show(layer, viewer.layers[1])
+    assert view.pictures.reference.data.shape < big.shape
+    np.testing.assert_allclose(world(view.pictures.reference, 25, 25), world(layer, 30, 40), atol=2.0)
+    whole = exposure_file("whole.fits", ifus=(5, 9), wcs=factories.make_wcs(rotation_deg=20.0))
+    cubes = [arm.cube for arm in read_exposure(whole).arms if arm.cube is not None]
+    data = layer_data(cubes, path=whole, known=[kmos_of(viewer.layers[0])], joined=True)
+    (composite,) = add_layers(viewer, data)
+    scores = []
+    view.scored.connect(lambda score, _curve: scores.append(score))
+    view.show(composite, viewer.layers[1])
+    move_to(viewer.layers[1], *RIGHT)
+    qtbot.waitUntil(lambda: bool(scores) and scores[-1].rms_arcsec < 0.02)

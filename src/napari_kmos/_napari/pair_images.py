@@ -10,8 +10,10 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from napari_kmos.align import white_light
+from napari_kmos.align.catalogue_image import catalogue_image
 from napari_kmos.align.images import cut_near
 from napari_kmos.align.score import PairScore, Score, ScoreCurve
+from napari_kmos.catalogue import Catalogue
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError
 from napari_kmos.progress import Progress, silent
@@ -111,7 +113,7 @@ class Wanted:
 
     Parameters
     ----------
-    reference : Cube or Image, optional
+    reference : Cube, Image or Catalogue, optional
         By its header.
     moving : Cube or Image
         By its header.
@@ -123,11 +125,11 @@ class Wanted:
         How far around the moving image the reference is used.
     """
 
-    reference: Cube | Image | None
+    reference: Cube | Image | Catalogue | None
     moving: Cube | Image
-    base: tuple[float, float]
-    offset: tuple[float, float]
-    image: PairImage
+    base: tuple[float, float] = (0.0, 0.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+    image: PairImage = PairImage()
     reach_arcsec: float = 5.0
 
 
@@ -142,11 +144,18 @@ def make_pair(wanted: Wanted, *, progress: Progress = silent) -> PairImages:
     moving = image_of(wanted.moving, wanted.image, progress=progress)
     if wanted.reference is None:
         return PairImages(moving=moving)
-    right = dataclasses.replace(wanted.reference, wcs=shift_wcs(wanted.reference.wcs, *wanted.base))
-    near = image_of(_cut(right, moving, wanted.reach_arcsec), wanted.image, progress=progress)
-    reference = cut_near(near, moving, reach_arcsec=wanted.reach_arcsec)
+    reference = reference_near(wanted, moving, progress)
     score = PairScore(reference, moving, reach_arcsec=wanted.reach_arcsec)
     return PairImages(reference=reference, moving=moving, score=score, scale=score.best_near(*wanted.offset))
+
+
+def reference_near(wanted: Wanted, moving: Image, progress: Progress) -> Image:
+    """Return the part of the reference about an image, with its corrected WCS."""
+    if isinstance(wanted.reference, Catalogue):
+        return catalogue_image(wanted.reference, moving, reach_arcsec=wanted.reach_arcsec)
+    right = dataclasses.replace(wanted.reference, wcs=shift_wcs(wanted.reference.wcs, *wanted.base))
+    near = image_of(_cut(right, moving, wanted.reach_arcsec), wanted.image, progress=progress)
+    return cut_near(near, moving, reach_arcsec=wanted.reach_arcsec)
 
 
 def prepare() -> None:

@@ -16,8 +16,7 @@ their place and follow `moving` however it is moved. Nothing else needs to be to
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,10 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_kmos._napari.catalogue import CatalogueView, hide_catalogue, show_catalogue, view_of
 from napari_kmos._napari.errors import notify
-from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.looks import Looks
 from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair, prepare
 from napari_kmos._napari.pictures import (
     BESIDE,
@@ -43,23 +44,14 @@ from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.shown import KmosLayer
 from napari_kmos._napari.workers import Latest
 from napari_kmos.align.score import Score
+from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
 from napari_kmos.spatial.fields import centre_of
 from napari_kmos.spatial.wcs import offset_arcsec
 
 _BLINK_MS = 500
 _WHITE = PairImage()
-_FIELDS = ("visible", "opacity", "blending", "colormap")
 _EVENTS = ("affine", "translate")
-
-
-@dataclass(frozen=True, eq=False)
-class _Before:
-    """How the viewer looked."""
-
-    layers: dict[Layer, dict[str, Any]]
-    centre: tuple[float, ...]
-    zoom: float
 
 
 class PairView(QObject):
@@ -73,7 +65,7 @@ class PairView(QObject):
     Attributes
     ----------
     reference, moving : Layer, optional
-        The pair that is shown.
+        The pair that is shown; the reference may be a catalogue.
     mode : str
         How it is shown.
     images : PairImages, optional
@@ -96,7 +88,7 @@ class PairView(QObject):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.viewer = viewer
-        self.reference: Layer | None = None
+        self.reference: Layer | Catalogue | None = None
         self.moving: Layer | None = None
         self.mode = PLAIN
         self.images: PairImages | None = None
@@ -104,7 +96,8 @@ class PairView(QObject):
         self._image = PairImage()
         self._wanted: Wanted | None = None
         self._scale: Score | None = None
-        self._before: _Before | None = None
+        self._looks = Looks(viewer)
+        self._drawn: CatalogueView | None = None
         self._seen: tuple[Any, ...] = ()
         self._making, self._scoring = Latest(), Latest()
         self._making.ready.connect(self._on_made)
@@ -119,15 +112,18 @@ class PairView(QObject):
     @property
     def is_shown(self) -> bool:
         """True from `show` to `hide`."""
-        return self._before is not None
+        return self._looks.is_changed
 
-    def show(self, reference: Layer | None, moving: Layer, *, mode: str = COLOURS, image: PairImage = _WHITE) -> None:
+    def show(
+        self, reference: Layer | Catalogue | None, moving: Layer, *, mode: str = COLOURS, image: PairImage = _WHITE
+    ) -> None:
         """Show a pair, in place of another one; of a large cube, the images take a while.
 
         Parameters
         ----------
-        reference : Layer, optional
-            A layer of ours: of a cube, an image, or all IFUs of an exposure. None: the moving one alone.
+        reference : Layer or Catalogue, optional
+            A layer of ours: of a cube, an image, or all IFUs of an exposure; or a catalogue, whose stars are
+            drawn over the moving layer, too. None: the moving one alone.
         moving : Layer
             The layer of a cube.
         mode : str
@@ -148,6 +144,7 @@ class PairView(QObject):
             self._follow(on=False)
             self.reference, self.moving = reference, moving
             self._follow(on=True)
+            self._show_catalogue()
         if is_new or image != self._image:
             self._image, self.images = image, None
             self._request()
@@ -159,29 +156,34 @@ class PairView(QObject):
         self._follow(on=False)
         self.reference = self.moving = self.images = self._wanted = None
         self._drop()
+        self._show_catalogue()
         self._seen = ()
-        if self._before is not None:
-            self._show_layers(self._before.layers)
-            self.viewer.scene.camera.center, self.viewer.scene.camera.zoom = self._before.centre, self._before.zoom
-            self._before = None
+        if self._looks.is_changed:
+            self._looks.restore()
             self.hidden.emit()
+
+    def _show_catalogue(self) -> None:
+        """Draw the sources of a catalogue over the moving layer, unless they are; take away those drawn here before."""
+        shown = view_of(self.viewer)
+        if shown is not None and shown is self._drawn and self.reference is not shown.catalogue:
+            hide_catalogue(self.viewer)
+        if isinstance(self.reference, Catalogue) and (shown is None or shown.catalogue is not self.reference):
+            self._drawn = CatalogueView(catalogue=self.reference)
+            with suppress(KmosError):  # none lies there: the images tell
+                show_catalogue(self.viewer, self._drawn)
 
     def _draw(self) -> None:
         """Show what there is of the pair in the mode chosen, and nothing else."""
         self._drop()
-        if self._before is None:
-            camera = self.viewer.scene.camera
-            self._before = _Before({}, tuple(camera.center), camera.zoom)
-        pair = [layer for layer in (self.reference, self.moving) if layer is not None]
-        for layer in kmos_layers(self.viewer):
-            self._before.layers.setdefault(layer, {name: getattr(layer, name) for name in _FIELDS})
-        looks = {one: {**was, "visible": one in pair} for one, was in self._before.layers.items()}
-        for layer, colour in zip(pair, PAIR_COLOURS, strict=False) if self.mode == COLOURS and len(pair) == 2 else ():
-            looks[layer] |= {"blending": "additive", "colormap": colour}  # until there are pictures
-        self._show_layers(looks)
+        pair = self._layers()
+        self._looks.show_alone(pair)
+        if self.mode == COLOURS and len(pair) == 2:  # until there are pictures
+            self._looks.change(
+                {one: {"blending": "additive", "colormap": two} for one, two in zip(pair, PAIR_COLOURS, strict=True)}
+            )
         if self.images is not None and self.mode != PLAIN:
             self.pictures = Pictures(self.viewer, self.images, kmos_of(self.moving).frame, self.mode)
-            self._show_layers({layer: {"opacity": 0.0} for layer in pair})
+            self._looks.change({layer: {"opacity": 0.0} for layer in pair})
             if self._scale is not None:
                 self.pictures.match(self._scale)
             if self.mode == BLINK:
@@ -207,28 +209,26 @@ class PairView(QObject):
         camera.center = (*camera.center[:-2], *((low + high) / 2))
         camera.zoom = float(min(self.viewer.canvas.size / (high - low)))
 
-    def _show_layers(self, looks: Mapping[Layer, Mapping[str, Any]]) -> None:
-        """Give layers their looks, those that are still there; napari ends the drag of a layer shown once more."""
-        for layer, fields in looks.items():
-            for name, value in fields.items() if layer in self.viewer.layers else ():
-                if getattr(layer, name) != value:
-                    setattr(layer, name, value)
+    def _layers(self) -> list[Layer]:
+        """Return the layers of the pair: the reference, if it is one, and the moving one."""
+        return [one for one in (self.reference, self.moving) if isinstance(one, Layer)]
 
     def _follow(self, *, on: bool) -> None:
         """Listen to the layers of the pair, or stop."""
         links = [(self.viewer.layers.events.removed, self._on_removed)]
-        for layer, slot in ((self.moving, self._on_moved), (self.reference, self._on_reference_moved)):
-            links += [] if layer is None else [(getattr(layer.events, name), slot) for name in _EVENTS]
+        for layer, slot in zip(reversed(self._layers()), (self._on_moved, self._on_reference_moved), strict=False):
+            links += [(getattr(layer.events, name), slot) for name in _EVENTS]
         for event, slot in links if self.moving is not None else ():
             (event.connect if on else event.disconnect)(slot)
 
     def _request(self) -> None:
         """Have the images made, in a thread."""
-        moving = kmos_of(self.moving)
+        moving, reference = kmos_of(self.moving), self.reference
+        is_layer = isinstance(reference, Layer)
         self._wanted = wanted = Wanted(
-            reference=None if self.reference is None else _part_near(self.reference, moving).product,
+            reference=_part_near(reference, moving).product if is_layer else reference,
             moving=moving.product,
-            base=(0.0, 0.0) if self.reference is None else offset_of(self.reference),
+            base=offset_of(reference) if is_layer else (0.0, 0.0),
             offset=offset_of(self.moving),
             image=self._image,
         )
