@@ -11,11 +11,12 @@ import numpy as np
 from napari_kmos.align.correlation import best_shifts
 from napari_kmos.align.images import with_noise
 from napari_kmos.align.parameters import AlignParameters
+from napari_kmos.align.star_lists import catalogue_rows, relative_flux
 from napari_kmos.align.star_model import ModelErrors, Profile, StarFit, StarModel
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
-from napari_kmos.spatial.fields import centre_of, field_of, is_inside, rows_near
+from napari_kmos.spatial.fields import centre_of, is_inside, rows_near
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky, sky_to_pixel
 
 if TYPE_CHECKING:
@@ -126,17 +127,14 @@ def measure_by_catalogue(image: Image, catalogue: Catalogue, *, parameters: Alig
 
 def _stars_near(image: Image, catalogue: Catalogue, parameters: AlignParameters) -> Floats:
     """Return y, x and flux of the sources that can lie in the image, shape (3, n)."""
-    n_y, n_x = image.data.shape
-    scale = pixel_scale_arcsec(image.wcs)
-    reach = (parameters.max_shift_arcsec + 2 * parameters.star_fwhm_arcsec) / scale
-    rows = rows_near([field_of(image)], catalogue.ra, catalogue.dec, reach_arcsec=reach * scale)
+    reach_arcsec = parameters.max_shift_arcsec + 2 * parameters.star_fwhm_arcsec
+    reach = reach_arcsec / pixel_scale_arcsec(image.wcs)
+    rows = catalogue_rows(catalogue, image, reach_arcsec, parameters.star_most)
     y, x = sky_to_pixel(image.wcs, catalogue.ra[rows], catalogue.dec[rows])
+    stars = np.stack([y, x, relative_flux(catalogue, rows)])
+    n_y, n_x = image.data.shape
     near = (np.abs(y - (n_y - 1) / 2) < n_y / 2 + reach) & (np.abs(x - (n_x - 1) / 2) < n_x / 2 + reach)
-    magnitude = catalogue.magnitude[rows[near]]
-    known = magnitude[np.isfinite(magnitude)]
-    middle = float(np.median(known)) if known.size else 0.0
-    flux = 10 ** (-0.4 * (np.where(np.isfinite(magnitude), magnitude, middle) - middle))
-    return np.stack([y[near], x[near], flux])
+    return np.asarray(stars[:, near])
 
 
 def _why_hopeless(image: Image, stars: Floats) -> str:

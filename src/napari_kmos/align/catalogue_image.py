@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.align.parameters import AlignParameters
-from napari_kmos.align.star_lists import catalogue_rows
+from napari_kmos.align.star_lists import catalogue_rows, relative_flux
 from napari_kmos.align.star_model import Profile, star_images
 from napari_kmos.cube import Image, pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError
@@ -58,9 +58,8 @@ def catalogue_image(
     wcs = window_wcs(image.wcs, -reach, -reach)
     n_y, n_x = (size + 2 * reach for size in image.data.shape)
     places = np.stack(sky_to_pixel(wcs, catalogue.ra[rows], catalogue.dec[rows]))
-    magnitude = catalogue.magnitude[rows]
-    middle = float(np.nanmedian(magnitude)) if np.isfinite(magnitude).any() else 0.0
-    flux = 10 ** (-0.4 * np.nan_to_num(magnitude - middle))
     profile = Profile(parameters.star_fwhm_arcsec / scale, parameters.star_power)
     stars, *_ = star_images(np.indices((n_y, n_x), dtype=float).reshape(2, -1), places, profile)
-    return Image(data=(stars @ flux).reshape(n_y, n_x), wcs=wcs, name=catalogue.name, ifu=image.ifu)
+    return Image(
+        data=(stars @ relative_flux(catalogue, rows)).reshape(n_y, n_x), wcs=wcs, name=catalogue.name, ifu=image.ifu
+    )

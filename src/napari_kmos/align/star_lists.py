@@ -99,6 +99,13 @@ def catalogue_rows(catalogue: Catalogue, image: Image, reach_arcsec: float, most
     return rows[np.argsort(catalogue.magnitude[rows], kind="stable")[:most]]
 
 
+def relative_flux(catalogue: Catalogue, rows: NDArray[np.intp]) -> Floats:
+    """Return the fluxes of some sources over that of their median magnitude; 1 where the magnitude is not known."""
+    magnitude = catalogue.magnitude[rows]
+    middle = float(np.nanmedian(magnitude)) if np.isfinite(magnitude).any() else 0.0
+    return np.asarray(10 ** (-0.4 * np.nan_to_num(magnitude - middle)))
+
+
 def _judged(moving: Image, votes: list[Vote], numbers: tuple[int, int], parameters: AlignParameters) -> Offset:
     """Return the offset of the best vote, accepted if there is enough evidence, and more than for the next."""
     best, n_pairs = votes[0], len(votes[0].pairs)
