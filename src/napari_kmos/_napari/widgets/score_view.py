@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -14,7 +15,8 @@ from napari_kmos._napari.plots import COLOURS, NO_PLOT, make_plot, pg
 from napari_kmos.align.score import Score, ScoreCurve
 
 _HINT = "How well the pair agrees appears here"
-_HEIGHT = 110
+_HEIGHT, _HEADROOM = 120, 0.05
+_NAMES = ("east", "north")
 _MARK = "#ff5c57"
 _TIP = (
     "Residual: what is left of the difference, over its noise; about 1 where all is right, and lowest at the right "
@@ -38,8 +40,10 @@ class ScoreView(QWidget):
         if pg is None:
             self.numbers.setText(NO_PLOT)
             return
-        self.plot, _ = make_plot(_HEIGHT)
-        self.plot.setLabel("bottom", "further east or north (″)")
+        self.plot, legend = make_plot(_HEIGHT)
+        legend.hide()  # a plot so low has no room for it
+        named = [f'<span style="color: {one}">{name}</span>' for name, one in zip(_NAMES, COLOURS, strict=False)]
+        self.plot.setLabel("bottom", f"further {' or '.join(named)} (″)")
         self.plot.setLabel("left", "residual")
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
@@ -47,7 +51,7 @@ class ScoreView(QWidget):
         self.plot.addItem(pg.InfiniteLine(0, pen=pg.mkPen(_MARK, width=1.5)), ignoreBounds=True)
         self.curves = tuple(
             self.plot.plot(pen=pg.mkPen(colour, width=2), name=name, connect="finite")
-            for name, colour in zip(("east", "north"), COLOURS, strict=False)
+            for name, colour in zip(_NAMES, COLOURS, strict=False)
         )
         column.addWidget(self.plot)
 
@@ -62,6 +66,8 @@ class ScoreView(QWidget):
             line.setData(curve.steps_arcsec, values)
         if self.curves:
             self.plot.setXRange(curve.steps_arcsec[0], curve.steps_arcsec[-1], padding=0)
+            highest = np.nanmax([1.0, *curve.east, *curve.north])
+            self.plot.setYRange(0, highest, padding=_HEADROOM)
 
     def clear(self) -> None:
         """Show nothing."""
