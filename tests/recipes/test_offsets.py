@@ -105,8 +105,18 @@ def test_rotated_exposures_have_no_shift_file(tmp_path):
     visits = [Visit(), Visit(rotation=20)]
     write_visits(tmp_path, visits)
     table = write_offsets(true_rows(visits), tmp_path / "offsets.ecsv")
-    with pytest.raises(AlignmentError, match=r"gc1: exposures of position angles 0\.00 and 20\.00 deg"):
+    with pytest.raises(AlignmentError, match=r"gc1: exposures of position angles 0\.00 and 20\.00 deg.*\(--drop\)"):
         offsets(table, tmp_path / "out", shifts=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_written_where_a_product_is_in_the_way(night, tmp_path):
+    _, table = night
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/exp2_OFFSET.fits").touch()
+    with pytest.raises(WriteError, match=r"exp2_OFFSET\.fits: exists"):
+        offsets(table, tmp_path / "out", shifts=True, crval=True)
+    assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_corrected_headers_put_the_star_where_it_is(night, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,7 @@ def describe(outcome: Outcome) -> str:
     for row in outcome.measured["offsets"]:
         mark = "" if row["accepted"] else f"  NOT ACCEPTED: {row['note']}"
         ifu = "-" if row["ifu"] is None else row["ifu"]
-        numbers = f"{row['dra_arcsec']:+12.3f} {row['ddec_arcsec']:+9.3f}   +- {row['err_arcsec']:.3f}"
+        error = f"{row['err_arcsec']:.3f}" if math.isfinite(row["err_arcsec"]) else "unknown"
+        numbers = f"{row['dra_arcsec']:+12.3f} {row['ddec_arcsec']:+9.3f}   +- {error}"
         lines.append(f"{row['exposure']:8d} {ifu:>3} {numbers}{mark}")
     return "\n".join(lines)

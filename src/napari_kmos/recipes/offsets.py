@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from napari_kmos.recipes.selecting import keep_files
 from napari_kmos.recipes.shift_files import (
     Frame,
     check_names,
+    displacements,
     frames_by_target,
     warn_of_leftovers,
     write_shift_files,
@@ -96,13 +96,9 @@ def offsets(
         msg = f"{table}: none of its {len(rows)} offsets is accepted; nothing can be corrected"
         raise AlignmentError(msg)
     frames = _frames(rows, table, drop)
-    outcome = _write_all_shifts(frames, table, folder, overwrite) if shifts else Outcome()
-    if not crval:
-        return outcome
-    copies = _write_copies(frames, table, folder, overwrite, progress)
-    return dataclasses.replace(
-        outcome, products=(*outcome.products, *copies.products), extras=(*outcome.extras, *copies.extras)
-    )
+    outputs = _copies_of(frames, folder, overwrite) if crval else {}
+    shifted = _write_all_shifts(frames, table, folder, overwrite) if shifts else Outcome()
+    return join_outcomes([shifted, _write_copies(outputs, frames, table, overwrite, progress)])
 
 
 def _frames(rows: Sequence[Offset], table: Path, drop: Sequence[Path | str]) -> list[Frame]:
@@ -125,17 +121,19 @@ def _write_all_shifts(frames: Sequence[Frame], table: Path, folder: Path, overwr
     """Write the shift files of all targets."""
     targets = frames_by_target(frames)
     check_names(list(targets), folder, overwrite)
-    outcomes, measured = [], {}
-    for name, members in targets.items():
-        written, measured[name] = write_shift_files(name, members, table, folder, overwrite)
-        outcomes.append(written)
+    moves = {name: displacements(name, members) for name, members in targets.items()}
+    outcomes = [
+        write_shift_files(name, members, moves[name], table, folder, overwrite) for name, members in targets.items()
+    ]
     warn_of_leftovers([frame.target for frame in frames], list(targets), folder)
-    return dataclasses.replace(join_outcomes(outcomes), measured={"shifts": measured})
+    measured = {"shifts": {name: one[1:] for name, one in moves.items()}}
+    return join_outcomes([*outcomes, Outcome(measured=measured)])
 
 
-def _write_copies(frames: Sequence[Frame], table: Path, folder: Path, overwrite: bool, progress: Progress) -> Outcome:
+def _write_copies(
+    outputs: Mapping[Path, Exposure], frames: Sequence[Frame], table: Path, overwrite: bool, progress: Progress
+) -> Outcome:
     """Write exposures with corrected headers, and their records."""
-    outputs = _copies_of(frames, folder, overwrite)
     records = []
     for number, (path, exposure) in enumerate(outputs.items()):
         corrected = {frame.cube.ifu: frame for frame in frames if frame.exposure is exposure and frame.offset.accepted}

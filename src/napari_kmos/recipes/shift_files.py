@@ -147,10 +147,8 @@ def check_names(names: Sequence[str], folder: Path, overwrite: bool) -> None:
             check_free(stem.with_name(f"{stem.name}{ending}"), overwrite)
 
 
-def write_shift_files(
-    name: str, frames: Sequence[Frame], table: Path, folder: Path, overwrite: bool
-) -> tuple[Outcome, list[tuple[float, float]]]:
-    """Write shift file, SOF, text and record of a target; return them, and the displacements.
+def displacements(name: str, frames: Sequence[Frame]) -> list[tuple[float, float]]:
+    """Return the displacement, in pixels, of each frame of a target, the first included.
 
     Raises
     ------
@@ -159,10 +157,16 @@ def write_shift_files(
     """
     first = frames[0]
     try:
-        moves = [displacement_pix(first.wcs, frame.wcs, shape=first.cube.shape[1:]) for frame in frames]
+        return [displacement_pix(first.wcs, frame.wcs, shape=first.cube.shape[1:]) for frame in frames]
     except AlignmentError as err:
-        msg = f"{name}: {err}"
+        msg = f"{name}: {err}, or leave those of one angle out (--drop)"
         raise AlignmentError(msg) from err
+
+
+def write_shift_files(
+    name: str, frames: Sequence[Frame], moves: Sequence[tuple[float, float]], table: Path, folder: Path, overwrite: bool
+) -> Outcome:
+    """Write shift file, SOF, text and record of a target."""
     stem = stem_of(folder, name)
     paths = [(frame.path, frame.exposure.category) for frame in frames]
     shift_file = write_shifts(moves[1:], stem.with_name(f"{stem.name}.txt"), overwrite=overwrite)
@@ -172,7 +176,7 @@ def write_shift_files(
     readme = write_text(text, stem.with_name(f"{stem.name}_README.txt"), overwrite=overwrite)
     written = (shift_file, sof, readme)
     record = write_record(shift_file, _step(name, frames, table), products=written, overwrite=overwrite)
-    return Outcome(products=(shift_file, sof), extras=(readme, record)), moves[1:]
+    return Outcome(products=(shift_file, sof), extras=(readme, record))
 
 
 def first_of_record(shift_file: Path) -> FirstFrame | None:
