@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from dithered_files import VISITS, Visit, true_rows, write_visits
-from factories import DEC, RA, make_cube, make_wcs
+from factories import make_cube, make_wcs
 
 from napari_kmos.cli.main import main
 from napari_kmos.combine import CombineParameters
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, NotKmosError, WriteError
-from napari_kmos.io import read_cube, read_exposure, read_offsets, write_cube, write_offsets
+from napari_kmos.io import CutRow, read_cube, read_exposure, read_offsets, write_cube, write_cuts, write_offsets
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.import_offsets import import_offsets
 from napari_kmos.recipes.offsets import offsets
 from napari_kmos.spatial.centroid import fit_centroid
-from napari_kmos.spatial.wcs import pixel_to_pixel, pixel_to_sky, shift_wcs, sky_to_pixel
+from napari_kmos.spatial.footprints import Footprint, cut_out
+from napari_kmos.spatial.wcs import pixel_to_pixel, pixel_to_sky, shift_wcs
 
 #: A shift file has four decimals of a pixel of 0.2 arcsec, and its point of the sky is the middle of a field.
 ROUNDING = 2e-5
@@ -276,9 +277,8 @@ def test_logs_of_other_files(night, tmp_path):
 def mosaics(tmp_path):
     """A turned mosaic with a star, and that of another epoch, in which all stands 2 rows up and 3 columns left."""
     first = make_cube(shape=(6, 40, 55), wcs=make_wcs(rotation_deg=105, scale_arcsec=0.1), ifu=None, name="mosaic")
-    star = sky_to_pixel(first.wcs, RA, DEC)
     cubes = [
-        dataclasses.replace(first, flux=make_cube(shape=(6, 40, 55), stars=[(star[0] + y, star[1] + x, 900.0)]).flux)
+        dataclasses.replace(first, flux=make_cube(shape=(6, 40, 55), stars=[(20.3 + y, 30.2 + x, 900.0)]).flux)
         for y, x in ((0, 0), (2, -3))
     ]
     return [write_cube(cube, tmp_path / f"M{name}.fits") for cube, name in zip(cubes, ("105", "107"), strict=True)]
@@ -305,6 +305,25 @@ def test_whole_pixels_by_eye_bring_the_stars_back(mosaics, tmp_path):
     # the noise of the images moves the star by some thousandths of a pixel
     np.testing.assert_allclose(np.subtract(*seen) * 3600, 0, atol=1e-3)
     assert rows[0].err_arcsec == pytest.approx(0.1 / math.sqrt(12), rel=1e-3)
+
+
+def test_windows_found_without_the_headers_are_told_by_tables_of_cuts(mosaics, tmp_path):
+    """The second mosaic has a header of its own, wrong by arcsec, and begins elsewhere: windows went by the logs."""
+    second = read_cube(mosaics[1])
+    moved = dataclasses.replace(second, wcs=shift_wcs(second.wcs, 0.9, -1.3))
+    part = cut_out(moved, Footprint(4, 6, 30, 40))
+    other = write_cube(part, tmp_path / "M108.fits")
+    by_eye = tmp_path / "ifu3_half1_xy_plus.txt"
+    by_eye.write_text("# xp, yp\n-3 2\n")
+    write_cuts([CutRow(ifu=3, half=1, x=21, y=11), CutRow(ifu=5, x=1, y=1)], tmp_path / "M105_cuts.ecsv")
+    write_cuts([CutRow(ifu=3, half=1, x=15, y=7)], tmp_path / "M108_cuts.ecsv")
+    outcome = import_offsets([by_eye], tmp_path / "a.ecsv", exposures=[other], reference=[mosaics[0]])
+    row = read_offsets(outcome.products[0])[0]
+    seen = []
+    for cube, correction in ((read_cube(mosaics[0]), (0, 0)), (part, (row.dra_arcsec, row.ddec_arcsec))):
+        star = fit_centroid(np.asarray(cube.flux).mean(axis=0))
+        seen.append(pixel_to_sky(shift_wcs(cube.wcs, *correction), star.y, star.x))
+    np.testing.assert_allclose(np.subtract(*seen) * 3600, 0, atol=1e-3)
 
 
 def test_whole_pixels_of_cuts_and_exposures(tmp_path):

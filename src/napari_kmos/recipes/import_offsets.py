@@ -13,13 +13,13 @@ from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.io import FITS_ENDINGS, check_free, is_xy_plus, read_exposure, read_sof, write_offsets, write_record
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
+from napari_kmos.recipes.imported_by_eye import rows_of_xy_plus
 from napari_kmos.recipes.imported_rows import (
     REFERENCE_NOTE,
     Opened,
     rows_of_copy,
     rows_of_log,
     rows_of_table,
-    rows_of_xy_plus,
 )
 from napari_kmos.recipes.imported_shifts import rows_of_shifts
 from napari_kmos.recipes.offset_rows import name_in_table, told_of
@@ -58,7 +58,9 @@ def import_offsets(
     exposures : sequence of path
         Files that the offsets are for, with their headers as they were; by default the frames of the SOFs.
     reference : sequence of path
-        Further files, whose headers are right: a row of zero for each, as `combine` wants it of the other epoch.
+        Further files, whose headers are right: a row of zero for each, as `combine` wants it of the other epoch. Pixels
+        by which the IFUs of a mosaic were moved by eye are counted from the windows of this one, if tables of cuts
+        (``<mosaic>_cuts.ecsv``) lie beside both.
     name : str, optional
         Target of the shift files, if nothing tells it.
     doubtful_arcsec : float
@@ -93,13 +95,13 @@ def import_offsets(
     everything = [*files, *map(Path, reference)]
     check_once([(path.resolve(), "") for path in everything])
     found = tuple(map(read_exposure, everything))
-    opened = Opened(found[: len(files)])
+    opened = Opened(found[: len(files)], found[len(files) :])
     told: list[tuple[Path, Offset]] = []
     for number, path in enumerate(paths):
         progress(number, len(paths), f"reading {path.name}")
         told += [(path, row) for row in _rows_of(path, sofs.get(path), opened, name)]
     _check(told, opened, doubtful_arcsec)
-    rows = [*(row for _, row in told), *_zeros(Opened(found), len(files))]
+    rows = [*(row for _, row in told), *_zeros(opened)]
     rows.sort(key=lambda row: (row.exposure, row.ifu or 0, row.half or 0))
     rows = [dataclasses.replace(row, file=row.file and name_in_table(Path(row.file), table)) for row in rows]
     given = {
@@ -179,11 +181,12 @@ def _named(row: Offset) -> str:
     return f"{Path(row.file).name}{'' if row.ifu is None else f' IFU {row.ifu}'}{half}"
 
 
-def _zeros(opened: Opened, first: int) -> list[Offset]:
-    """Return rows of zero for the exposures from a number on."""
+def _zeros(opened: Opened) -> list[Offset]:
+    """Return rows of zero for the exposures whose headers are right, which are counted on."""
+    every = Opened((*opened.exposures, *opened.reference))
     rows = [
-        opened.row(number, cube, (0.0, 0.0), "header")
-        for number, exposure in list(enumerate(opened.exposures))[first:]
+        every.row(number, cube, (0.0, 0.0), "header")
+        for number, exposure in enumerate(opened.reference, start=len(opened.exposures))
         for cube in exposure.cubes
     ]
     return [dataclasses.replace(row, note=REFERENCE_NOTE) for row in rows]

@@ -15,27 +15,30 @@ from typing import TYPE_CHECKING
 from napari_kmos.align import correction_arcsec
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError, KmosWarning
-from napari_kmos.io import fits_stem, read_exposure, read_logged_shifts, read_offsets, read_recipe_blocks, read_xy_plus
+from napari_kmos.io import (
+    fits_stem,
+    read_exposure,
+    read_logged_shifts,
+    read_offsets,
+    read_recipe_blocks,
+)
 from napari_kmos.offset import Offset
-from napari_kmos.recipes.mosaic_fields import halves_by_time, is_mosaic
-from napari_kmos.recipes.offset_rows import half_of_cut, night_of
+from napari_kmos.recipes.offset_rows import night_of
 from napari_kmos.recipes.offsets import corrected_key
 from napari_kmos.recipes.shift_files import target_of
-from napari_kmos.spatial.wcs import is_parallel, offset_arcsec, offset_between, pixel_to_sky, shift_wcs
+from napari_kmos.spatial.wcs import is_parallel, offset_between, shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
 
-LOG, COPY, BY_EYE = "log of kmos_combine", "corrected copy", "by eye"
+LOG, COPY = "log of kmos_combine", "corrected copy"
 REFERENCE_NOTE = "reference"
 #: What the header of a copy of our own says of the step that made it.
 _OWN_STEP = "napari-kmos offsets"
 _SHIFT_ZERO_PIX = 1e-3
 _SAME_TIME_DAYS = 1e-6
 _SAME_SCALE = 1e-3
-#: 1 sigma of what is rounded to whole pixels.
-_ROUNDED_PIX = 1 / math.sqrt(12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +52,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """The exposures that offsets are for, in the order given."""
+    """The exposures that offsets are for, in the order given, and those whose headers are right."""
 
     exposures: tuple[Exposure, ...]
+    reference: tuple[Exposure, ...] = ()
 
     def find(self, named: Path) -> int | None:
         """Return the number of the exposure of this path, or else of this name; None if it is none of them.
@@ -181,37 +185,6 @@ def rows_of_copy(copy: Path, opened: Opened) -> list[Offset]:
         if done and corrected_key(cube.ifu) not in done[0]:
             row = dataclasses.replace(row, accepted=False, note="the copy has the header of its exposure")
         rows.append(row)
-    return rows
-
-
-def rows_of_xy_plus(file: Path, opened: Opened) -> list[Offset]:
-    """Return the offsets of whole pixels by which an IFU, or a half of it, was moved by eye.
-
-    Its window was cut out so many columns further right and rows further up: what it shows belongs as much further left
-    and down. Columns and rows are those of the files: mosaics, cuts of them, or exposures.
-
-    Raises
-    ------
-    AlignmentError
-        If none of the files has this IFU and half.
-    """
-    told = read_xy_plus(file)
-    halves = [None] * len(opened.exposures) if told.half is None else halves_by_time(opened.exposures)
-    rows = []
-    for number, (exposure, half) in enumerate(zip(opened.exposures, halves, strict=True)):
-        own = half or half_of_cut(exposure.path or Path(exposure.label))
-        for cube in exposure.cubes:
-            if not is_mosaic(exposure) and (cube.ifu != told.ifu or told.half not in (None, own)):
-                continue
-            y, x = (cube.shape[1] - 1) / 2, (cube.shape[2] - 1) / 2
-            seen, right = pixel_to_sky(cube.wcs, y, x), pixel_to_sky(cube.wcs, y - told.y, x - told.x)
-            row = opened.row(number, cube, offset_arcsec(*seen, *right), BY_EYE)
-            err = _ROUNDED_PIX * pixel_scale_arcsec(cube.wcs)
-            rows.append(dataclasses.replace(row, ifu=told.ifu, half=told.half, err_arcsec=err))
-    if not rows:
-        what = f"IFU {told.ifu}" if told.half is None else f"IFU {told.ifu} half {told.half}"
-        msg = f"{file}: none of the files ({opened.names()}) has {what}; expected the mosaic, its cuts or "
-        raise AlignmentError(msg + "the exposures that were moved")
     return rows
 
 
