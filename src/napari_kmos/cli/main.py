@@ -34,7 +34,7 @@ COMMANDS = {
     "sky-second-pass": "subtract what the subtraction of the sky left, found in the emptier IFUs",
     "align": "measure the pointing offsets of exposures",
     "solve-wcs": "solve shift, rotation and scale of a mosaic's coordinates from catalogue stars",
-    "offsets": "turn offsets into a kmos_combine shift file or corrected headers",
+    "offsets": "turn offsets into kmos_combine shift files or corrected headers, and back",
     "combine": "combine exposures into cubes by target, by IFU or as a mosaic",
     "cut": "cut IFUs and halves out of a mosaic",
     "crop": "cut a cube in wavelength and on the sky",
