@@ -97,6 +97,14 @@ def test_a_large_reference_of_small_pixels_is_used_about_the_moving_image(make_f
     assert np.argmin(curve.east) == np.argmin(curve.north) == 4
 
 
+def test_some_of_the_pixels_tell_about_the_same_as_all(pair):
+    images = pair()
+    whole, some = PairScore(*images), PairScore(*images, most_pixels=60)
+    assert some.at(*ERROR).residual == pytest.approx(whole.at(*ERROR).residual, rel=0.3)  # 60 of 182 pixels
+    assert some.at(0.0, 0.0).residual > 4 * some.at(*ERROR).residual
+    assert np.isfinite(some.difference(*ERROR)).sum() == np.isfinite(whole.difference(*ERROR)).sum()
+
+
 def test_too_little_overlap_has_no_score(pair):
     score = PairScore(*pair())
     far = score.at(2.6, 2.6)

@@ -169,7 +169,7 @@ def image_of(product: Cube | Image, image: PairImage, *, progress: Progress = si
         return product
     progress(0, 1, f"{image.kind} of {product.label}")
     if image.kind == WHITE:
-        return white_light(product)
+        return white_light(product, progress=progress)
     if image.kind == BAND:
         return collapse_mean(product, window=image.window_um * u.um)
     chosen = {"line_um": image.window_um, "continuum_um": image.continuum_um}

@@ -6,6 +6,7 @@ How it is used::
     view.scored.connect(score_view.show_score)  # Score and ScoreCurve, after each move
     view.failed.connect(say)  # why there is nothing to see
     view.show(reference, moving, mode="red/cyan", image=PairImage())
+    view.show(catalogue, moving)  # its stars, drawn and as an image, with the positions of the date: `Catalogue.at`
     view.hide()  # everything as it was
 
 `PairView.show` may be called again at any time, for another pair, mode or image: what can stay stays. The layers of the
@@ -258,7 +259,7 @@ class PairView(QObject):
         images, scored = answer
         if images is not self.images:
             return
-        if scored.score.residual < self._scale.residual:  # its flux scale is the better one
+        if scored.score.residual < np.nan_to_num(self._scale.residual, nan=np.inf):  # its flux scale is the better one
             self._scale = scored.score
             if self.pictures is not None:
                 self.pictures.match(scored.score)

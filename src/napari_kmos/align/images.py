@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_kmos import summary
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import AlignmentError
+from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.fields import window_near
 from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid, window_wcs
-from napari_kmos.spectral import collapse_median, ensure_noise
+from napari_kmos.spectral import ensure_noise
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -24,20 +26,22 @@ _MIN_PIXELS = 12
 _MEDIAN_NOISE = float(np.sqrt(np.pi / 2))
 
 
-def white_light(cube: Cube) -> Image:
+def white_light(cube: Cube, *, progress: Progress = silent) -> Image:
     """Collapse a cube by the median over all wavelengths, which OH lines and bad voxels do not reach.
 
     Parameters
     ----------
     cube : Cube
-        Shape (n_wavelength, n_y, n_x), in memory or lazy.
+        Shape (n_wavelength, n_y, n_x), in memory or lazy. What is made of a large one is kept on disk.
+    progress : Progress
+        Told each block; may raise `Cancelled`.
 
     Returns
     -------
     Image
         Computed, in the cube's unit; the noise is one number for all spaxels, from a sample of planes.
     """
-    image = collapse_median(cube)
+    image = summary.white_light(cube, progress=progress)
     every = slice(None, None, max(1, cube.shape[0] // _NOISE_PLANES))
     noise = ensure_noise(cube).noise
     sampled = np.asarray([] if noise is None else noise[every], dtype=float)

@@ -108,6 +108,8 @@ class PairScore:
         How stars are found and matched; the defaults if not given.
     reach_arcsec : float
         How far, in each axis, the moving image can be moved: of a large reference only so much around it is used.
+    most_pixels : int
+        Of a moving image with more, so many are scored, chosen at random and always the same.
 
     Raises
     ------
@@ -128,15 +130,18 @@ class PairScore:
         parameters: AlignParameters | None = None,
         stars: StarSearch | None = None,
         reach_arcsec: float = 5.0,
+        most_pixels: int = 1500,
     ) -> None:
         self._parameters = parameters or AlignParameters()
         self._search = stars or StarSearch()
         moving = with_noise(moving)
         reference = with_noise(cut_near(reference, moving, reach_arcsec=reach_arcsec))
         self._to_pixels = np.linalg.inv(_step_arcsec(reference.wcs, reference.data.shape))
-        self._is_known = np.isfinite(np.asarray(moving.data, dtype=float))
-        at = pixel_to_pixel(moving.wcs, reference.wcs, *np.nonzero(self._is_known))
-        self._at = np.asarray(at, dtype=float)
+        known = np.flatnonzero(np.isfinite(moving.data))
+        chosen = np.random.default_rng(1).choice(known, min(len(known), most_pixels), replace=False)
+        self._pixels = np.unravel_index(np.sort(chosen), moving.data.shape)
+        self._at = np.asarray(pixel_to_pixel(moving.wcs, reference.wcs, *self._pixels), dtype=float)
+        self._everywhere = np.asarray(pixel_to_pixel(moving.wcs, reference.wcs, *np.indices(moving.data.shape)))
         self._reference_is_known = np.isfinite(reference.data).astype(float)
         self._prepare_fluxes(reference, moving)
         self._prepare_stars(reference, moving)
@@ -186,20 +191,19 @@ class PairScore:
             In its unit; NaN where one of the two has no data, or too little overlaps.
         """
         fit, seeing = self._best(dra_arcsec, ddec_arcsec)
-        at = self._moved(np.array([[dra_arcsec], [ddec_arcsec]]))[:, 0]
+        at = self._everywhere + (self._to_pixels @ (dra_arcsec, ddec_arcsec))[:, None, None]
         model = _sample(_between(self._splines, max(seeing, 0.0)), at)
-        values = _between(self._moving, max(-seeing, 0.0)) - fit.gain * model - fit.background
-        image = np.full(self._is_known.shape, np.nan)
-        image[self._is_known] = np.where(self._covered(at), values, np.nan)
-        return image
+        difference = _between(self._smooth, max(-seeing, 0.0)) - fit.gain * model - fit.background
+        return np.where(self._covered(at) & self._is_known, difference, np.nan)
 
     def _prepare_fluxes(self, reference: Image, moving: Image) -> None:
         """Smooth each by all variances: the reference as spline coefficients, in the unit of the moving image."""
         self._unit = _light(moving) / _light(reference)
         smooth = [_smoothed(one) for one in (reference, moving)]
         self._splines = self._unit * np.stack([spline_filter(one, order=3, mode="mirror") for one in smooth[0]])
-        self._moving = smooth[1][:, self._is_known]
-        data = np.asarray(moving.data, dtype=float)[self._is_known]
+        self._smooth, self._is_known = smooth[1], np.isfinite(moving.data)
+        self._moving = self._smooth[:, self._pixels[0], self._pixels[1]]
+        data = np.asarray(moving.data, dtype=float)[self._pixels]
         noise = [float(np.nanmedian(np.asarray(one.noise))) for one in (reference, moving)]
         light = data - np.percentile(data, _DARK_PERCENT)
         sigma2 = (self._unit * noise[0]) ** 2 + noise[1] ** 2 + (self._parameters.model_error * light) ** 2
@@ -240,7 +244,7 @@ class PairScore:
         return _Fit(residual, gain, mean[..., 0] - gain * (model - x)[..., 0])
 
     def _moved(self, offsets: Floats) -> Floats:
-        """Where pixels with data lie on the reference at offsets (east, north), shape (2, n): (2, n, n_pixels)."""
+        """Where the pixels lie on the reference at offsets (east, north), shape (2, n): (2, n, n_pixels)."""
         return self._at[:, None] + (self._to_pixels @ offsets)[:, :, None]
 
     def _covered(self, at: Floats) -> NDArray[np.bool_]:
