@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_kmos.align.correlation import best_shifts, correlate, stretch
-from napari_kmos.align.matching import _diffuse
+from napari_kmos.spatial.smoothing import diffuse
 
 
 def test_shift_is_found_through_holes():
@@ -47,7 +47,7 @@ def test_stretch_keeps_order_and_nan():
 def test_smoothing_adds_its_variance_and_keeps_the_flux(variance):
     y, x = np.indices((31, 33))
     image = np.exp(-((y - 14) ** 2 + (x - 17) ** 2) / 2 / 1.5**2)
-    smooth = _diffuse(image, variance)
+    smooth = diffuse(image, variance)
     assert smooth.sum() == pytest.approx(image.sum())
     for axis, centre in ((y, 14), (x, 17)):
         before, after = (np.sum(part * (axis - centre) ** 2) / part.sum() for part in (image, smooth))

@@ -88,7 +88,7 @@ def test_nothing_to_match(make_field, what):
         blank.flux[:] = np.nan
     found = measure_offsets([field.expose(), blank])[1]
     assert not found.accepted
-    assert found.note.startswith(("no clear match", "ambiguous", "no common sky"))
+    assert found.note.startswith("no match: ")
     assert found.err_arcsec > 0
 
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.align.catalogue import measure_by_catalogue
-from napari_kmos.align.images import add_images, white_light
+from napari_kmos.align.images import white_light
 from napari_kmos.align.parameters import AlignParameters
-from napari_kmos.align.single import Aligned, measure_image
 from napari_kmos.align.star_lists import measure_by_stars
+from napari_kmos.align.together import measure_together
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
-from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube, Image
@@ -90,25 +89,13 @@ def _from_headers(
 def _by_correlation(
     cubes: Sequence[Cube], reference: Reference, parameters: AlignParameters, progress: Progress
 ) -> tuple[Offset, ...]:
-    """Match every exposure to the reference exposure, then to the sum of the others."""
+    """Match all pairs of exposures, and solve them together."""
     if isinstance(reference, Catalogue):
         msg = "method correlation compares images, not an image with a catalogue; use method catalogue or stars"
         raise AlignmentError(msg)
     images = list(_collapsed(cubes, progress))
     _check_reference(cubes, images, reference)
-    zero = dataclasses.replace(_zero(cubes[reference], reference), note="reference")
-    aligned = [
-        Aligned(image=image, offset=zero)
-        if number == reference
-        else measure_image(images[reference], image, parameters)
-        for number, image in enumerate(images)
-    ]
-    for _ in range(parameters.passes - 1):
-        aligned = [
-            one if number == reference else _improved(aligned, number, reference, parameters)
-            for number, one in enumerate(aligned)
-        ]
-    return tuple(dataclasses.replace(one.offset, exposure=number) for number, one in enumerate(aligned))
+    return tuple(measure_together(images, reference, parameters))
 
 
 def _by_stars(
@@ -165,22 +152,3 @@ def _zero(cube: Cube, number: int) -> Offset:
     return Offset(
         exposure=number, file="", ifu=cube.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="correlation"
     )
-
-
-def _improved(aligned: Sequence[Aligned], number: int, reference: int, parameters: AlignParameters) -> Aligned:
-    """Match an exposure to the sum of the reference and the other accepted ones; the old match stays if that fails."""
-    others = [aligned[reference]]
-    others += [one for index, one in enumerate(aligned) if index not in (number, reference) and one.offset.accepted]
-    if len(others) < 2:
-        return aligned[number]
-    scaled = [
-        dataclasses.replace(
-            one.image,
-            data=(one.image.data - one.background) / one.gain,
-            noise=np.asarray(one.image.noise) / one.gain,
-        )
-        for one in others
-    ]
-    wcs = [shift_wcs(one.image.wcs, one.offset.dra_arcsec, one.offset.ddec_arcsec) for one in others]
-    again = measure_image(add_images(scaled, wcs), aligned[number].image, parameters)
-    return again if again.offset.accepted or not aligned[number].offset.accepted else aligned[number]

@@ -26,10 +26,20 @@ class AlignParameters(CatalogueParameters):
         chance in 5 % of cases.
     margin : float
         How much more of it there must be than for the next best shift.
+    turned_margin : float
+        How much more of it there must be than where the moving image is turned or mirrored and cannot belong.
+    max_error_arcsec : float
+        An offset with a larger error is not accepted.
     passes : int
-        1 measures against the reference exposure alone; each further pass against the sum of the others aligned before.
+        1 measures against the reference exposure alone; with 2 or more all pairs of exposures are solved together, and
+        what they leave alone is measured against the sum of the others, in all passes but the first.
     pointing_error_arcsec : float
         What a header is trusted to, 1 sigma in each axis; shifts of several times that need more evidence.
+    gain_error : float
+        By how much the throughput of two exposures may differ, 1 sigma of the logarithm of the ratio. Images in other
+        units are scaled to each other first.
+    agreement_arcsec : float
+        A pair that misses what the other pairs say by more contradicts them and is left out.
     """
 
     max_shift_arcsec: float = 1.2
@@ -38,8 +48,12 @@ class AlignParameters(CatalogueParameters):
     model_error: float = 0.04
     min_evidence: float = 6.5
     margin: float = 2.0
+    turned_margin: float = 3.0
+    max_error_arcsec: float = 0.05
     passes: int = 2
     pointing_error_arcsec: float = 0.25
+    gain_error: float = 0.15
+    agreement_arcsec: float = 0.1
 
     def __post_init__(self) -> None:
         CatalogueParameters.__post_init__(self)
@@ -50,3 +64,7 @@ class AlignParameters(CatalogueParameters):
         self._check("margin", self.margin >= 0, "zero or more")
         self._check("passes", self.passes >= 1, "one or more")
         self._check("pointing_error_arcsec", self.pointing_error_arcsec > 0, "a positive number of arcsec")
+        self._check("turned_margin", self.turned_margin >= 0, "zero or more")
+        self._check("max_error_arcsec", self.max_error_arcsec > 0, "a positive number of arcsec")
+        self._check("gain_error", self.gain_error > 0, "a positive number")
+        self._check("agreement_arcsec", self.agreement_arcsec > 0, "a positive number of arcsec")
