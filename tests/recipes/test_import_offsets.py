@@ -127,6 +127,26 @@ def test_dropping_an_exposure_makes_shift_file_and_sof_anew(night, shifts, tmp_p
         offsets(table, tmp_path / "out", shifts=True, drop=["exp7.fits"], overwrite=True)
 
 
+def test_what_is_dropped_may_be_gone(night, shifts, tmp_path):
+    files, table = night
+    files[2].unlink()
+    with pytest.raises(AlignmentError, match=r"file exp2\.fits is not where the table says"):
+        offsets(table, tmp_path / "out", shifts=True, overwrite=True)
+    offsets(table, tmp_path / "out", shifts=True, drop=["exp2.fits"], overwrite=True)
+    assert "exp2" not in shifts[1].read_text()
+    assert len(shifts[0].read_text().splitlines()) == 1
+
+
+def test_turned_frames_have_no_common_shift(tmp_path):
+    files = write_visits(tmp_path, [Visit(), Visit(rotation=20.0)])
+    (tmp_path / "mine.txt").write_text("1 2\n")
+    said = r"shift file, exp1\.fits .*: exposures of position angles 0\.00 and 20\.00 deg"
+    with pytest.raises(AlignmentError, match=said):
+        AlignmentError, match=r"shift file, exp1\.fits .*: exposures of position angles 0\.00 and 20\.00 deg"
+    ):
+        import_offsets([tmp_path / "mine.txt"], tmp_path / "a.ecsv", exposures=files, name="gc1")
+
+
 def test_a_shift_file_that_is_no_longer_made_is_told(tmp_path):
     visits = [VISITS[0], VISITS[1], dataclasses.replace(VISITS[2], arms=((3, "gc1"),))]
     write_visits(tmp_path, visits)

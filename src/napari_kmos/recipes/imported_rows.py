@@ -102,7 +102,11 @@ class Opened:
         rows = []
         for visit in visits:
             apart = (visit.shift[0] - first.shift[0], visit.shift[1] - first.shift[1])
-            found = correction_arcsec(reference, visit.cube.wcs, apart, shape=first.cube.shape[1:])
+            try:
+                found = correction_arcsec(reference, visit.cube.wcs, apart, shape=first.cube.shape[1:])
+            except AlignmentError as err:
+                msg = f"{method}, {self.exposures[visit.number].label} {visit.cube.label}: {err}"
+                raise AlignmentError(msg) from err
             row = self.row(visit.number, visit.cube, correction if visit is first else found, method)
             rows.append(dataclasses.replace(row, note=REFERENCE_NOTE if visit is first else ""))
         return rows

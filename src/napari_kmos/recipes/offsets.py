@@ -107,14 +107,27 @@ def _frames(rows: Sequence[Offset], table: Path, drop: Sequence[Path | str]) -> 
     if not named:
         msg = f"{table}: its rows name no files; expected exposures that can be corrected. combine uses such a table"
         raise AlignmentError(msg)
-    paths = list(dict.fromkeys(find_file(row, table) for row in named))
-    exposures = [read_exposure(path) for path in keep_files(paths, drop)]
+    exposures = [read_exposure(path) for path in _kept_paths(named, table, drop)]
     return [
         Frame(exposure, cube, offset)
         for exposure, half in zip(exposures, halves_by_time(exposures), strict=True)
         for cube in exposure.cubes
         if (offset := told_offset(rows, exposure, cube, half)) is not None
     ]
+
+
+def _kept_paths(rows: Sequence[Offset], table: Path, drop: Sequence[Path | str]) -> list[Path]:
+    """Return the files of a table without those that are to be dropped, which may be gone already."""
+    dropped = {Path(one).name for one in drop}
+    paths: dict[Path, None] = {}
+    for row in rows:
+        try:
+            paths[find_file(row, table)] = None
+        except AlignmentError:
+            if Path(row.file).name not in dropped:
+                raise
+            paths[table.parent / row.file] = None
+    return keep_files(list(paths), drop)
 
 
 def _write_all_shifts(frames: Sequence[Frame], table: Path, folder: Path, overwrite: bool) -> Outcome:
