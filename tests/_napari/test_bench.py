@@ -354,7 +354,16 @@ def test_all_rows_are_proposed_against_the_reference_where_it_stands(tmp_path: P
 def test_one_file_alone_cannot_be_proposed(viewer: ViewerModel):
     viewer.layers.pop()
     with pytest.raises(AlignmentError, match="two exposures or more"):
-        propose(rows_of(viewer))
+        propose(rows_of(viewer), reference=kmos_of(viewer.layers[0]).path)
+
+
+def test_what_is_told_of_an_epoch_and_half_is_added_to_what_is_told_of_a_file(viewer: ViewerModel, bench: Bench):
+    night = bench.rows()[0].epoch
+    own = Offset(**{**FOUND, "file": "second.fits"})
+    whole = Offset(**{**FOUND, "ifu": None, "epoch": night, "dra_arcsec": 0.1, "ddec_arcsec": 0.05, "method": "eye"})
+    bench.read([own, whole])
+    assert offset_of(viewer.layers[0]) == pytest.approx((0.1, 0.05), abs=1e-9)
+    assert offset_of(viewer.layers[1]) == pytest.approx((-0.3, 0.25), abs=1e-9)
 
 
 def test_files_of_one_name_keep_their_own_rows(exposure_file: Callable[..., Path], tmp_path: Path):

@@ -26,7 +26,7 @@ from napari_kmos.recipes.offset_rows import night_of, row_of
 #: What tells an IFU of a file from others; see `KmosLayer.identity`.
 Identity = tuple[str, int | None]
 
-BY_HAND, HEADER, REFERENCE = "hand", "header", "reference"
+BY_HAND, BY_CLICKS, HEADER, REFERENCE = "hand", "clicks", "header", "reference"
 _EXPOSURE = "exposure"
 _MOST_FILES = 256
 
@@ -151,6 +151,19 @@ def header_offset(path: Path, cube: Cube, exposure: int) -> Offset:
         method=HEADER,
         accepted=False,
     )
+
+
+def own_offsets(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> list[tuple[AlignRow, Offset]]:
+    """Return rows with the offsets that are for their files and IFUs, as far as there are such.
+
+    Raises
+    ------
+    AlignmentError
+        If several offsets fit a row equally well.
+    """
+    by_name, paths = _by_name(offsets), list(dict.fromkeys(row.path for row in rows))
+    found = ((row, _own(by_name, row.path, row.cube, paths)) for row in rows)
+    return [(row, one) for row, one in found if one is not None]
 
 
 def next_doubtful(rows: Sequence[AlignRow], after: Identity | None) -> AlignRow | None:

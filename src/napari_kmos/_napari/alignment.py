@@ -14,14 +14,11 @@ from napari.layers import Layer
 from napari_kmos._napari.align_rows import BY_HAND
 from napari_kmos._napari.layers import active_layer, cube_layers, ifu_layers, kmos_of, open_paths
 from napari_kmos._napari.positions import companions, move_to, offset_of
-from napari_kmos.align import measure_offsets
 from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.errors import KmosWarning
 from napari_kmos.offset import Offset
-from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.offset_rows import row_of as find_row
 
-MEASURED = "correlation"
 SPLIT_FIRST = "it shows all IFUs of an exposure, which have an offset each: split it first (View, Split exposure)"
 #: How well a position is judged by eye, in spaxels.
 _HAND_ERROR_PIX = 0.5
@@ -125,16 +122,6 @@ def show_offsets(viewer: ViewerModel, offsets: Sequence[Offset]) -> int:
         if row is not None and row.accepted:
             move_all(viewer, layer, row.dra_arcsec, row.ddec_arcsec)
     return len(found)
-
-
-def measure(
-    reference: Cube, moving: Cube, *, base: tuple[float, float], method: str = MEASURED, progress: Progress = silent
-) -> Offset:
-    """Measure the offset of a cube against another one that itself stands off its header by ``base`` (east, north)."""
-    progress(0, 1, "correlating white-light images")
-    found = measure_offsets([reference, moving], reference=0, method=method)[1]
-    east, north = base
-    return dataclasses.replace(found, dra_arcsec=found.dra_arcsec + east, ddec_arcsec=found.ddec_arcsec + north)
 
 
 def layer_under(viewer: ViewerModel, layer: Layer) -> Layer | None:

@@ -24,7 +24,7 @@ from napari_kmos._napari.align_rows import (
     rows_of,
 )
 from napari_kmos._napari.anchors import Anchors
-from napari_kmos._napari.bench_state import State, named
+from napari_kmos._napari.bench_state import State, named, of_rows
 from napari_kmos._napari.history import History
 from napari_kmos._napari.layers import ifu_layers, kmos_of
 from napari_kmos._napari.positions import offset_of
@@ -181,7 +181,7 @@ class Bench:
     def take(self, identity: Identity) -> bool:
         """Put a row where it was measured; False if it was not."""
         row = self.row(identity)
-        if row is None or row.proposal is None:
+        if row is None or row.proposal is None or not np.isfinite(row.proposal.dra_arcsec):
             return False
         self._step(self.state.put([row.proposal]), f"Took the proposal for {row.label}")
         return True
@@ -190,13 +190,19 @@ class Bench:
         """Put a row at an offset, whether it has a layer or not."""
         row = self.row(identity)
         if row is not None:
-            self._step(self.state.put([self._moved(row, east, north)]), f"Moved {row.label}")
+            self.put(identity, self._moved(row, east, north))
+
+    def put(self, identity: Identity, offset: Offset) -> None:
+        """Put a row where an offset says, measured in whatever way; nothing is decided by that."""
+        row = self.row(identity)
+        if row is not None:
+            self._step(self.state.put([named(row, offset)]), f"Moved {row.label}")
 
     def read(self, offsets: Sequence[Offset]) -> int:
         """Take offsets of a file; rows it does not have stay. Return how many are for open layers."""
         with self._own():
             n_found = alignment.show_offsets(self.viewer, offsets)
-        known = self._of_rows(offsets)
+        known = of_rows(self.rows(), offsets)
         usable = [one for one in known if one.accepted or one.decision]
         self._step(self.state.put(usable, [one for one in known if one not in usable]), f"Read {len(offsets)} offsets")
         return n_found
@@ -204,7 +210,7 @@ class Bench:
     def replace(self, offsets: Sequence[Offset]) -> None:
         """Take offsets that somebody else put into the session."""
         if not self._busy and offsets is not self._shared:
-            known = self._of_rows(offsets)
+            known = of_rows(self.rows(), offsets)
             self._step(dataclasses.replace(self.state, offsets=known), "Offsets from elsewhere")
 
     def undo(self) -> str:
@@ -228,12 +234,6 @@ class Bench:
     def known(self) -> dict[Path, Decisions]:
         """Return what is known of each file that is or was open, to be kept."""
         return {path: self.state.of_file(path) for path in self._paths}
-
-    def _of_rows(self, offsets: Sequence[Offset]) -> tuple[Offset, ...]:
-        """Return offsets by whole paths, as far as their files have rows; others as they are."""
-        rows = rows_of(self.viewer, self.files, offsets=offsets)
-        found = {id(row.offset): named(row, row.offset) for row in rows}
-        return tuple(found.get(id(one), one) for one in offsets)
 
     def _moved(self, row: AlignRow, east: float, north: float) -> Offset:
         """Return the offset of a row that somebody put there: as it was measured, if that is the place."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_kmos._napari import alignment
-from napari_kmos._napari.align_rows import AlignRow
+from napari_kmos._napari.align_rows import AlignRow, own_offsets, read_file
 from napari_kmos.io.decisions import Decisions
 from napari_kmos.offset import Offset
+from napari_kmos.recipes.offset_rows import told_offset
 
 _CHANGED = "the file has changed since: look at it again"
 
@@ -65,6 +66,19 @@ def named(row: AlignRow, offset: Offset) -> Offset:
     """Return an offset as one of a row: of its file, whole path, exposure, IFU, epoch and half."""
     facts = {"exposure": row.exposure, "file": str(row.path), "ifu": row.cube.ifu}
     return dataclasses.replace(offset, **facts, epoch=row.epoch, half=row.half)
+
+
+def of_rows(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> tuple[Offset, ...]:
+    """Return offsets by whole paths: those of files with rows, and what others without a file are for these rows.
+
+    Those of other files stay as they are.
+    """
+    found = {id(one): named(row, one) for row, one in own_offsets(rows, offsets)}
+    own = [found.get(id(one), one) for one in offsets if one.file]
+    if len(own) == len(offsets):
+        return tuple(own)
+    told = ((row, told_offset(offsets, read_file(row.path), row.cube, row.half)) for row in rows if row.path.is_file())
+    return alignment.with_rows(own, [named(row, one) for row, one in told if one is not None])
 
 
 def _doubted(offset: Offset) -> Offset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,13 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_kmos._napari.align_rows import AlignRow, Identity, read_file
+from napari_kmos._napari.catalogue import view_of
 from napari_kmos._napari.layers import add_layers, ifu_layers, kmos_layers, kmos_of, layer_data
-from napari_kmos._napari.positions import move_to
+from napari_kmos._napari.positions import move_to, offset_of
 from napari_kmos._napari.reader import tag_of
+from napari_kmos.catalogue import Catalogue
+from napari_kmos.cube import Cube, Image
+from napari_kmos.spatial.wcs import shift_wcs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +26,13 @@ class Reference:
 
     Parameters
     ----------
-    path : Path
-        The file.
+    path : Path, optional
+        The file; None for the catalogue that is shown.
     label : str
         What to call it: its kind, night and half, or the number of the exposure.
     """
 
-    path: Path
+    path: Path | None
     label: str
 
 
@@ -45,6 +50,8 @@ class Pair:
         The layers of the pair.
     path : Path, optional
         File that rows are compared with, until another one is chosen.
+    catalogue : Catalogue, optional
+        What rows are compared with instead.
     is_choosing : bool
         True while layers are made or removed for a pair.
     """
@@ -54,6 +61,8 @@ class Pair:
         self.reference: Layer | None = None
         self.moving: Layer | None = None
         self.path: Path | None = None
+        self.catalogue: Catalogue | None = None
+        self._dated: Catalogue | None = None
         self.is_choosing = False
         self._made: list[Layer] = []
 
@@ -71,8 +80,36 @@ class Pair:
         """Choose two layers."""
         self.reference, self.moving = reference, moving
         if reference is not None:
-            self.path = kmos_of(reference).path
+            self.path, self.catalogue = kmos_of(reference).path, None
+        self._date()
         self._tidy()
+
+    def choose_reference(self, path: Path | None) -> None:
+        """Choose the file that rows are compared with; None for the catalogue that is shown."""
+        view = view_of(self.viewer)
+        if path is not None:
+            self.path, self.catalogue = path, None
+        elif self.catalogue is None and view is not None:
+            self.path, self.catalogue = None, view.catalogue
+
+    def shown(self) -> Layer | Catalogue | None:
+        """Return what is shown with the moving layer: another layer, or the catalogue at the date of the exposure."""
+        return self.reference if self.catalogue is None else self._dated
+
+    def against(self) -> Cube | Image | Catalogue | None:
+        """Return what the row is compared with, as it stands."""
+        if self.catalogue is not None:
+            return self.catalogue
+        if self.reference is None or self.reference is self.moving:
+            return None
+        product = kmos_of(self.reference).product
+        return dataclasses.replace(product, wcs=shift_wcs(product.wcs, *offset_of(self.reference)))
+
+    def all_against(self, rows: Iterable[AlignRow]) -> Path | Cube | Image | Catalogue | None:
+        """Return what all rows are compared with: the file of the reference, if that has exposures."""
+        one = self.against()
+        kinds = {row.kind for row in rows if row.path == self.path}
+        return one if isinstance(one, Catalogue | Image) or "mosaic" in kinds else self.path
 
     def choose_row(self, rows: Sequence[AlignRow], row: AlignRow) -> None:
         """Choose a row, and what there is of its target in the file that rows are compared with, else in another."""
@@ -80,8 +117,10 @@ class Pair:
         self.is_choosing = True
         try:
             self.moving = self._layer_of(row)
-            image = self._image_of(row)
-            self.reference = image if image is not None else None if other is None else self._layer_of(other)
+            self.reference = None if self.catalogue is not None else self._image_of(row)
+            if self.reference is None and other is not None and self.catalogue is None:
+                self.reference = self._layer_of(other)
+            self._date()
             self._tidy()
         finally:
             self.is_choosing = False
@@ -108,6 +147,14 @@ class Pair:
             self._made.append(layer)
         return layer
 
+    def _date(self) -> None:
+        """Put the stars of the catalogue where they were when the moving layer was exposed."""
+        self._dated = self.catalogue
+        path = None if self.moving is None else kmos_of(self.moving).path
+        date = None if path is None or self.catalogue is None else read_file(path).date
+        if date is not None:
+            self._dated = self.catalogue.at(float(date.jyear))
+
     def _tidy(self) -> None:
         """Remove layers that were made for a pair that is looked at no more."""
         kept = [one for one in self._made if one in (self.reference, self.moving)]
@@ -129,13 +176,18 @@ def counterpart(rows: Iterable[AlignRow], row: AlignRow, path: Path | None) -> A
     return next(iter(chosen or same or others), None)
 
 
-def references_of(viewer: ViewerModel, rows: Iterable[AlignRow]) -> tuple[Reference, ...]:
-    """Return the files that rows can be compared with: those of the rows, and images."""
+def references_of(
+    viewer: ViewerModel, rows: Iterable[AlignRow], *, catalogue: Catalogue | None = None
+) -> tuple[Reference, ...]:
+    """Return what rows can be compared with: their files, images, and a catalogue, or the one that is shown."""
     found = {row.path: _label(row) for row in rows}
     for layer in kmos_layers(viewer):
         if _is_image(layer) and kmos_of(layer).path is not None:
             found.setdefault(kmos_of(layer).path, f"image: {layer.name}")
-    return tuple(Reference(path=path, label=label) for path, label in found.items())
+    view = view_of(viewer)
+    one = catalogue if catalogue is not None else None if view is None else view.catalogue
+    listed = [Reference(path=path, label=label) for path, label in found.items()]
+    return tuple(listed if one is None else [*listed, Reference(path=None, label=f"catalogue: {one.name}")])
 
 
 def _show_the_same(first: AlignRow, second: AlignRow) -> bool:

@@ -1,74 +1,111 @@
-"""Proposals for all rows at once: what the exposures of each target tell of each other's offsets."""
+"""Proposals: what exposures of a target tell of each other's offsets, or an image, a mosaic or a catalogue of all."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_kmos._napari.align_rows import REFERENCE, AlignRow, Identity, read_file
-from napari_kmos.align import AlignParameters
+from napari_kmos._napari.align_rows import REFERENCE, AlignRow, Identity, header_offset, read_file
+from napari_kmos._napari.pair_images import Wanted, reference_near
+from napari_kmos.align import AlignParameters, measure_offset, white_light
+from napari_kmos.align.star_lists import measure_by_stars
+from napari_kmos.catalogue import Catalogue
+from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import AlignmentError
-from napari_kmos.exposure import Arm, Exposure
+from napari_kmos.exposure import Exposure
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.align import measure_exposures
 from napari_kmos.spatial.wcs import shift_wcs
 
+CORRELATION, STARS = "correlation", "stars"
+
 
 def propose(
     rows: Sequence[AlignRow],
     *,
-    reference: Path | None = None,
-    method: str = "correlation",
+    reference: Path | Cube | Image | Catalogue,
+    method: str = CORRELATION,
     parameters: AlignParameters | None = None,
     progress: Progress = silent,
 ) -> dict[Identity, Offset]:
-    """Measure the offsets of rows, target by target; in a thread.
+    """Measure the offsets of rows; in a thread.
 
     Parameters
     ----------
     rows : sequence of AlignRow
-        All rows; those in memory only are left out.
-    reference : Path, optional
-        File that is right where its rows stand; the first one if not given.
+        What is measured.
+    reference : Path or Cube or Image or Catalogue
+        What is right. A path is the file of some of the rows: it is right where these stand, and all exposures of a
+        target are measured together. With anything else each row is compared by itself; the WCS must be as it stands.
     method, parameters
         As in `napari_kmos.recipes.align.measure_exposures`.
     progress : Progress
-        Told after each exposure of each target; may raise `Cancelled`.
+        Told after each exposure of each target, or each row; may raise `Cancelled`.
 
     Raises
     ------
     AlignmentError
-        If there are no two files.
+        If there are no two files, or the method cannot be used with such a reference.
     """
+    parameters = parameters or AlignParameters()
+    if isinstance(reference, Cube | Image):
+        found = {}
+        for number, row in enumerate(rows):
+            progress(number, len(rows), f"measuring {row.label}")
+            found[row.identity] = _over(reference, row, method, parameters)
+        return found
     files = [path for path in dict.fromkeys(row.path for row in rows) if path.is_file()]
-    if len(files) < 2:
+    exposures = _exposures(files, rows, reference)
+    if isinstance(reference, Catalogue):
+        base: int | Catalogue = reference
+    elif len(files) < 2:
         msg = f"{len(files)} files with cubes: expected two exposures or more; open or add them"
         raise AlignmentError(msg)
-    base = reference if reference in files else files[0]
-    stands = {row.identity: row.offset for row in rows if row.path == base}
-    exposures = [_standing(read_file(path), stands) if path == base else read_file(path) for path in files]
-    found = measure_exposures(
-        exposures, reference=files.index(base), method=method, parameters=parameters, progress=progress
-    )
+    else:
+        base = files.index(reference) if reference in files else 0
+    found = measure_exposures(exposures, reference=base, method=method, parameters=parameters, progress=progress)
     proposals = {(str(files[one.exposure]), one.ifu): one for one in found}
-    return proposals | {
-        identity: _reference(proposals[identity], stands[identity]) for identity in stands if identity in proposals
-    }
+    stands = {row.identity: row.offset for row in rows if row.path == reference and row.identity in proposals}
+    return proposals | {identity: _reference(proposals[identity], offset) for identity, offset in stands.items()}
 
 
-def _standing(exposure: Exposure, offsets: dict[Identity, Offset]) -> Exposure:
-    """Return an exposure with its cubes where their rows stand."""
+def _over(reference: Cube | Image, row: AlignRow, method: str, parameters: AlignParameters) -> Offset:
+    """Measure a row against an image, or a cube of any size; what does not lie on it is not accepted."""
+    if method not in (CORRELATION, STARS):
+        msg = f"method {method} cannot compare two images; take {CORRELATION} or {STARS}"
+        raise AlignmentError(msg)
+    try:
+        above = white_light(row.cube)
+        below = reference_near(Wanted(reference=reference, moving=row.cube), above, silent)
+        if method == STARS:
+            return measure_by_stars(below, above, parameters=parameters)
+        return measure_offset(below, above, parameters=parameters)
+    except AlignmentError as err:
+        found = header_offset(row.path, row.cube, row.exposure)
+        return dataclasses.replace(found, method=method, dra_arcsec=math.nan, ddec_arcsec=math.nan, note=str(err))
 
-    def moved(arm: Arm) -> Arm:
-        offset = None if arm.cube is None else offsets.get((str(exposure.path), arm.cube.ifu))
-        if arm.cube is None or offset is None:
-            return arm
-        wcs = shift_wcs(arm.cube.wcs, offset.dra_arcsec, offset.ddec_arcsec)
-        return dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, wcs=wcs))
 
-    return dataclasses.replace(exposure, arms=tuple(moved(arm) for arm in exposure.arms))
+def _exposures(files: Sequence[Path], rows: Sequence[AlignRow], reference: Path | Catalogue) -> list[Exposure]:
+    """Return the exposures of files with the IFUs of the rows, those of the reference where they stand."""
+    chosen: dict[Path, dict[int | None, AlignRow]] = defaultdict(dict)
+    for row in rows:
+        chosen[row.path][row.cube.ifu] = row
+    exposures = []
+    for path in files:
+        whole = read_file(path)
+        arms = []
+        for arm in whole.arms:
+            row = None if arm.cube is None else chosen[path].get(arm.cube.ifu)
+            cube = None if row is None else arm.cube
+            if row is not None and cube is not None and path == reference:
+                cube = dataclasses.replace(cube, wcs=shift_wcs(cube.wcs, row.offset.dra_arcsec, row.offset.ddec_arcsec))
+            arms.append(dataclasses.replace(arm, cube=cube))
+        exposures.append(dataclasses.replace(whole, arms=tuple(arms)))
+    return exposures
 
 
 def _reference(found: Offset, stands: Offset) -> Offset:

@@ -75,9 +75,10 @@ class AlignDock(Dock):
                 self.move_button.setChecked(True)
                 self._on_pair_chosen()
 
-    def choose_reference(self, path: Path) -> None:
-        """Choose the file that rows are compared with."""
-        self.pair.path = path
+    def choose_reference(self, path: Path | None) -> None:
+        """Choose the file that rows are compared with; None for the catalogue that is shown."""
+        self.pair.choose_reference(path)
+        self.parts.measure.suit(by_catalogue=path is None)
         if self.pair.identity is not None:
             self.choose_row(self.pair.identity)
 
@@ -92,7 +93,7 @@ class AlignDock(Dock):
     def show_pair(self) -> None:
         """Show the pair and let it be moved, as the buttons say."""
         self.mover.end()
-        self.parts.pair.show_pair(self.pair.reference, self.pair.moving)
+        self.parts.pair.show_pair(self.pair.shown(), self.pair.moving)
         if self.move_button.isChecked():
             self.mover.begin()
 
@@ -159,8 +160,9 @@ class AlignDock(Dock):
         """Show what the bench did."""
         with notified(self.say):
             rows = self.bench.rows()
+            references = references_of(self.viewer, rows, catalogue=self.pair.catalogue)
             self.table.show_rows(rows, self.pair.identity)
-            self.parts.reference.show_references(references_of(self.viewer, rows), self.pair.path)
+            self.parts.reference.show_references(references, self.pair.path)
         self.parts.decisions.show_steps(self.bench.history.undoable, self.bench.history.redoable)
         self.keeper.schedule()
 

@@ -15,13 +15,12 @@ from qtpy.QtWidgets import QComboBox, QFormLayout
 from napari_kmos._napari.catalogue import LABELS, CatalogueView, hide_catalogue, show_catalogue, view_of
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.files import PathField
+from napari_kmos._napari.widgets.files import TABLES, PathField
 from napari_kmos._napari.widgets.parts import button, number, row_of
 from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.io import catalogue_of, read_any_table
 from napari_kmos.progress import Progress, silent
 
-_TABLES = "Tables (*.fits *.fit *.ecsv *.vot *.xml *.csv *.tsv *.txt *.dat *.tbl);;All files (*)"
 _MAGNITUDES = (-50.0, 50.0)
 _NONE = "none"
 
@@ -40,7 +39,7 @@ class CatalogueDock(Dock):
         self._table: Table | None = None
         self._name = ""
         self._limits = _MAGNITUDES
-        self.file = PathField("Catalogue", pattern=_TABLES, placeholder="FITS, ECSV, VOTable, CSV, text")
+        self.file = PathField("Catalogue", pattern=TABLES, placeholder="FITS, ECSV, VOTable, CSV, text")
         self.file.changed.connect(self._on_file_chosen)
         self.ra, self.dec, self.magnitude, self.label = (QComboBox() for _ in range(4))
         for box in (self.ra, self.dec, self.magnitude):

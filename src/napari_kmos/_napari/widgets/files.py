@@ -22,7 +22,9 @@ from napari_kmos.io import FITS_ENDINGS
 
 CUBES = f"FITS ({' '.join(f'*{ending}' for ending in FITS_ENDINGS)})"
 NEW_CUBE = "FITS (*.fits)"
+TABLES = "Tables (*.fits *.fit *.ecsv *.vot *.xml *.csv *.tsv *.txt *.dat *.tbl);;All files (*)"
 OFFSETS = "Offsets (*.ecsv)"
+IMPORTS = "Shift files, logs, corrected copies (*.txt *.log *.fits);;All files (*)"
 APERTURES = "Apertures (*.ecsv *.reg)"
 _N_ROWS = 4
 

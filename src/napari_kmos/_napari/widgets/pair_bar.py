@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Layer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from napari_kmos._napari.align_rows import BY_CLICKS, header_offset
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.pair_clicks import PairClicks
 from napari_kmos._napari.pair_images import BAND, IMAGES, LINE, WHITE, PairImage
 from napari_kmos._napari.pair_view import PairView
 from napari_kmos._napari.pictures import COLOURS, MODES
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos._napari.widgets.score_view import ScoreView
+from napari_kmos.align.clicks import StarShift
+from napari_kmos.catalogue import Catalogue
 from napari_kmos.spectral.windows import parse_window
 
 if TYPE_CHECKING:
@@ -44,6 +50,12 @@ class PairBar(QWidget):
         tip = "Show the pair and nothing else, at one contrast: where red and cyan agree, they are white"
         self.shown = button("Show pair", tip, dock.show_pair)
         self.shown.setCheckable(True)
+        self.clicks = PairClicks(self.view)
+        self.clicks.asked.connect(dock.say)
+        self.clicks.measured.connect(self._on_clicked)
+        tip = "Click a star in the moving image, then the same one in the reference; once, or for several stars"
+        self.click = button("Click stars", tip, self._on_click)
+        self.click.setCheckable(True)
         self.mode, self.image = QComboBox(), QComboBox()
         for box, choices, tip in (
             (self.mode, MODES, "How the two are shown; plain: the planes of the slider"),
@@ -61,7 +73,7 @@ class PairBar(QWidget):
         self.window.hide()
         self._lay_out()
 
-    def show_pair(self, reference: Layer | None, moving: Layer | None) -> None:
+    def show_pair(self, reference: Layer | Catalogue | None, moving: Layer | None) -> None:
         """Show a pair, or everything as it was if that is not wanted."""
         if moving is None or reference is moving or not self.shown.isChecked():
             self.hide_pair()
@@ -72,12 +84,13 @@ class PairBar(QWidget):
     def hide_pair(self) -> None:
         """Show everything as it was."""
         self.view.hide()
+        self.click.setChecked(False)
         self.score.clear()
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()
         line.setSpacing(4)
-        for one in (self.shown, self.mode, self.image, self.window):
+        for one in (self.shown, self.click, self.mode, self.image, self.window):
             line.addWidget(one, stretch=1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -97,6 +110,26 @@ class PairBar(QWidget):
             self.window.setText(f"{first:.4f}-{last:.4f}")
         continuum = () if kind == BAND else session.continuum_um
         return PairImage(kind=kind, window_um=parse_window(self.window.text()), continuum_um=continuum)
+
+    def _on_click(self) -> None:
+        """Take clicks from now on, or no more; meanwhile nothing is dragged."""
+        self.clicks.end()
+        if self.click.isChecked():
+            self._dock.move_button.setChecked(False)
+            self._dock.show_pair()
+            with notified(self._dock.say):
+                self.clicks.begin()
+        self.click.setChecked(self.clicks.is_active)
+
+    def _on_clicked(self, found: StarShift) -> None:
+        """Put the row where the stars that were clicked say."""
+        pair, bench = self._dock.pair, self._dock.bench
+        row = bench.row(pair.identity)
+        if row is not None:
+            note = f"{found.n_pairs} stars" + ("" if math.isnan(found.rms_arcsec) else f", rms {found.rms_arcsec:.3f}″")
+            facts = {"dra_arcsec": found.dra_arcsec, "ddec_arcsec": found.ddec_arcsec, "err_arcsec": found.err_arcsec}
+            offset = dataclasses.replace(header_offset(row.path, row.cube, row.exposure), method=BY_CLICKS, note=note)
+            bench.put(row.identity, dataclasses.replace(offset, **facts))
 
     def _on_chosen(self, _index: int = 0) -> None:
         self._dock.show_pair()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QWidget
 
-from napari_kmos._napari import alignment
 from napari_kmos._napari.align_rows import HEADER, Identity
 from napari_kmos._napari.errors import notified
-from napari_kmos._napari.layers import kmos_of
-from napari_kmos._napari.positions import offset_of
-from napari_kmos._napari.proposals import propose
+from napari_kmos._napari.proposals import CORRELATION, propose
 from napari_kmos._napari.widgets.decision_bar import TAKE, key_text
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos.align import OFFSET_METHODS
@@ -19,6 +17,9 @@ from napari_kmos.offset import Offset
 
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.align import AlignDock
+
+
+CATALOGUE = "catalogue"
 
 
 class ProposalBar(QWidget):
@@ -53,25 +54,28 @@ class ProposalBar(QWidget):
 
     def measure(self) -> None:
         """Measure the offset of the chosen row against its reference, in a thread, and put it there."""
-        reference, moving = self._dock.pair.reference, self._dock.pair.moving
-        if reference is None or reference is moving:
+        row, reference = self._dock.bench.row(self._dock.pair.identity), self._dock.pair.against()
+        if row is None or reference is None:
             self._dock.say("Choose two different layers")
             return
-        self._dock.start(
-            alignment.measure,
-            kmos_of(reference).cube,
-            kmos_of(moving).cube,
-            base=offset_of(reference),
-            method=self.method.currentText(),
-            done=lambda found: self._on_measured(kmos_of(moving).identity, found),
-        )
+        method = self.method.currentText()
+        self._dock.start(propose, [row], reference=reference, method=method, done=self._on_measured)
 
     def measure_all(self) -> None:
         """Propose offsets for all rows, in a thread."""
         dock = self._dock
         with notified(dock.say):
-            method = self.method.currentText()
-            dock.start(propose, dock.bench.rows(), reference=dock.pair.path, method=method, done=self._on_proposed)
+            rows = dock.bench.rows()
+            reference = dock.pair.all_against(rows)
+            if reference is None:
+                dock.say("Open exposures first")
+                return
+            dock.start(propose, rows, reference=reference, method=self.method.currentText(), done=self._on_proposed)
+
+    def suit(self, *, by_catalogue: bool) -> None:
+        """Choose a method that can be used with the reference."""
+        if by_catalogue != (self.method.currentText() == CATALOGUE):
+            self.method.setCurrentText(CATALOGUE if by_catalogue else CORRELATION)
 
     def take(self) -> None:
         """Put the chosen row where it was measured."""
@@ -79,8 +83,12 @@ class ProposalBar(QWidget):
         if identity is None or not self._dock.bench.take(identity):
             self._dock.say("This row has no proposal: measure it first")
 
-    def _on_measured(self, identity: Identity, found: Offset) -> None:
-        self._dock.bench.propose({identity: found})
+    def _on_measured(self, proposals: dict[Identity, Offset]) -> None:
+        self._dock.bench.propose(proposals)
+        (found,) = proposals.values()
+        if math.isnan(found.dra_arcsec):
+            self._dock.say(f"Not measured: {found.note}")
+            return
         doubt = "" if found.accepted else f" (doubtful: look, {key_text(TAKE)} puts it there)"
         self._dock.say(f"Measured to ±{found.err_arcsec:.3f}″{doubt}. {found.note}")
 

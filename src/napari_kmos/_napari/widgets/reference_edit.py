@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QWidget
 
 from napari_kmos._napari.pair import Reference
-from napari_kmos._napari.widgets.files import CUBES
+from napari_kmos._napari.widgets.files import CUBES, TABLES
 from napari_kmos._napari.widgets.parts import button
 
 
@@ -24,9 +24,11 @@ class ReferenceEdit(QWidget):
         super().__init__()
         self.box = QComboBox()
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.box.setToolTip("What rows are compared with: an exposure, a combined cube, a mosaic or an image")
+        self.box.setToolTip(
+            "What rows are compared with: an exposure, a combined cube, a mosaic, an image or a catalogue"
+        )
         self.box.activated.connect(self._on_activated)
-        tip = "Open a cube, a mosaic or an image with coordinates, and compare with it"
+        tip = "Open a cube, a mosaic, an image with coordinates or a catalogue, and compare with it"
         self.open = button("Open…", tip, self._on_open)
         self.add = button(
             "Add rows…", "Add exposures to the table; their layers are made when a row is chosen", self._on_add
@@ -58,7 +60,7 @@ class ReferenceEdit(QWidget):
         self.chosen.emit(self.box.currentData())
 
     def _on_open(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Compare with", "", CUBES)
+        chosen, _ = QFileDialog.getOpenFileName(self, "Compare with", "", f"{CUBES};;{TABLES}")
         if chosen:
             self.open_requested.emit(Path(chosen))
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_kmos._napari.align_rows import BY_HAND, HEADER, REFERENCE, AlignRow, Identity
+from napari_kmos._napari.align_rows import BY_CLICKS, BY_HAND, HEADER, REFERENCE, AlignRow, Identity
 from napari_kmos._napari.widgets.tables import filling
 
 _COLUMNS = {
@@ -107,7 +107,7 @@ def decision_of(row: AlignRow) -> str:
         return "reference"
     if row.offset.accepted:
         return "measured"
-    if row.offset.method == BY_HAND:
+    if row.offset.method in (BY_HAND, BY_CLICKS):
         return "moved"
     return "doubtful" if row.proposal is not None and not row.proposal.accepted else ""
 
