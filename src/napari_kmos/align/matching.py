@@ -32,8 +32,8 @@ _FLOOR_SIGMA = 2.0
 #: A fit starts beside equal seeing, where the side to go to is not yet known.
 _FIRST_SEEING_PIX2 = 0.01
 _STEP_PIX = 0.01
-_MAX_STEPS, _CONVERGED_PIX, _CONVERGED_COST = 30, 1e-4, 1e-3
-_FIRST_DAMPING, _DAMPING_FACTOR, _LARGEST_DAMPING = 1e-3, 10.0, 1e5
+_MAX_STEPS, _CONVERGED_PIX, _CONVERGED_COST = 40, 1e-3, 1e-2
+_FIRST_DAMPING, _DAMPING_FACTOR = 1e-3, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +125,13 @@ class Pair:
         """Go down to the least cost, by damped Gauss-Newton steps."""
         damping = _FIRST_DAMPING
         for _ in range(_MAX_STEPS):
-            damped = now.curvature + damping * np.diag(np.diag(now.curvature))
-            tried = self._state(np.clip(now.values - np.linalg.solve(damped, now.gradient), *bounds), used)
-            if tried.cost <= now.cost:
-                step, gained = np.abs(tried.values - now.values)[:2].max(), now.cost - tried.cost
+            tried = self._state(np.clip(now.values - _damped_step(now, bounds, damping), *bounds), used)
+            step, gained = np.abs(tried.values - now.values)[:2].max(), now.cost - tried.cost
+            if gained >= 0:
                 now, damping = tried, damping / _DAMPING_FACTOR
-                if step < _CONVERGED_PIX and gained < _CONVERGED_COST:
-                    break
-            elif (damping := damping * _DAMPING_FACTOR) > _LARGEST_DAMPING:
+            else:
+                damping *= _DAMPING_FACTOR
+            if step < _CONVERGED_PIX and abs(gained) < _CONVERGED_COST:
                 break
         return now
 
@@ -210,6 +209,16 @@ class Pair:
 
 #: Where the model is read to know its slopes.
 _STEPS = ((0.0, 0.0), (_STEP_PIX, 0.0), (0.0, _STEP_PIX))
+
+
+def _damped_step(now: _State, bounds: tuple[Floats, Floats], damping: float) -> Floats:
+    """Step of the parameters that no bound holds."""
+    held = ((now.values <= bounds[0]) & (now.gradient > 0)) | ((now.values >= bounds[1]) & (now.gradient < 0))
+    free = np.flatnonzero(~held)
+    curvature = now.curvature[np.ix_(free, free)]
+    step = np.zeros(now.values.size)
+    step[free] = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), now.gradient[free])
+    return step
 
 
 def _sample(splines: Floats, at: Floats) -> Floats:
