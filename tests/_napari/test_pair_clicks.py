@@ -71,6 +71,20 @@ def test_a_star_and_its_counterpart_give_the_offset(qtbot, view, mode):
     assert asked[-1] == "Click a star in the moving image (2 done)"
 
 
+def test_beside_each_other_the_reference_may_be_clicked_first(qtbot, view):
+    shown(qtbot, view, BESIDE)
+    reference, moving = view.pictures.layers
+    clicks, asked, measured = begun(view)
+    clicks.click(place(reference, 0))
+    assert asked[-1] == "Click the same star in the moving image"
+    clicks.forget()
+    assert asked[-1] == "Click a star in the moving image"
+    for layer, star in ((reference, 0), (moving, 0), (moving, 1), (reference, 1)):
+        clicks.click(place(layer, star))
+    assert (measured[-1].dra_arcsec, measured[-1].ddec_arcsec) == pytest.approx(RIGHT, abs=0.02)
+    assert measured[-1].n_pairs == 2
+
+
 def test_the_layer_may_stand_anywhere_while_it_is_clicked_and_the_marks_move_along(qtbot, view):
     shown(qtbot, view)
     clicks, _, measured = begun(view)

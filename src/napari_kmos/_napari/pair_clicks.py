@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Points
+from napari.layers import Layer, Points
 from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS
 from napari_kmos._napari.pair_view import PairView
 from napari_kmos._napari.pictures import PAIR_COLOURS
+from napari_kmos._napari.points import lift_labels
 from napari_kmos.align.clicks import SkyPlace, locate_star, measure_star_shift
 from napari_kmos.errors import AlignmentError, KmosError
 
@@ -95,27 +96,29 @@ class PairClicks(QObject):
 
     def forget(self) -> None:
         """Forget the last star that waits for its counterpart, else the last pair."""
-        stars = self._stars
-        if len(stars.reference) == len(stars.moving) and stars.reference:
-            stars.reference.pop()
-        if stars.moving:
-            stars.moving.pop()
+        lists = self._stars.moving, self._stars.reference
+        longest = max(len(one) for one in lists)
+        for one in lists:
+            if one and len(one) == longest:
+                one.pop()
         self._tell()
 
     def click(self, position: tuple[float, float]) -> None:
-        """Take a place (y, x) on the canvas, in arcsec, as a star."""
+        """Take a place (y, x) on the canvas, in arcsec, as a star; side by side, the reference may be the first."""
         pictures, images = self.view.pictures, self.view.images
         if pictures is None or images is None:
             return
-        is_counterpart = len(self._stars.moving) > len(self._stars.reference)
-        layer = pictures.reference if is_counterpart else pictures.moving
-        image = pictures.below if is_counterpart else images.moving
+        moving, reference = self._stars.moving, self._stars.reference
+        is_first = len(moving) == len(reference) and not _is_inside(pictures.moving, position)
+        is_reference = len(moving) > len(reference) or (is_first and _is_inside(pictures.reference, position))
+        layer = pictures.reference if is_reference else pictures.moving
+        image = pictures.below if is_reference else images.moving
         try:
             star = locate_star(image, *layer.world_to_data(position))
         except AlignmentError as err:
             self._ask(str(err))
             return
-        (self._stars.reference if is_counterpart else self._stars.moving).append(star)
+        (reference if is_reference else moving).append(star)
         self._tell()
 
     def _tell(self) -> None:
@@ -128,8 +131,10 @@ class PairClicks(QObject):
 
     def _ask(self, problem: str = "") -> None:
         n_moving, n_reference = len(self._stars.moving), len(self._stars.reference)
-        which = "a star in the moving image" if n_moving == n_reference else "the same star in the reference"
-        more = f" ({n_reference} done)" if n_reference else ""
+        where = "the reference" if n_moving > n_reference else "the moving image"
+        which = f"{'a' if n_moving == n_reference else 'the same'} star in {where}"
+        n_done = min(n_moving, n_reference)
+        more = f" ({n_done} done)" if n_done else ""
         self.asked.emit(f"{problem}. Click {which}{more}" if problem else f"Click {which}{more}")
 
     def _on_press(self, _viewer: ViewerModel, event: object) -> Iterator[None]:
@@ -164,6 +169,13 @@ class PairClicks(QObject):
         marks.features = {"label": np.array([label for _, _, label in drawn], dtype=object)}
         if drawn:
             marks.border_color = [colour for _, colour, _ in drawn]
+        lift_labels(marks)
+
+
+def _is_inside(layer: Layer, position: tuple[float, float]) -> bool:
+    """Tell whether a place on the canvas lies on an image."""
+    pixel = np.array(layer.world_to_data(position))
+    return bool(((pixel >= -0.5) & (pixel <= np.array(layer.data.shape) - 0.5)).all())
 
 
 def marks_layer(viewer: ViewerModel) -> Points | None:
@@ -178,7 +190,7 @@ def _add_marks(viewer: ViewerModel) -> Points:
         ndim=2,
         name="clicked stars",
         features={"label": np.empty(0, dtype=object)},
-        text={"string": "{label}", "size": 9, "color": "white", "anchor": "upper_left"},
+        text={"string": "{label}", "size": 9, "color": "white", "anchor": "center"},
         size=_SIZE_ARCSEC,
         face_color="transparent",
         border_width=_BORDER,
