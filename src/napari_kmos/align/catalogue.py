@@ -155,10 +155,7 @@ def _candidates(model: StarModel, scale: float, parameters: AlignParameters) -> 
     reach = int(np.ceil(parameters.max_shift_arcsec / scale))
     profile = Profile(parameters.star_fwhm_arcsec / scale, parameters.star_power)
     misfits = model.misfits(reach, profile)
-    finite = misfits[np.isfinite(misfits)]
-    if not finite.size:
-        return []
-    chance = float(np.median(finite))
+    chance = model.chance(reach, profile)
     starts = best_shifts(-misfits, parameters.candidates)
     fits = [fit for fit in (model.fit(start, profile) for start in starts) if fit is not None and fit.gain > 0]
     found = [_Candidate(fit, _evidence(fit, chance, scale, parameters)) for fit in fits]

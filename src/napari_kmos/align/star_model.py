@@ -30,6 +30,14 @@ _FLOOR_SIGMA = 2.0
 #: Residuals of so many sigma begin to count less: stars that are in no catalogue.
 _LOSS_SCALE = 2.0
 _MOST_STEPS, _ROUNDS = 8, 3
+#: Between the stars there is light of their wings, known no better: so much of the mean.
+_WINGS = 0.25
+#: Part of the star light by which an image differs from a model that is a fraction of a pixel off.
+_ROUNDING = 0.15
+#: Chance is judged at every third shift.
+_CHANCE_STEP = 3
+#: Of the unit norm of the gain's and the background's columns: keeps them apart where an image has no structure.
+_REGULAR = 1e-6
 _TINY = float(np.finfo(float).tiny)
 
 
@@ -122,13 +130,24 @@ class StarModel:
         self._stars = np.stack([*stars, errors.flux * known, errors.position_pix * known])
         # It depends neither on the shift nor on how well it fits, so that no wrong shift is rewarded.
         dark = float(np.percentile(self._data, _DARK_PERCENT))
-        self._sigma = np.hypot(1.0, errors.light * np.maximum(self._data - dark, 0.0))
+        light = np.maximum(self._data - dark, 0.0)
+        spread = np.sqrt(light**2 + (_WINGS * light.mean()) ** 2)
+        self._sigma, self._sigma_rounded = (np.hypot(1.0, part * spread) for part in (errors.light, _ROUNDING))
         self._floor = dark + _FLOOR_SIGMA
 
     def misfits(self, reach: int, profile: Profile) -> Floats:
-        """Return the cost of all whole-pixel shifts, shape (2 * reach + 1, 2 * reach + 1); infinite without stars."""
+        """Return the cost of all whole-pixel shifts, shape (2 * reach + 1, 2 * reach + 1); infinite without stars.
+
+        The right shift being between them, the image may differ by more than in a fit.
+        """
         steps = range(-reach, reach + 1)
-        return np.array([[self._cost((dy, dx), profile) for dx in steps] for dy in steps])
+        return np.array([[self._cost((dy, dx), profile, self._sigma_rounded) for dx in steps] for dy in steps])
+
+    def chance(self, reach: int, profile: Profile) -> float:
+        """Return what a shift costs as a rule, by the measure of a fit; infinite without stars."""
+        steps = range(-reach, reach + 1, _CHANCE_STEP)
+        costs = np.array([self._cost((dy, dx), profile, self._sigma) for dx in steps for dy in steps])
+        return float(np.median(costs[np.isfinite(costs)])) if np.isfinite(costs).any() else np.inf
 
     def fit(self, start: tuple[float, float], profile: Profile) -> StarFit | None:
         """Fit near a shift (y, x), from a width; None if no star is there."""
@@ -189,12 +208,12 @@ class StarModel:
         inside = (y > -margin) & (y < self._shape[0] - 1 + margin) & (x > -margin) & (x < self._shape[1] - 1 + margin)
         return self._stars[:, inside]
 
-    def _cost(self, shift: tuple[float, float], profile: Profile) -> float:
+    def _cost(self, shift: tuple[float, float], profile: Profile, sigma: Floats) -> float:
         """Cost of a shift, the places of the stars taken as exact."""
         stars = self._near(shift, profile)
         if not stars.shape[1]:
             return np.inf
-        solved = self._solve(np.asarray(shift, dtype=float), profile, stars, 1 / self._sigma, exact=True)
+        solved = self._solve(np.asarray(shift, dtype=float), profile, stars, 1 / sigma, exact=True)
         return _robust(solved.residuals) if solved.gain > 0 else np.inf
 
     def _solve(
@@ -211,19 +230,16 @@ class StarModel:
         parts = [stars[3] * bright * images]
         if not exact:
             parts += [stars[4] * bright * slope for slope in (along_y, along_x)]
-        # Gain and background are free: to hold them by a millionth of what they are known to keeps the matrix regular.
-        design = np.column_stack(
-            [*parts, total * bright.sum() / max(total.max() * stars[2].sum(), _TINY), weights * 0 + 1]
-        )
-        n_free = design.shape[1] - 2
-        design *= weights[:, None]
-        data = self._data * weights
+        n_free = len(parts) * stars.shape[1]
+        design = np.column_stack([*parts, total, np.ones(len(total))]) * weights[:, None]
+        # Gain and background are free, and start from where they fit best: what is added to them is small.
+        design[:, n_free:] /= np.maximum(np.linalg.norm(design[:, n_free:], axis=0), _TINY)
+        model = gain * total + background
+        left = (self._data - model) * weights
         matrix = design.T @ design
-        matrix[np.diag_indices(n_free)] += 1.0
-        matrix[n_free:, n_free:] += 1e-9 * np.eye(2) * max(float(np.trace(matrix)), 1.0)
-        found = cho_solve(cho_factor(matrix), design.T @ data)
-        residuals = np.append(data - design @ found, found[:n_free])
-        return _Solved(residuals, gain, background, gain * total + background)
+        matrix[np.diag_indices(len(matrix))] += np.where(np.arange(len(matrix)) < n_free, 1.0, _REGULAR)
+        found = cho_solve(cho_factor(matrix), design.T @ left)
+        return _Solved(np.append(left - design @ found, found[:n_free]), gain, background, model)
 
     def _result(self, fit: OptimizeResult, solved: _Solved, stars: Floats) -> StarFit:
         """Numbers of a fit."""
