@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_kmos._napari import alignment
-from napari_kmos._napari.align_rows import Identity, in_spaxels
+from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.keeper import Keeper
@@ -160,18 +160,22 @@ class AlignDock(Dock):
         """Show what the bench did."""
         with notified(self.say):
             rows = self.bench.rows()
-            references = references_of(self.viewer, rows, catalogue=self.pair.catalogue)
             self.table.show_rows(rows, self.pair.identity)
-            self.parts.reference.show_references(references, self.pair.path)
+            self._show_references(rows)
         self.parts.decisions.show_steps(self.bench.history.undoable, self.bench.history.redoable)
         self.keeper.schedule()
+
+    def _show_references(self, rows: Sequence[AlignRow]) -> None:
+        references = references_of(self.viewer, rows, catalogue=self.pair.catalogue)
+        self.parts.reference.show_references(references, self.pair.path)
 
     def _on_pair_chosen(self) -> None:
         self.mover.choose(self.pair.moving)
         self.show_pair()
         self._show_offset()
         self.table.show_chosen(self.pair.identity)
-        self.parts.reference.show_chosen(self.pair.path)
+        with notified(self.say):
+            self._show_references(self.bench.rows())
 
     def _on_hidden(self) -> None:
         self.parts.keys.release()

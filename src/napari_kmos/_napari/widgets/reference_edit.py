@@ -48,12 +48,7 @@ class ReferenceEdit(QWidget):
             for one in references:
                 self.box.addItem(one.label, one.path)
                 self.box.setItemData(self.box.count() - 1, str(one.path), Qt.ItemDataRole.ToolTipRole)
-        self.show_chosen(chosen)
-
-    def show_chosen(self, chosen: Path | None) -> None:
-        """Show that a file is chosen; does not tell."""
-        paths = [self.box.itemData(index) for index in range(self.box.count())]
-        with QSignalBlocker(self.box):
+            paths = [one.path for one in references]
             self.box.setCurrentIndex(paths.index(chosen) if chosen in paths else -1)
 
     def _on_activated(self, _index: int) -> None:

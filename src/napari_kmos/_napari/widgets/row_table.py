@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
@@ -80,6 +81,13 @@ class RowTable(QTableWidget):
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             self.selectionModel().setCurrentIndex(place, flags)
             self.scrollTo(place)
+
+    def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Tell of a click on the row that is chosen already, too: it may have been left."""
+        before = self.selectionModel().selectedRows()
+        super().mousePressEvent(event)
+        if before and before == self.selectionModel().selectedRows():
+            self._on_chosen()
 
     def _show_row(self, number: int, row: AlignRow) -> None:
         word = decision_of(row)

@@ -1,0 +1,215 @@
+"""The workbench *Align IFUs* in a real viewer: rows, keys, proposals, references and files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dithered_files
+import numpy as np
+import pytest
+from astropy.table import Table
+from napari.viewer import Viewer
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_kmos._napari.align_rows import BY_CLICKS
+from napari_kmos._napari.catalogue import catalogue_layer
+from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.widgets.align import AlignDock
+from napari_kmos._napari.widgets.decision_bar import NEXT, REDO, UNDO
+from napari_kmos.align.clicks import StarShift
+from napari_kmos.io import read_offsets
+from napari_kmos.spatial.wcs import pixel_to_sky
+
+pytestmark = pytest.mark.viewer
+
+WAIT_MS = 20_000
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def dock_of(viewer: Viewer, qtbot: QtBot) -> Iterator[Callable[[], AlignDock]]:
+    """Open the dock, and wait until no step runs at the end."""
+    opened = []
+
+    def add() -> AlignDock:
+        dock = AlignDock(viewer)
+        viewer.window.add_dock_widget(dock, area="right")
+        viewer.window.set_geometry(0, 0, 1500, 950)
+        qtbot.wait(50)
+        opened.append(dock)
+        return dock
+
+    yield add
+    for dock in opened:
+        wait(dock, qtbot)
+
+
+def wait(dock: AlignDock, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=WAIT_MS)
+
+
+def words(dock: AlignDock) -> list[str]:
+    return [dock.table.item(row, 0).text() for row in range(dock.table.rowCount())]
+
+
+def click_row(dock: AlignDock, row: int) -> None:
+    place = dock.table.visualItemRect(dock.table.item(row, 2)).center()
+    QTest.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+@pytest.fixture
+def two(viewer: Viewer, pair_of_files: tuple[Path, Path]) -> Viewer:
+    for path in pair_of_files:
+        add_file(viewer, path)
+    return viewer
+
+
+def test_a_row_that_is_chosen_is_the_pair_and_keys_decide_of_it(two: Viewer, dock_of, qtbot: QtBot):
+    first, second = two.layers
+    dock = dock_of()
+    canvas = two.window._qt_viewer.canvas.native
+    click_row(dock, 1)
+    assert (dock.pair.reference, dock.pair.moving) == (first, second)
+    assert dock.move_button.isChecked()
+    assert dock.colours.isChecked()
+    with qtbot.waitSignal(dock.parts.pair.view.scored, timeout=WAIT_MS):
+        QTest.keyClick(canvas, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert offset_of(second) == pytest.approx((0.005, 0.0), abs=1e-9)  # a tenth of the step
+    assert "residual" in dock.parts.pair.score.numbers.text()
+    assert words(dock) == ["", "moved"]
+    for key, word in ((Qt.Key.Key_R, "rejected"), (Qt.Key.Key_S, "skipped"), (Qt.Key.Key_A, "accepted")):
+        QTest.keyClick(canvas, key)
+        assert words(dock) == ["reference", word]
+    QTest.keyClick(dock, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)  # where the dock has the keys, too
+    assert words(dock) == ["reference", "skipped"]
+    assert "Accepted exposure 1" in dock.parts.decisions.buttons[REDO].toolTip()
+    dock.parts.decisions.buttons[REDO].click()
+    dock.parts.decisions.buttons[UNDO].click()
+    assert words(dock)[1] == "skipped"
+    dock.hide()
+    QTest.keyClick(canvas, Qt.Key.Key_A)
+    assert dock.bench.rows()[1].offset.decision == "skipped"  # the keys are given back
+
+
+def test_all_rows_are_proposed_and_the_next_doubtful_one_is_chosen(
+    viewer: Viewer, dock_of, qtbot: QtBot, tmp_path: Path
+):
+    paths = dithered_files.write_visits(tmp_path, crowded=True)
+    for path in paths:
+        add_file(viewer, path)
+    dock = dock_of()
+    dock.choose_reference(paths[0])
+    dock.parts.measure.all.click()
+    wait(dock, qtbot)
+    assert "6 proposals, 6 of them sure" in dock.message.text()
+    # By arm, then by exposure; exposures are measured against exposure 0 where its header says.
+    assert words(dock) == ["reference", "measured", "measured"] * 2
+    zero = dithered_files.VISITS[0].error
+    for row in dock.bench.rows():
+        east, north = np.subtract(dithered_files.VISITS[row.exposure].error, zero)
+        assert (row.offset.dra_arcsec, row.offset.ddec_arcsec) == pytest.approx((east, north), abs=0.02)
+    dock.parts.decisions.buttons[NEXT].click()
+    assert dock.message.text() == "No doubtful row is left"
+    doubtful = dock.bench.rows()[4]
+    dock.bench.move(doubtful.identity, 0.1, 0.1)
+    dock.parts.decisions.buttons[NEXT].click()
+    assert dock.pair.identity == doubtful.identity
+    assert kmos_of(dock.pair.reference).cube.name == doubtful.cube.name
+    dock.parts.measure.take_button.click()
+    assert words(dock) == ["reference", "measured", "measured"] * 2
+    assert dock.bench.undo()
+
+
+def test_shift_files_and_copies_are_written_and_shift_files_read_back(
+    viewer: Viewer, dock_of, qtbot: QtBot, tmp_path: Path
+):
+    paths = dithered_files.write_visits(tmp_path)
+    for path in paths:
+        add_file(viewer, path)
+    dock = dock_of()
+    for row in dock.bench.rows():
+        dock.bench.move(row.identity, 0.1 * row.exposure, -0.05 * row.cube.ifu * row.exposure)
+        dock.bench.decide(row.identity, "accepted")
+    dock.parts.files.write_products(tmp_path / "out", shifts=True, crval=True)
+    wait(dock, qtbot)
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"offsets.ecsv", "shifts_gc1.txt", "shifts_gc1.sof", "exp0_OFFSET.fits"} <= written
+    known = {(one.file, one.ifu): (one.dra_arcsec, one.ddec_arcsec) for one in dock.session.offsets}
+    table = read_offsets(tmp_path / "out" / "offsets.ecsv")
+    assert {(Path(one.file).name, one.ifu): (one.dra_arcsec, one.ddec_arcsec) for one in table} == known
+    for row in dock.bench.rows():
+        dock.bench.move(row.identity, 0.0, 0.0)
+    dock.read(tmp_path / "out" / "shifts_gc2.txt")
+    wait(dock, qtbot)
+    for row in dock.bench.rows():
+        if row.cube.name == "gc2":  # against its first exposure, which was not moved
+            place = known[row.path.name, row.cube.ifu]
+            assert (row.offset.dra_arcsec, row.offset.ddec_arcsec) == pytest.approx(place, abs=2e-3)
+
+
+def test_a_catalogue_is_a_reference_like_others(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):
+    first, _ = two.layers
+    places = [(4.3, 8.7, 500.0), (9.2, 3.6, 300.0)]  # of the stars in the files
+    right = kmos_of(first).cube.wcs
+    ra, dec = np.transpose([pixel_to_sky(right, y, x) for y, x, _ in places])
+    magnitude = [20 - 2.5 * np.log10(flux) for *_, flux in places]
+    Table({"ra": ra, "dec": dec, "kmag": magnitude}).write(tmp_path / "stars.ecsv", format="ascii.ecsv")
+    dock = dock_of()
+    click_row(dock, 1)
+    dock.parts.files.open_reference(tmp_path / "stars.ecsv")
+    wait(dock, qtbot)
+    assert dock.parts.reference.box.currentText() == "catalogue: stars"
+    assert dock.parts.measure.method.currentText() == "catalogue"
+    assert len(catalogue_layer(two).data) == 2
+    assert np.ptp(catalogue_layer(two).size) > 0
+    dock.automatic.click()
+    wait(dock, qtbot)
+    row = dock.bench.rows()[1]
+    assert (row.proposal.dra_arcsec, row.proposal.ddec_arcsec) == pytest.approx((-0.4, 0.2), abs=0.05)
+    dock.choose_reference(kmos_of(first).path)
+    assert dock.pair.reference is first
+    assert dock.parts.measure.method.currentText() == "correlation"
+
+
+def test_stars_that_are_clicked_move_the_row(two: Viewer, dock_of, qtbot: QtBot):
+    dock = dock_of()
+    with qtbot.waitSignal(dock.parts.pair.view.prepared, timeout=WAIT_MS):
+        click_row(dock, 1)
+    dock.parts.pair.click.click()
+    assert dock.parts.pair.clicks.is_active
+    assert not dock.move_button.isChecked()
+    dock.parts.pair.clicks.measured.emit(
+        StarShift(dra_arcsec=-0.39, ddec_arcsec=0.21, err_arcsec=0.02, n_pairs=2, rms_arcsec=0.01)
+    )
+    row = dock.bench.rows()[1]
+    assert (row.offset.method, row.offset.note, row.offset.accepted) == (BY_CLICKS, "2 stars, rms 0.010″", False)
+    assert offset_of(two.layers[1]) == pytest.approx((-0.39, 0.21), abs=1e-9)
+    dock.accept()
+    assert (dock.session.offsets[1].method, dock.session.offsets[1].accepted) == (BY_CLICKS, True)
+
+
+def test_what_cannot_be_used_is_told_and_changes_nothing(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):
+    dock = dock_of()
+    click_row(dock, 1)
+    dock.accept()
+    before = dock.session.offsets
+    (tmp_path / "other.ecsv").write_text("no table\n")
+    Table({"ra": [1.0], "dec": [2.0]}).write(tmp_path / "far.ecsv", format="ascii.ecsv")
+    for act, said in (
+        (lambda: dock.read(tmp_path / "other.ecsv"), "not an offset table"),
+        (lambda: dock.parts.files.open_reference(tmp_path / "other.ecsv"), "cannot be read as a table"),
+        (lambda: dock.parts.files.open_reference(tmp_path / "far.ecsv"), "far"),
+        (lambda: dock.parts.files.add_rows((tmp_path / "gone.fits",)), "gone.fits"),
+        (lambda: dock.read(tmp_path / "gone.txt"), "gone.txt"),
+    ):
+        act()
+        wait(dock, qtbot)
+        assert said in dock.message.text()
+        assert dock.session.offsets == before
