@@ -325,6 +325,22 @@ def test_whole_pixels_by_eye_bring_the_stars_back(mosaics, tmp_path):
     assert rows[0].err_arcsec == pytest.approx(0.1 / math.sqrt(12), rel=1e-3)
 
 
+def test_an_epoch_moved_by_eye_is_combined_with_the_other(mosaics, tmp_path):
+    """The star of both is one star, as narrow as in one of them; by the headers it is not."""
+    by_eye = tmp_path / "ifu3_xy_plus.txt"
+    by_eye.write_text("# xp, yp\n-3 2\n")
+    for epoch in (105, 107):
+        write_cuts([CutRow(ifu=3, x=1, y=1, n_x=55, n_y=40)], tmp_path / f"M{epoch}_cuts.ecsv")
+    table = import_offsets([by_eye], tmp_path / "a.ecsv", exposures=mosaics[1:], reference=mosaics[:1]).products[0]
+    how = {"each": "ifu", "parameters": CombineParameters(method="user", cmethod="average"), "offsets": table}
+    (product,) = combine(mosaics, tmp_path / "both", **how).products
+    alone, both = (fit_centroid(np.asarray(read_cube(path).flux).mean(axis=0)) for path in (mosaics[0], product))
+    assert product.name == "COMBINE_IFU3.fits"
+    # moved by whole pixels, hardly anything is interpolated
+    assert both.fwhm_pix == pytest.approx(alone.fwhm_pix, rel=0.01)
+    assert both.peak == pytest.approx(alone.peak, rel=0.02)
+
+
 def test_windows_found_without_the_headers_are_told_by_tables_of_cuts(mosaics, tmp_path):
     """The second mosaic has a header of its own, wrong by arcsec, and begins elsewhere: windows went by the logs."""
     second = read_cube(mosaics[1])
