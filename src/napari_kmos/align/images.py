@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NOISE_PLANES = 64
 _MIN_PIXELS = 12
+_LIGHT_PERCENT = (20.0, 99.0)
 #: Standard deviation of the median of many normal values over that of their mean.
 _MEDIAN_NOISE = float(np.sqrt(np.pi / 2))
 
@@ -83,6 +84,20 @@ def cut_near(reference: Image, moving: Image, *, reach_arcsec: float) -> Image:
             msg = f"{what} {image.name} has {n_finite} spaxels with data, expected {_MIN_PIXELS} or more"
             raise AlignmentError(msg)
     return cut
+
+
+def in_unit_of(moving: Image, reference: Image) -> tuple[Image, float]:
+    """Return a reference in about the unit of another image, by the range of both, and the factor.
+
+    The factor is 1 where both have noise and one unit: then they are by the same instrument.
+    """
+    if reference.unit == moving.unit and not any(image.noise is None for image in (reference, moving)):
+        return reference, 1.0
+    low, high = np.transpose([np.nanpercentile(image.data, _LIGHT_PERCENT) for image in (reference, moving)])
+    light = np.maximum(high - low, np.finfo(float).tiny)
+    factor = float(light[1] / light[0])
+    noise = None if reference.noise is None else reference.noise * factor
+    return dataclasses.replace(reference, data=reference.data * factor, noise=noise, unit=moving.unit), factor
 
 
 def add_images(images: Sequence[Image], wcs: Sequence[WCS]) -> Image:

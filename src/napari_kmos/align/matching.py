@@ -25,7 +25,7 @@ _REACH_PIX = 1.0
 #: What is known of the difference in seeing, in pixels squared: how far it may go, and its standard deviation.
 _SEEING_RANGE_PIX2, _SEEING_SIGMA_PIX2 = 4.0, 1.5
 #: The gain may go so many standard deviations of its logarithm from 1.
-_GAIN_RANGE = 4.6
+_GAIN_RANGE = 3.0
 _MIN_COVERAGE = 0.8
 _DARK_PERCENT, _BRIGHT_PERCENT = 20.0, 95.0
 _FLOOR_SIGMA = 2.0

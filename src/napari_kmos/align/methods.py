@@ -15,15 +15,16 @@ from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.star_lists import measure_by_stars
 from napari_kmos.align.together import measure_together
 from napari_kmos.catalogue import Catalogue
+from napari_kmos.cube import Image
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from napari_kmos.cube import Cube, Image
+    from napari_kmos.cube import Cube
 
-    #: What is right: an exposure, 0-based, or a catalogue.
-    Reference = int | Catalogue
+    #: What is right: an exposure, 0-based, an image beside them, or a catalogue.
+    Reference = int | Image | Catalogue
     OffsetMethod = Callable[[Sequence[Cube], Reference, AlignParameters, Progress], tuple[Offset, ...]]
 
 
@@ -45,9 +46,10 @@ def measure_offsets(
     ----------
     cubes : sequence of Cube
         Exposures of one target, in memory or lazy.
-    reference : int or Catalogue
-        Exposure, 0-based, whose header is taken to be right; or a catalogue with the positions of the date of the
-        exposures, for the methods catalogue (which needs one) and stars.
+    reference : int or Image or Catalogue
+        Exposure, 0-based, whose header is taken to be right; or an image that is none of them, such as that of a mosaic
+        or of another telescope; or a catalogue with the positions of the date of the exposures, for the methods
+        catalogue (which needs one) and stars.
     method : str
         A key of `OFFSET_METHODS`.
     parameters : AlignParameters, optional
@@ -70,7 +72,7 @@ def measure_offsets(
     if method not in OFFSET_METHODS:
         msg = f"offset method {method!r} does not exist; there are {', '.join(OFFSET_METHODS)}"
         raise AlignmentError(msg)
-    if not isinstance(reference, Catalogue) and not 0 <= reference < len(cubes):
+    if isinstance(reference, int) and not 0 <= reference < len(cubes):
         msg = f"reference exposure {reference} does not exist: there are {len(cubes)}, counted from 0"
         raise AlignmentError(msg)
     return OFFSET_METHODS[method](cubes, reference, parameters or AlignParameters(), progress)
@@ -94,6 +96,9 @@ def _by_correlation(
         msg = "method correlation compares images, not an image with a catalogue; use method catalogue or stars"
         raise AlignmentError(msg)
     images = list(_collapsed(cubes, progress))
+    if isinstance(reference, Image):
+        found = measure_together([reference, *images], 0, parameters)[1:]
+        return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
     _check_reference(cubes, images, reference)
     return tuple(measure_together(images, reference, parameters))
 
@@ -103,7 +108,7 @@ def _by_stars(
 ) -> tuple[Offset, ...]:
     """Match the stars of every exposure to those of the reference."""
     images = list(_collapsed(cubes, progress))
-    if isinstance(reference, Catalogue):
+    if isinstance(reference, Catalogue | Image):
         found = [measure_by_stars(reference, image, parameters=parameters) for image in images]
         return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
     _check_reference(cubes, images, reference)

@@ -36,8 +36,8 @@ class AlignParameters(CatalogueParameters):
     pointing_error_arcsec : float
         What a header is trusted to, 1 sigma in each axis; shifts of several times that need more evidence.
     gain_error : float
-        By how much the throughput of two exposures may differ, 1 sigma of the logarithm of the ratio. Images in other
-        units are scaled to each other first.
+        By how much the throughput of two exposures may differ, 1 sigma of the logarithm of the ratio. Images
+        in other units, or without noise, are scaled to each other first.
     agreement_arcsec : float
         A pair that misses what the other pairs say by more contradicts them and is left out.
     """
@@ -49,7 +49,7 @@ class AlignParameters(CatalogueParameters):
     min_evidence: float = 6.5
     margin: float = 2.0
     turned_margin: float = 3.0
-    max_error_arcsec: float = 0.05
+    max_error_arcsec: float = 0.035
     passes: int = 2
     pointing_error_arcsec: float = 0.25
     gain_error: float = 0.15

@@ -30,11 +30,8 @@ _MIN_PIXELS = 12
 #: Pixels that one independent piece of an image has, about the area of a star.
 _PIXELS_PER_PIECE = 12.0
 _HIGHEST_CORRELATION = 0.999
-#: Ratios of pixel sides beyond these are another sampling, ratios of star light another unit.
-_SAME_SIDE, _SAME_UNIT = 1.2, 4.0
-#: The ratio of star light is known to so much where units differ, in its logarithm.
-_UNIT_ERROR = 0.5
-_LIGHT_PERCENT = (20.0, 99.0)
+#: Ratios of pixel sides beyond this are another sampling.
+_SAME_SIDE = 1.2
 #: What a match cannot be trusted below, for the PSFs of two exposures differ in more than width.
 _FLOOR_PIX = 0.024
 #: By how much errors from the curvature of the fit are too small, in simulations: PSFs differ alike in many pixels.
@@ -69,7 +66,7 @@ def find_candidates(reference: Image, moving: Image, parameters: AlignParameters
     Parameters
     ----------
     reference, moving : Image
-        With noise, of any rotation, spaxel size and unit.
+        With noise, in one unit, of any rotation and spaxel size.
     parameters : AlignParameters
         How.
 
@@ -85,10 +82,10 @@ def find_candidates(reference: Image, moving: Image, parameters: AlignParameters
     pointing errors of two headers.
     """
     try:
-        reference, unit = _comparable(reference, moving, parameters)
+        reference = _comparable(reference, moving, parameters)
     except AlignmentError:
         return []
-    fits = _fits(reference, moving, _first_shifts(reference, moving, parameters), parameters, unit=unit)
+    fits = _fits(reference, moving, _first_shifts(reference, moving, parameters), parameters)
     return sorted(fits, key=lambda one: -one.evidence)
 
 
@@ -96,13 +93,13 @@ def fit_near(
     reference: Image, moving: Image, offset: tuple[float, float], parameters: AlignParameters
 ) -> Candidate | None:
     """Fit near a correction (dRA cos Dec, dDec) in arcsec; None if too little sky is in common there."""
-    reference, unit = _comparable(reference, moving, parameters)
+    reference = _comparable(reference, moving, parameters)
     n_y, n_x = moving.data.shape
     middle = (n_y - 1) / 2, (n_x - 1) / 2
     before, after = (
         pixel_to_pixel(wcs, reference.wcs, *middle) for wcs in (moving.wcs, shift_wcs(moving.wcs, *offset))
     )
-    fits = _fits(reference, moving, [(before[0] - after[0], before[1] - after[1])], parameters, unit=unit)
+    fits = _fits(reference, moving, [(before[0] - after[0], before[1] - after[1])], parameters)
     return fits[0] if fits else None
 
 
@@ -127,10 +124,9 @@ def _turned(image: Image) -> Iterator[Image]:
                 yield dataclasses.replace(image, data=turned, noise=np.full(turned.shape, _level(image)), wcs=wcs)
 
 
-def _comparable(reference: Image, moving: Image, parameters: AlignParameters) -> tuple[Image, float]:
-    """Return the part of the reference that is needed, sampled as the moving image and in its unit."""
-    near = cut_near(reference, moving, reach_arcsec=parameters.max_shift_arcsec)
-    return _in_unit(_sampled_alike(near, moving), moving)
+def _comparable(reference: Image, moving: Image, parameters: AlignParameters) -> Image:
+    """Return the part of the reference that is needed, sampled as the moving image."""
+    return _sampled_alike(cut_near(reference, moving, reach_arcsec=parameters.max_shift_arcsec), moving)
 
 
 def _fits(
@@ -138,15 +134,12 @@ def _fits(
     moving: Image,
     shifts: Sequence[tuple[float, float]],
     parameters: AlignParameters,
-    *,
-    unit: float,
 ) -> list[Candidate]:
     """Fit near shifts (dy, dx) of the moving image, in pixels."""
-    gain_error = _UNIT_ERROR if unit != 1 else parameters.gain_error
-    pair = Pair(reference, moving, model_error=parameters.model_error, gain_error=gain_error)
+    pair = Pair(reference, moving, model_error=parameters.model_error, gain_error=parameters.gain_error)
     needed = max(_MIN_PIXELS, int(parameters.min_overlap * np.isfinite(moving.data).sum()))
     found = (pair.match((-dy, -dx), min_pixels=needed) for dy, dx in shifts)
-    return [_candidate(reference, moving, one, parameters, unit=unit) for one in found if one is not None]
+    return [_candidate(reference, moving, one, parameters) for one in found if one is not None]
 
 
 def _first_shifts(reference: Image, moving: Image, parameters: AlignParameters) -> list[tuple[int, int]]:
@@ -161,7 +154,7 @@ def _first_shifts(reference: Image, moving: Image, parameters: AlignParameters) 
     return best_shifts(correlation, parameters.candidates)
 
 
-def _candidate(reference: Image, moving: Image, match: Match, parameters: AlignParameters, *, unit: float) -> Candidate:
+def _candidate(reference: Image, moving: Image, match: Match, parameters: AlignParameters) -> Candidate:
     """Return a fit as a correction at the centre of the moving image."""
     scale = pixel_scale_arcsec(reference.wcs)
     n_y, n_x = moving.data.shape
@@ -173,8 +166,7 @@ def _candidate(reference: Image, moving: Image, match: Match, parameters: AlignP
     evidence = match.odds - pieces / 2 * float(np.log(1 - correlation**2)) - pointing
     offset = offset_arcsec(*before, *after)
     err = float(np.hypot(_MODEL_FACTOR * match.err_pix, _FLOOR_PIX)) * scale
-    in_own_unit = dataclasses.replace(match, gain=match.gain * unit)
-    return Candidate(match=in_own_unit, offset=offset, err_arcsec=err, evidence=evidence)
+    return Candidate(match=match, offset=offset, err_arcsec=err, evidence=evidence)
 
 
 def _sampled_alike(reference: Image, moving: Image) -> Image:
@@ -191,17 +183,6 @@ def _sampled_alike(reference: Image, moving: Image) -> Image:
     )
     data = _on_grid(dataclasses.replace(reference, data=np.where(missing, np.nan, broadened)), wcs, wanted_shape)
     return dataclasses.replace(reference, data=data, noise=np.full(wanted_shape, _level(reference)), wcs=wcs)
-
-
-def _in_unit(reference: Image, moving: Image) -> tuple[Image, float]:
-    """Return the reference in about the unit of the moving image, and the factor; 1 where it has that unit."""
-    low, high = zip(*(np.nanpercentile(image.data, _LIGHT_PERCENT) for image in (reference, moving)), strict=True)
-    light = np.maximum(np.subtract(high, low), np.finfo(float).tiny)
-    unit = float(light[1] / light[0])
-    if 1 / _SAME_UNIT < unit < _SAME_UNIT:
-        return reference, 1.0
-    scaled = dataclasses.replace(reference, data=reference.data * unit, noise=np.asarray(reference.noise) * unit)
-    return scaled, unit
 
 
 def _on_grid(image: Image, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.float64]:

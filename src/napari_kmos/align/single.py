@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.align.images import with_noise
+from napari_kmos.align.images import cut_near, in_unit_of, with_noise
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.searching import Candidate, chance_evidence, find_candidates, fit_near
 from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Shifts closer than this are the same, found twice.
 _SAME_PIX = 0.8
+#: The ratio of star light is known to so much where units differ, in its logarithm.
+_UNIT_ERROR = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,30 +65,58 @@ def measure_offset(reference: Image, moving: Image, *, parameters: AlignParamete
 
 def measure_image(reference: Image, moving: Image, parameters: AlignParameters) -> Aligned:
     """Measure and judge the shift of one image against another, as `measure_offset`, and keep its flux scale."""
-    reference, moving = with_noise(reference), with_noise(moving)
+    try:
+        near = cut_near(reference, moving, reach_arcsec=parameters.max_shift_arcsec)
+    except AlignmentError as err:
+        return Aligned(image=moving, offset=_unmatched(moving, str(err), parameters))
+    scaled, unit = in_unit_of(moving, near)
+    if unit != 1:
+        parameters = dataclasses.replace(parameters, gain_error=_UNIT_ERROR)
+    reference, moving = with_noise(scaled), with_noise(moving)
     candidates = find_candidates(reference, moving, parameters)
-    zero = Offset(exposure=0, file="", ifu=moving.ifu, dra_arcsec=0, ddec_arcsec=0, err_arcsec=0, method="correlation")
     if not candidates:
-        err = parameters.pointing_error_arcsec
-        note = "no match: no common sky with light in it"
-        return Aligned(image=moving, offset=dataclasses.replace(zero, err_arcsec=err, accepted=False, note=note))
+        return Aligned(image=moving, offset=_unmatched(moving, "too little sky in common", parameters))
+    gain, background = candidates[0].match.gain * unit, candidates[0].match.background
+    offset = _judged(reference, moving, candidates, parameters)
+    return Aligned(image=moving, offset=offset, gain=gain, background=background)
+
+
+def _judged(reference: Image, moving: Image, candidates: Sequence[Candidate], parameters: AlignParameters) -> Offset:
+    """Return the offset of the best candidate, and whether it can be trusted."""
     best, second = candidates[0], _runner_up(candidates, pixel_scale_arcsec(reference.wcs))
-    margin = None if second is None else best.evidence - second.evidence
-    why_not = _why_not(best, margin, parameters) or _why_by_chance(reference, moving, best, parameters)
     if best.match.seeing_pix2 < 0:
         best = _swapped(reference, moving, best, parameters)
-    offset = dataclasses.replace(
-        zero,
+    margin = None if second is None else best.evidence - second.evidence
+    why_not = _why_not(best, margin, parameters) or _why_by_chance(reference, moving, best, parameters)
+    return Offset(
+        exposure=0,
+        file="",
+        ifu=moving.ifu,
         dra_arcsec=best.offset[0],
         ddec_arcsec=best.offset[1],
         err_arcsec=best.err_arcsec,
+        method="correlation",
         accepted=not why_not,
         note=_note(best, margin, why_not),
         score=best.evidence,
         margin=margin,
         runner_up=None if second is None else second.offset,
     )
-    return Aligned(image=moving, offset=offset, gain=best.match.gain, background=best.match.background)
+
+
+def _unmatched(moving: Image, why: str, parameters: AlignParameters) -> Offset:
+    """Return the offset of an image that nothing can be said of."""
+    return Offset(
+        exposure=0,
+        file="",
+        ifu=moving.ifu,
+        dra_arcsec=0,
+        ddec_arcsec=0,
+        err_arcsec=parameters.pointing_error_arcsec,
+        method="correlation",
+        accepted=False,
+        note=f"no match: {why}",
+    )
 
 
 def _swapped(reference: Image, moving: Image, best: Candidate, parameters: AlignParameters) -> Candidate:
