@@ -69,10 +69,12 @@ def test_preview_is_near_the_white_light_and_becomes_it(cube, monkeypatch):
     monkeypatch.setattr("napari_kmos.summary.white._PREVIEW_PLANES", 9)
     exact = collapse_median(_in_memory(cube)).data
     preview = summary.preview_white_light(cube).data
+    assert not summary.has_white_light(cube)
     assert not np.array_equal(preview, exact, equal_nan=True)
     assert np.array_equal(np.isnan(preview), np.isnan(exact))
     assert np.nanmax(np.abs(preview - exact)) < 5 * 1.25 * 3 * 2 / np.sqrt(8)
     summary.white_light(cube)
+    assert summary.has_white_light(cube)
     assert np.array_equal(summary.preview_white_light(cube).data, exact, equal_nan=True)
 
 

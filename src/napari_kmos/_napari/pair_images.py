@@ -18,10 +18,11 @@ from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.crop import crop_cube
-from napari_kmos.spatial.fields import window_near
+from napari_kmos.spatial.fields import field_of, window_near
 from napari_kmos.spatial.wcs import shift_wcs
 from napari_kmos.spectral import MapParameters, collapse_mean, make_maps
 from napari_kmos.spectral.windows import Window
+from napari_kmos.summary import has_white_light
 
 WHITE, BAND, LINE = IMAGES = ("white light", "band", "line map")
 
@@ -130,7 +131,7 @@ class Wanted:
     base: tuple[float, float] = (0.0, 0.0)
     offset: tuple[float, float] = (0.0, 0.0)
     image: PairImage = PairImage()
-    reach_arcsec: float = 5.0
+    reach_arcsec: float = 3.0
 
 
 def make_pair(wanted: Wanted, *, progress: Progress = silent) -> PairImages:
@@ -154,7 +155,9 @@ def reference_near(wanted: Wanted, moving: Image, progress: Progress) -> Image:
     if isinstance(wanted.reference, Catalogue):
         return catalogue_image(wanted.reference, moving, reach_arcsec=wanted.reach_arcsec)
     right = dataclasses.replace(wanted.reference, wcs=shift_wcs(wanted.reference.wcs, *wanted.base))
-    near = image_of(_cut(right, moving, wanted.reach_arcsec), wanted.image, progress=progress)
+    is_known = isinstance(right, Cube) and wanted.image.kind == WHITE and has_white_light(right)
+    part = right if is_known or isinstance(right, Image) else _cut(right, moving, wanted.reach_arcsec)
+    near = image_of(part, wanted.image, progress=progress)
     return cut_near(near, moving, reach_arcsec=wanted.reach_arcsec)
 
 
@@ -176,10 +179,7 @@ def image_of(product: Cube | Image, image: PairImage, *, progress: Progress = si
     return make_maps(product, **chosen, parameters=MapParameters(moments=()), progress=progress).line
 
 
-def _cut(reference: Cube | Image, moving: Image, reach_arcsec: float) -> Cube | Image:
+def _cut(cube: Cube, moving: Image, reach_arcsec: float) -> Cube:
     """Cut the part of a cube about an image, so that of a mosaic little is read; what lies elsewhere is told later."""
-    if isinstance(reference, Image):
-        return reference
-    fields = (reference.wcs, reference.shape[1:]), (moving.wcs, moving.data.shape)
-    window = window_near(*fields, reach_arcsec=reach_arcsec)
-    return reference if window is None else crop_cube(reference, rows=window[0], columns=window[1])
+    window = window_near(field_of(cube), field_of(moving), reach_arcsec=reach_arcsec)
+    return cube if window is None else crop_cube(cube, rows=window[0], columns=window[1])

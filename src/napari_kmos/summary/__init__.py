@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from napari_kmos.summary.index import index, is_indexed
 from napari_kmos.summary.noise import NoiseSummary, find_noise_model, noise_model, summarise_noise
-from napari_kmos.summary.white import preview_white_light, white_light
+from napari_kmos.summary.white import has_white_light, preview_white_light, white_light
 
 __all__ = [
     "NoiseSummary",
     "find_noise_model",
+    "has_white_light",
     "index",
     "is_indexed",
     "noise_model",

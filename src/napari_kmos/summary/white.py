@@ -45,6 +45,12 @@ def preview_white_light(cube: Cube) -> Image:
     return collapse_median(dataclasses.replace(cube, flux=planes, noise=None, wavelength=cube.wavelength[chosen]))
 
 
+def has_white_light(cube: Cube) -> bool:
+    """Tell whether `white_light` takes no time: it was kept, or the cube is small."""
+    source = large_source(cube.flux)
+    return source is None or find_arrays(source, MEDIANS) is not None
+
+
 def white_light(cube: Cube, *, progress: Progress = silent) -> Image:
     """Return the median over the wavelengths, equal to `collapse_median` bit for bit; kept on disk for large cubes.
 
