@@ -305,8 +305,10 @@ def test_a_row_without_a_layer_gets_one_while_it_is_looked_at(viewer: ViewerMode
     pair.choose_row(bench.rows(), bench.rows()[1])
     assert (pair.base, pair.identity) == (first.identity, second.identity)
     assert offset_of(pair.moving) == pytest.approx((0.3, 0.2), abs=1e-9)
+    bench.decide(second.identity, "accepted")
+    bench.take_over()
     bench.adopt()
-    assert word_of(bench.rows()[1])[:3] == (0.3, 0.2, "hand")
+    assert word_of(bench.rows()[1]) == (0.3, 0.2, "hand", "accepted")
     pair.choose(viewer.layers[0], viewer.layers[0])
     assert len(viewer.layers) == 1
 
@@ -364,6 +366,29 @@ def test_what_is_told_of_an_epoch_and_half_is_added_to_what_is_told_of_a_file(vi
     bench.read([own, whole])
     assert offset_of(viewer.layers[0]) == pytest.approx((0.1, 0.05), abs=1e-9)
     assert offset_of(viewer.layers[1]) == pytest.approx((-0.3, 0.25), abs=1e-9)
+
+
+def test_the_exposures_of_a_half_can_be_moved_and_decided_together(viewer: ViewerModel, bench: Bench):
+    first, second = viewer.layers  # of one night, without an interruption
+    bench.move(kmos_of(second).identity, 0.1, 0.2)
+    bench.set_by_half(True)
+    move_to(first, 0.3, -0.1)
+    bench.take_over()
+    assert offset_of(second) == pytest.approx((0.4, 0.1), abs=1e-6)
+    bench.decide(kmos_of(first).identity, "accepted")
+    assert [row.offset.decision for row in bench.rows()] == ["accepted"] * 2
+    bench.undo()
+    bench.undo()
+    assert [offset_of(layer) for layer in viewer.layers] == [
+        pytest.approx(place, abs=1e-6) for place in ((0, 0), (0.1, 0.2))
+    ]
+
+
+def test_a_layer_that_was_moved_while_nobody_listened_is_taken_over(viewer: ViewerModel, bench: Bench):
+    bench.decide(kmos_of(viewer.layers[1]).identity, "accepted")
+    move_to(viewer.layers[1], 0.3, -0.1)
+    bench.adopt()
+    assert word_of(bench.rows()[1]) == (0.3, -0.1, "hand", "")
 
 
 def test_files_of_one_name_keep_their_own_rows(exposure_file: Callable[..., Path], tmp_path: Path):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_kmos._napari import alignment
@@ -19,12 +21,11 @@ from napari_kmos._napari.align_rows import (
     REFERENCE,
     AlignRow,
     Identity,
-    next_doubtful,
     read_file,
     rows_of,
 )
 from napari_kmos._napari.anchors import Anchors
-from napari_kmos._napari.bench_state import State, named, of_rows
+from napari_kmos._napari.bench_state import State, named, of_rows, others_of_half, place_of, unsure
 from napari_kmos._napari.history import History
 from napari_kmos._napari.layers import ifu_layers, kmos_of
 from napari_kmos._napari.positions import offset_of
@@ -53,6 +54,8 @@ class Bench:
         Text, after what was kept on disk was brought back.
     files : tuple of Path
         Files without layers that have rows, too.
+    by_half : bool
+        Whether what is moved by hand and decided holds for all exposures of an IFU in the same epoch and half.
     """
 
     changed = Signal()
@@ -61,9 +64,10 @@ class Bench:
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         self.viewer, self.session = viewer, session
         self.files: tuple[Path, ...] = ()
+        self.by_half = False
         self.history = History(State(offsets=session.offsets))
         self._anchors = Anchors(viewer, session)
-        self._stood: dict[Identity, tuple[float, float]] = {}
+        self._adopted: WeakSet[Layer] = WeakSet()
         self._paths: dict[Path, None] = {}
         self._shared = session.offsets
         self._busy = False
@@ -81,10 +85,6 @@ class Bench:
         """Return a row; None if there is none."""
         return next((row for row in self.rows() if row.identity == identity), None)
 
-    def next_doubtful(self, after: Identity | None) -> AlignRow | None:
-        """Return the next row that somebody has to look at; None if there is none."""
-        return next_doubtful(self.rows(), after)
-
     def add_files(self, paths: Sequence[Path]) -> None:
         """Give files without layers rows, too.
 
@@ -97,6 +97,10 @@ class Bench:
             read_file(path)
         self.files = tuple(dict.fromkeys((*self.files, *paths)))
         self.adopt()
+
+    def set_by_half(self, by_half: bool) -> None:
+        """Choose whether the exposures of a half are moved and decided together."""
+        self.by_half = by_half
 
     def adopt(self) -> None:
         """Take note of layers and files that came: put them where their rows say, and bring back what was decided."""
@@ -113,8 +117,8 @@ class Bench:
             self.restored.emit(what)
         known = {row.identity for row in self.rows() if self.state.has(row)}
         layers = self._layers()
-        self._place([identity for identity in layers if identity in known or identity in self._stood])
-        self._stood |= {one: (0.0, 0.0) for one in layers if one not in self._stood}
+        self._place([one for one, layer in layers.items() if one in known and layer not in self._adopted])
+        self._adopted.update(layers.values())
         self.take_over()
         self._anchors.look()
         self.changed.emit()
@@ -123,42 +127,41 @@ class Bench:
         """Take the places of layers that were moved by hand as their offsets: one step."""
         if self._busy:
             return
+        known = {row.identity: row for row in self.rows()}
         moved = {
-            identity: layer
-            for identity, layer in self._layers().items()
-            if not np.allclose(offset_of(layer), self._stood.get(identity, (0, 0)), rtol=0, atol=_SAME_ARCSEC)
+            known[one]: layer
+            for one, layer in self._layers().items()
+            if not np.allclose(offset_of(layer), place_of(known[one]), rtol=0, atol=_SAME_ARCSEC)
         }
         if moved:
-            known = {row.identity: row for row in self.rows()}
             rows = [
-                _unsure(named(known[one], alignment.offset_row(self.viewer, layer, measured=known[one].proposal)))
-                for one, layer in moved.items()
+                unsure(named(row, alignment.offset_row(self.viewer, layer, measured=row.proposal)))
+                for row, layer in moved.items()
             ]
+            for row, layer in moved.items():
+                by = np.subtract(offset_of(layer), place_of(row))
+                others = [one for one in self._half_of(known.values(), row) if one not in moved]
+                rows += [self._moved(one, *(place_of(one) + by)) for one in others]
             self._step(self.state.put(rows), f"Moved {', '.join(layer.name for layer in moved.values())}")
 
     def decide(self, identity: Identity, decision: str, *, reference: Identity | None = None) -> Offset | None:
         """Accept, reject or skip a row where it stands; what it was compared with is then right by definition.
 
-        Returns
-        -------
-        Offset, optional
-            The row; None if there is no such row any more.
+        Return the offset; None if there is no such row any more.
         """
         self.take_over()
-        row = self.row(identity)
+        known = self.rows()
+        row = next((one for one in known if one.identity == identity), None)
         if row is None:
             return None
-        here = row.offset
-        if here.method == HEADER:  # a person looked
-            here = self._moved(row, here.dra_arcsec, here.ddec_arcsec)
-        decided = dataclasses.replace(named(row, here), accepted=decision == "accepted", decision=decision)
-        rows = [decided]
+        chosen = [row, *(one for one in self._half_of(known, row) if one.identity != reference)]
+        rows = [self._decided(one, decision) for one in chosen]
         base = None if reference in (None, identity) else self.row(reference)
         if base is not None and not self.state.has(base):
             fixed = dataclasses.replace(base.offset, method=REFERENCE, err_arcsec=0.0, accepted=True)
             rows.append(named(base, fixed))
         self._step(self.state.put(rows), f"{decision.capitalize()} {row.label}")
-        return decided
+        return rows[0]
 
     def propose(self, found: Mapping[Identity, Offset]) -> int:
         """Take measured offsets as proposals; rows that nobody moved or decided are put there if they are accepted.
@@ -215,11 +218,11 @@ class Bench:
 
     def undo(self) -> str:
         """Take the last step back, and tell which it was."""
-        return self._walked(self.history.undo())
+        return self._walk(self.history.undo)
 
     def redo(self) -> str:
         """Take the last step that was undone again, and tell which it is."""
-        return self._walked(self.history.redo())
+        return self._walk(self.history.redo)
 
     def look_at_apertures(self) -> None:
         """Take note of apertures that were set, moved or removed."""
@@ -235,45 +238,52 @@ class Bench:
         """Return what is known of each file that is or was open, to be kept."""
         return {path: self.state.of_file(path) for path in self._paths}
 
+    def _half_of(self, rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
+        """Return the other rows that go along with one."""
+        return others_of_half(rows, row) if self.by_half else []
+
     def _moved(self, row: AlignRow, east: float, north: float) -> Offset:
         """Return the offset of a row that somebody put there: as it was measured, if that is the place."""
-        return _unsure(named(row, alignment.placed(row.cube, east, north, measured=row.proposal)))
+        return unsure(named(row, alignment.placed(row.cube, east, north, measured=row.proposal)))
+
+    def _decided(self, row: AlignRow, decision: str) -> Offset:
+        """Return the offset of a row with a decision; at its header it is right as well as a person sees."""
+        here = self._moved(row, *place_of(row)) if row.offset.method == HEADER else row.offset
+        return dataclasses.replace(named(row, here), accepted=decision == "accepted", decision=decision)
 
     def _step(self, state: State, what: str) -> None:
+        before = self._places()
         self.history.push(state, what)
-        self._follow()
+        self._follow(before)
 
-    def _walked(self, what: str) -> str:
+    def _walk(self, go: Callable[[], str]) -> str:
+        before = self._places()
+        what = go()
         if what:
-            self._follow()
+            self._follow(before)
         return what
 
-    def _follow(self) -> None:
+    def _places(self) -> dict[Identity, NDArray[np.float64]]:
+        """Return where rows stand, (east, north)."""
+        return {row.identity: place_of(row) for row in self.rows()}
+
+    def _follow(self, before: Mapping[Identity, NDArray[np.float64]]) -> None:
         """Have session, layers and apertures follow the state."""
         with self._own():
             self.session.offsets = self._shared = alignment.short_names(self.state.offsets)
-        self._place(list(self._layers()))
+            self._anchors.look()
+            self._place(self._layers())
+            moves = {one: place - before.get(one, place) for one, place in self._places().items()}
+            self._anchors.follow({one: tuple(move) for one, move in moves.items() if move.any()})
         self.changed.emit()
 
     def _place(self, identities: Iterable[Identity]) -> None:
-        """Put layers where their rows say, and apertures along with them."""
-        rows = {row.identity: row.offset for row in self.rows()}
-        layers = self._layers()
-        moves = {}
+        """Put layers where their rows say."""
+        places, layers = self._places(), self._layers()
         with self._own():
-            self._anchors.look()
-            for identity in identities:
-                offset = rows[identity]
-                place = offset.dra_arcsec, offset.ddec_arcsec
-                if not np.isfinite(place).all():
-                    continue
-                if not np.allclose(offset_of(layers[identity]), place, rtol=0, atol=_SAME_ARCSEC):
-                    alignment.move_all(self.viewer, layers[identity], *place)
-                east, north = self._stood.get(identity, place)
-                self._stood[identity] = place
-                if place != (east, north):
-                    moves[identity] = place[0] - east, place[1] - north
-            self._anchors.follow(moves)
+            for one in identities:
+                if not np.allclose(offset_of(layers[one]), places[one], rtol=0, atol=_SAME_ARCSEC):
+                    alignment.move_all(self.viewer, layers[one], *map(float, places[one]))
 
     def _layers(self) -> dict[Identity, Layer]:
         """Return a layer of each IFU that has one."""
@@ -286,8 +296,3 @@ class Bench:
             yield
         finally:
             self._busy = before
-
-
-def _unsure(offset: Offset) -> Offset:
-    """Return an offset that waits for a decision: what was moved by hand is not vouched for by a measurement."""
-    return dataclasses.replace(offset, accepted=offset.accepted and offset.method != BY_HAND)

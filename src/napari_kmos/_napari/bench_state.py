@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_kmos._napari import alignment
-from napari_kmos._napari.align_rows import AlignRow, own_offsets, read_file
+from napari_kmos._napari.align_rows import BY_HAND, REFERENCE, AlignRow, own_offsets, read_file
 from napari_kmos.io.decisions import Decisions
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.offset_rows import told_offset
@@ -68,6 +71,13 @@ def named(row: AlignRow, offset: Offset) -> Offset:
     return dataclasses.replace(offset, **facts, epoch=row.epoch, half=row.half)
 
 
+def others_of_half(rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
+    """Return the other exposures of an IFU in the epoch and half of a row, but for what others are compared with."""
+    wanted = row.cube.ifu, row.epoch, row.half
+    same = [one for one in rows if (one.cube.ifu, one.epoch, one.half) == wanted and one.identity != row.identity]
+    return [one for one in same if one.offset.method != REFERENCE]
+
+
 def of_rows(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> tuple[Offset, ...]:
     """Return offsets by whole paths: those of files with rows, and what others without a file are for these rows.
 
@@ -84,3 +94,14 @@ def of_rows(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> tuple[Offset
 def _doubted(offset: Offset) -> Offset:
     """Return what was decided of a file that is another now: it has to be looked at."""
     return dataclasses.replace(offset, accepted=False, decision="", note=_CHANGED)
+
+
+def place_of(row: AlignRow) -> NDArray[np.float64]:
+    """Return where a row stands, (east, north); what is not known is not moved."""
+    place = np.array([row.offset.dra_arcsec, row.offset.ddec_arcsec])
+    return place if np.isfinite(place).all() else np.zeros(2)
+
+
+def unsure(offset: Offset) -> Offset:
+    """Return an offset that waits for a decision: what was moved by hand is not vouched for by a measurement."""
+    return dataclasses.replace(offset, accepted=offset.accepted and offset.method != BY_HAND)

@@ -9,7 +9,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_kmos._napari import alignment
-from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels
+from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels, next_doubtful
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.keeper import Keeper
@@ -112,7 +112,7 @@ class AlignDock(Dock):
 
     def next_doubtful(self) -> None:
         """Choose the next row that somebody has to look at."""
-        row = self.bench.next_doubtful(self.pair.identity)
+        row = next_doubtful(self.bench.rows(), self.pair.identity)
         if row is None:
             self.say("No doubtful row is left")
         else:

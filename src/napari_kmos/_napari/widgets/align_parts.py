@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QCheckBox
 
 from napari_kmos._napari.keys import Keys
 from napari_kmos._napari.widgets.align_files import AlignFiles
@@ -41,6 +42,8 @@ class AlignParts:
         self.move = button("Move", tip, dock.show_pair)
         self.move.setCheckable(True)
         self.pair = PairBar(dock)
+        self.by_half = QCheckBox("Whole half")
+        self.by_half.setToolTip("Move and decide all exposures of the IFU in the same epoch and half together")
         self._actions = {
             ACCEPT: dock.accept,
             REJECT: lambda: dock.decide("rejected"),
@@ -62,6 +65,7 @@ class AlignParts:
         self.reference.rows_requested.connect(self.files.add_rows)
         self.edit.typed.connect(dock.mover.move_to)
         self.edit.step.valueChanged.connect(dock.mover.set_step)
+        self.by_half.toggled.connect(dock.bench.set_by_half)
         for key, function in self._actions.items():
             shortcut = QShortcut(QKeySequence(key_text(key)), dock)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -72,7 +76,7 @@ class AlignParts:
         dock.body.addWidget(self.decisions)
         dock.body.addWidget(self.reference)
         dock.body.addWidget(self.pair)
-        dock.body.addLayout(row_of(self.move, self.measure.take_button, self.measure.header))
+        dock.body.addLayout(row_of(self.move, self.measure.take_button, self.measure.header, self.by_half))
         dock.body.addWidget(self.edit)
         dock.body.addWidget(self.measure)
         dock.body.addWidget(self.files)
