@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from dithered_files import VISITS, Visit, make_visit, write_visits
+from astropy.io import fits
+from dithered_files import VISITS, Visit, make_visit, stars_of, true_wcs, write_visits
+from factories import DEC, RA
 
 from napari_kmos.cli.main import main
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.io import read_offsets, write_exposure
 from napari_kmos.recipes.align import align
+from napari_kmos.simulate.psf import moffat_images
+from napari_kmos.spatial.wcs import make_wcs, pixel_to_pixel
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +120,45 @@ def test_command(files, tmp_path, capsys):
     assert len(told["measured"]["offsets"]) == 6
     assert main(["align", *map(str, files), "-o", str(out), "--method", "header", "--overwrite"]) == 0
     assert "2  12       +0.000    +0.000   +- 0.250" in capsys.readouterr().out
+
+
+def test_against_a_file_that_is_none_of_them(files, tmp_path):
+    rows = read_offsets(align(files[1:], tmp_path / "beside.ecsv", reference=files[0]).products[0])
+    assert [(row.exposure, row.ifu) for row in rows] == [(0, 3), (0, 12), (1, 3), (1, 12)]
+    assert all(row.accepted for row in rows)
+    shifted = [dataclasses.replace(row, exposure=row.exposure + 1) for row in rows]
+    assert max(errors(shifted)) < 0.02  # against the headers of the first exposure, which is not in the table
+    record = json.loads((tmp_path / "beside.json").read_text())
+    assert [Path(one["file"]).name for one in record["inputs"]] == ["exp1.fits", "exp2.fits", "exp0.fits"]
+
+
+def test_a_file_among_them_is_the_exposure(files, tmp_path):
+    rows = read_offsets(align(files, tmp_path / "among.ecsv", reference=files[2]).products[0])
+    assert [row.exposure for row in rows if row.note == "reference"] == [2, 2]
+
+
+def test_against_an_image_in_another_unit_and_with_finer_pixels(tmp_path):
+    """The stars of one target alone: the other one is not on the image, and is not accepted."""
+    paths = write_visits(tmp_path, crowded=True)
+    scale = 0.08
+    wcs = make_wcs(RA, DEC, crpix=(50.5, 48.5), scale_arcsec=scale, rotation_deg=10.0)
+    places = np.array(stars_of("gc1", Visit(), crowded=True))
+    y, x = pixel_to_pixel(true_wcs(Visit(), "gc1"), wcs, *places[:, :2].T)
+    data = 1e-3 * np.tensordot(places[:, 2], moffat_images(y, x, (96, 100), fwhm_pix=0.5 / scale), 1) + 0.2
+    image = tmp_path / "vvv.fits"
+    fits.PrimaryHDU(data.astype(np.float32), wcs.to_header()).writeto(image)
+    with pytest.warns(KmosWarning, match="3 of 6 offsets not accepted"):
+        rows = read_offsets(align(paths, tmp_path / "offsets.ecsv", reference=image).products[0])
+    seen = [row for row in rows if row.accepted]
+    assert [(row.exposure, row.ifu) for row in seen] == [(0, 3), (1, 12), (2, 3)]
+    miss = [
+        np.hypot(row.dra_arcsec - v.error[0], row.ddec_arcsec - v.error[1]) for row, v in zip(seen, VISITS, strict=True)
+    ]
+    assert max(miss) < 0.06  # a third of a spaxel: other pixels, and a much sharper image
+    assert all("vvv.fits" in row.note and row.note.startswith("no match: ") for row in rows if not row.accepted)
+
+
+def test_a_reference_that_is_no_image(files, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    with pytest.raises(KmosError, match=r"notes\.txt"):
+        align(files, tmp_path / "offsets.ecsv", reference=tmp_path / "notes.txt")

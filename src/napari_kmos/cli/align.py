@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method", choices=list(OFFSET_METHODS), help="how (default: correlation, or catalogue where one is given)"
     )
     parser.add_argument(
-        "--reference", type=int, default=0, metavar="N", help="exposure whose headers are right, from 0 (default: 0)"
+        "--reference",
+        type=_reference,
+        default=0,
+        metavar="N|FILE",
+        help="exposure whose headers are right, from 0 (default: 0), or a file that is none of them: an exposure of "
+        "another epoch, a combined cube, a mosaic, an image with celestial coordinates",
     )
     parser.add_argument(
         "--catalogue",
@@ -58,6 +63,11 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         overwrite=args.overwrite,
         progress=progress,
     )
+
+
+def _reference(word: str) -> int | Path:
+    """Read the number of an exposure, or the name of a file."""
+    return int(word) if word.lstrip("-").isdigit() else Path(word)
 
 
 def _read_catalogue(args: argparse.Namespace) -> Catalogue:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_kmos.align import AlignParameters, NoReferenceError, check_overlap, measure_offsets
 from napari_kmos.catalogue import Catalogue
-from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.errors import AlignmentError, GeometryError, KmosWarning
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
+from napari_kmos.recipes.align_references import reference_under
 from napari_kmos.recipes.catalogue_dates import catalogue_at
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
@@ -35,7 +36,7 @@ def align(
     out: Path | str,
     *,
     method: str = "correlation",
-    reference: int | Catalogue = 0,
+    reference: int | Path | Catalogue = 0,
     ifu: int | None = None,
     parameters: AlignParameters | None = None,
     groups: Sequence[tuple[str, int | None]] | None = None,
@@ -54,10 +55,12 @@ def align(
         Table to write (ECSV). It names files below its folder relative to it, others by their whole path.
     method : str
         A key of `napari_kmos.align.OFFSET_METHODS`.
-    reference : int or Catalogue
+    reference : int or Path or Catalogue
         File, 0-based, whose headers are taken to be right: a target that has no data in it is measured against the
-        first exposure that has. Or a catalogue: every IFU of every exposure is measured against it, at the places
-        where its stars are at the date of the exposure, as far as it tells their proper motions.
+        first exposure that has. Or a file beside them: an exposure of another epoch, a combined cube, a mosaic or an
+        image with celestial coordinates; targets that it does not show are not accepted. Or a catalogue: every IFU of
+        every exposure is measured against it, at the places where its stars are at the date of the exposure, as far as
+        it tells their proper motions.
     ifu : int, optional
         Only the target that this IFU sees, in the reference or the first exposure where it has one; only this IFU, if
         the reference is a catalogue.
@@ -91,6 +94,8 @@ def align(
     paths = [Path(path) for path in files]
     check_once([(path.resolve(), "") for path in paths])
     exposures = [read_exposure(path) for path in paths]
+    if isinstance(reference, Path) and reference.resolve() in (among := [path.resolve() for path in paths]):
+        reference = among.index(reference.resolve())
     found = measure_exposures(
         exposures, reference=reference, ifu=ifu, method=method, parameters=parameters, progress=progress
     )
@@ -98,10 +103,11 @@ def align(
     rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in found]
     _check_rows(rows)
     catalogue = reference if isinstance(reference, Catalogue) else None
-    shown = reference if catalogue is None else catalogue.name
+    beside = reference if isinstance(reference, Path) else None if catalogue is None else catalogue.path
+    shown = reference if isinstance(reference, int) else reference.name
     given = {"method": method, "reference": shown, "ifu": ifu, **parameters_of(parameters)}
     defaults = {"method": "correlation", "reference": 0, "ifu": None, **defaults_of(parameters)}
-    inputs = (*paths, catalogue.path) if catalogue is not None and catalogue.path else tuple(paths)
+    inputs = (*paths, beside) if beside else tuple(paths)
     step = Step(name="align", inputs=inputs, parameters=given, defaults=defaults)
     write_offsets(rows, table, overwrite=overwrite)
     record = write_record(table, step, overwrite=overwrite)
@@ -111,7 +117,7 @@ def align(
 def measure_exposures(
     exposures: Sequence[Exposure],
     *,
-    reference: int | Catalogue = 0,
+    reference: int | Path | Catalogue = 0,
     ifu: int | None = None,
     method: str = "correlation",
     parameters: AlignParameters | None = None,
@@ -134,13 +140,17 @@ def measure_exposures(
     choice = {"method": method, "parameters": parameters or AlignParameters()}
     if isinstance(reference, Catalogue):
         return _by_catalogue(exposures, reference, ifu, choice, progress)
-    if not 0 <= reference < len(exposures):
+    if isinstance(reference, int) and not 0 <= reference < len(exposures):
         msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
         raise AlignmentError(msg)
-    targets = _targets(exposures, reference, ifu)
+    targets = _targets(exposures, reference if isinstance(reference, int) else 0, ifu)
     rows: list[Offset] = []
     for number, visits in enumerate(targets):
-        rows += _measure(visits, reference, choice, part_of(progress, number, len(targets)))
+        told = part_of(progress, number, len(targets))
+        if isinstance(reference, Path):
+            rows += _measure_against(visits, reference, choice, told)
+        else:
+            rows += _measure(visits, reference, choice, told)
     return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
 
 
@@ -178,6 +188,24 @@ def _targets(exposures: Sequence[Exposure], reference: int, ifu: int | None) -> 
     if seen is None:
         exposures[reference].cube(ifu)  # raises, naming what there is
     return [visits for visits in by_target.values() if any(cube is seen for _, cube in visits)]
+
+
+def _measure_against(visits: Visits, reference: Path, choice: dict[str, Any], progress: Progress) -> list[Offset]:
+    """Measure one target against a file that is none of the exposures."""
+    cubes = [cube for _, cube in visits]
+    reach = choice["parameters"].max_shift_arcsec
+    try:
+        image = reference_under(reference, cubes, reach_arcsec=reach)
+    except GeometryError as err:
+        note, method = f"no match: {err}", "header"
+        found = measure_offsets(cubes, method=method, parameters=choice["parameters"])
+        found = tuple(dataclasses.replace(row, accepted=False, note=note) for row in found)
+    else:
+        found = measure_offsets(cubes, reference=image, progress=progress, **choice)
+    return [
+        dataclasses.replace(row, exposure=number, ifu=cube.ifu)
+        for row, (number, cube) in zip(found, visits, strict=True)
+    ]
 
 
 def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: Progress) -> list[Offset]:
