@@ -210,6 +210,8 @@ def test_what_cannot_be_compared_is_told(qtbot, viewer, view, exposure_file):
     with qtbot.waitSignal(view.failed) as failed:
         view.show(viewer.layers[0], layer)
     assert "more than 3 arcsec apart" in failed.args[0]
+    with qtbot.waitSignal(view.failed):  # asked again it is told again
+        view.show(viewer.layers[0], layer, mode=BESIDE)
     with pytest.raises(KmosError, match="mode 'wiggle' does not exist"):
         view.show(viewer.layers[0], layer, mode="wiggle")
     with pytest.raises(KmosError, match="no wavelengths are given"):

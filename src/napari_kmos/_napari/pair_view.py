@@ -146,7 +146,7 @@ class PairView(QObject):
             self.reference, self.moving = reference, moving
             self._follow(on=True)
             self._show_catalogue()
-        if is_new or image != self._image:
+        if is_new or image != self._image or self._wanted is None:
             self._image, self.images = image, None
             self._request()
         self.mode = mode
@@ -243,7 +243,8 @@ class PairView(QObject):
             self.prepared.emit(images)
 
     def _on_failed(self, problem: BaseException) -> None:
-        """Say why there is nothing to see; what is no fault of the user comes with its traceback."""
+        """Say why there is nothing to see, until asked again; what is no fault of the user comes with its traceback."""
+        self._wanted = None
         self.failed.emit(str(problem) if isinstance(problem, KmosError) else notify(problem))
 
     def _on_moved(self, _event: object = None) -> None:
