@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from align_fields import DEC, RA, SHIFT, SPAXEL, Stars, draw_stars, expose
+from align_fields import DEC, RA, SHIFT, SPAXEL, Sky, Stars, draw_stars, expose
 from astropy.table import Table
 
 from napari_kmos.align import measure_by_catalogue
@@ -23,10 +23,11 @@ from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky
 if TYPE_CHECKING:
     from napari_kmos.catalogue import Catalogue
 
+#: Fields of 6 magnitudes whose rows of spaxels differ by 2 % in throughput.
+SKY = Sky(slitlet_gain=0.02)
 POSITION_ARCSEC, MAGNITUDE = 0.02, 0.15
-#: Share of stars in the catalogue down to a depth below the brightest, and at the faintest, 6 magnitudes below.
+#: Share of stars in the catalogue down to a depth below the brightest, and at the faintest.
 COMPLETE, COMPLETE_DEPTH, COMPLETE_FAINTEST = 0.98, 4.5, 0.4
-FAINTEST_DEPTH = 6.0
 #: An offset further off than this, in spaxels, is wrong.
 WRONG = 0.5
 
@@ -49,7 +50,7 @@ def main() -> None:
 def observed(stars: Stars, rng: np.random.Generator) -> Catalogue:
     """Return the catalogue of a field as another telescope makes it."""
     depth = -2.5 * np.log10(stars.flux)
-    slope = (COMPLETE - COMPLETE_FAINTEST) / (FAINTEST_DEPTH - COMPLETE_DEPTH)
+    slope = (COMPLETE - COMPLETE_FAINTEST) / (SKY.depth - COMPLETE_DEPTH)
     seen = rng.random(len(depth)) < COMPLETE - slope * np.maximum(depth - COMPLETE_DEPTH, 0)
     y, x = (one[seen] + rng.normal(0, POSITION_ARCSEC / SPAXEL, seen.sum()) for one in (stars.y, stars.x))
     ra, dec = pixel_to_sky(make_wcs(RA, DEC, crpix=(7.5, 7.5), scale_arcsec=SPAXEL), y, x)
@@ -61,9 +62,9 @@ def _line(density: float, kind: str, trials: int, seed: int) -> str:
     rng = np.random.default_rng([seed, int(density), len(kind)])
     rows = []
     for _ in range(trials):
-        stars, shift = draw_stars(density, rng), rng.uniform(-SHIFT, SHIFT, 2)
-        image = expose(stars, rng, tuple(shift))
-        catalogue = observed(stars if kind == "its own" else draw_stars(density, rng), rng)
+        stars, shift = draw_stars(SKY, density, rng), rng.uniform(-SHIFT, SHIFT, 2)
+        image = expose(SKY, stars, rng, tuple(shift))
+        catalogue = observed(stars if kind == "its own" else draw_stars(SKY, density, rng), rng)
         start = time.perf_counter()
         found = measure_by_catalogue(image, catalogue)
         seconds = time.perf_counter() - start

@@ -156,6 +156,8 @@ def _candidates(model: StarModel, scale: float, parameters: AlignParameters) -> 
     profile = Profile(parameters.star_fwhm_arcsec / scale, parameters.star_power)
     misfits = model.misfits(reach, profile)
     chance = model.chance(reach, profile)
+    if not np.isfinite(chance):
+        return []
     starts = best_shifts(-misfits, parameters.candidates)
     fits = [fit for fit in (model.fit(start, profile) for start in starts) if fit is not None and fit.gain > 0]
     found = [_Candidate(fit, _evidence(fit, chance, scale, parameters)) for fit in fits]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: A fit may move so far from the whole-pixel shift where it starts, and a star is narrower or wider by these factors.
 _REACH_PIX = 1.2
 _WIDTH_RANGE = (0.55, 2.0)
-#: A star that no catalogue has is one where the residuals stand out so much; so many are looked for.
-_MISSING_SIGMA, _MOST_MISSING = 8.0, 2
+#: A star that no catalogue has is believed in if with it the cost falls to this part; so many are looked for.
+_WORTH, _MOST_MISSING = 0.8, 2
 #: How well its flux is known, and its place in pixels.
 _MISSING_ERRORS = (1.0, 1.0)
 #: Stars this many times the width outside the field do not reach into it.
@@ -160,27 +160,25 @@ class StarModel:
         stars = self._near(fit.shift, profile)
         found = fit
         for _ in range(_MOST_MISSING):
-            missing = self._missing(found, profile, stars)
-            if missing is None:
+            more = np.column_stack([stars, self._missing(found, power, stars)])
+            better = self._fit(fit.shift, profile, more)
+            if better.cost > _WORTH * found.cost or better.gain <= 0:
                 break
-            stars = np.column_stack([stars, missing])
-            found = self._fit(fit.shift, profile, stars)
+            found, stars = better, more
         return found
 
-    def _missing(self, fit: StarFit, profile: Profile, stars: Floats) -> Floats | None:
-        """Return the star, by the header, where the residuals stand out most; None if they do not."""
-        profile = Profile(fit.fwhm_pix, profile.power)
-        solved = self._solve(np.array(fit.shift), profile, stars, 1 / self._sigma)
-        off = solved.residuals[: len(self._data)] / self._sigma
-        images, *_ = star_images(self._at, self._at, profile)
-        power = (images / self._sigma[:, None]) ** 2
-        sums = power.sum(axis=0)
-        flux = images.T @ off / sums
+    def _missing(self, fit: StarFit, power: float, stars: Floats) -> Floats:
+        """Return the star, by the header, that the image would most like to have beside those with their own fluxes."""
+        profile = Profile(fit.fwhm_pix, power)
+        shift = np.array(fit.shift)
+        solved = self._solve(shift, profile, stars, 1 / self._sigma)
+        images, *_ = star_images(self._at, stars[:2] + shift[:, None], profile)
+        sigma = np.hypot(self._sigma, np.linalg.norm(solved.gain * stars[3] * stars[2] * images, axis=1))
+        places, *_ = star_images(self._at, self._at, profile)
+        sums = np.sum((places / sigma[:, None]) ** 2, axis=0)
+        flux = places.T @ ((self._data - solved.model) / sigma**2) / sums
         best = int(np.argmax(flux * np.sqrt(sums)))
-        if solved.gain <= 0 or flux[best] * np.sqrt(sums[best]) < _MISSING_SIGMA:
-            return None
-        place = self._at[:, best] - fit.shift
-        return np.array([*place, flux[best] / solved.gain, *_MISSING_ERRORS])
+        return np.array([*(self._at[:, best] - shift), max(flux[best] / solved.gain, 0.0), *_MISSING_ERRORS])
 
     def _fit(self, start: tuple[float, float], profile: Profile, stars: Floats) -> StarFit:
         """Fit shift and width, several times: what does not fit at all counts less each time."""
