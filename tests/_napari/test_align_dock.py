@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_kmos._napari import reader
 from napari_kmos._napari.align_rows import BY_CLICKS
 from napari_kmos._napari.catalogue import catalogue_layer
 from napari_kmos._napari.layers import kmos_of
@@ -19,13 +20,21 @@ from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.decision_bar import NEXT, REDO, UNDO
+from napari_kmos.align import white_light
 from napari_kmos.align.clicks import StarShift
-from napari_kmos.io import read_offsets
+from napari_kmos.io import read_offsets, write_image
+from napari_kmos.provenance import Step
 from napari_kmos.spatial.wcs import pixel_to_sky
 
 pytestmark = pytest.mark.viewer
 
 WAIT_MS = 20_000
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exposures come as a layer each."""
+    monkeypatch.setattr(reader, "_MOST_LAYERS", 1)
 
 
 @pytest.fixture
@@ -180,10 +189,10 @@ def test_a_catalogue_is_a_reference_like_others(two: Viewer, dock_of, qtbot: QtB
 
 def test_stars_that_are_clicked_move_the_row(two: Viewer, dock_of, qtbot: QtBot):
     dock = dock_of()
-    with qtbot.waitSignal(dock.parts.pair.view.prepared, timeout=WAIT_MS):
-        click_row(dock, 1)
-    dock.parts.pair.click.click()
-    assert dock.parts.pair.clicks.is_active
+    click_row(dock, 1)
+    dock.parts.pair.click.click()  # the pictures are still being made
+    qtbot.waitUntil(lambda: dock.parts.pair.clicks.is_active, timeout=WAIT_MS)
+    assert "Click a star in the moving image" in dock.message.text()
     assert not dock.move_button.isChecked()
     dock.parts.pair.clicks.measured.emit(
         StarShift(dra_arcsec=-0.39, ddec_arcsec=0.21, err_arcsec=0.02, n_pairs=2, rms_arcsec=0.01)
@@ -193,6 +202,44 @@ def test_stars_that_are_clicked_move_the_row(two: Viewer, dock_of, qtbot: QtBot)
     assert offset_of(two.layers[1]) == pytest.approx((-0.39, 0.21), abs=1e-9)
     dock.accept()
     assert (dock.session.offsets[1].method, dock.session.offsets[1].accepted) == (BY_CLICKS, True)
+
+
+def test_an_image_with_coordinates_is_a_reference(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):
+    first, second = two.layers
+    white = white_light(kmos_of(first).cube)
+    write_image(white, tmp_path / "image.fits", step=Step(name="test", inputs=(), parameters={}))
+    dock = dock_of()
+    click_row(dock, 1)
+    dock.parts.files.open_reference(tmp_path / "image.fits")
+    assert dock.parts.reference.box.currentText().startswith("image: ")
+    assert kmos_of(dock.pair.reference).cube is None
+    dock.automatic.click()
+    wait(dock, qtbot)
+    assert offset_of(second) == pytest.approx((-0.4, 0.2), abs=0.02)
+    dock.parts.measure.all.click()
+    wait(dock, qtbot)
+    assert offset_of(first) == pytest.approx((0, 0), abs=0.02)
+    assert words(dock) == ["measured", "measured"]
+
+
+@pytest.mark.usefixtures("crowded")
+def test_rows_of_an_exposure_in_one_layer_get_layers_while_they_are_looked_at(
+    viewer: Viewer, dock_of, exposure_file: Callable[..., Path]
+):
+    whole = [add_file(viewer, exposure_file(name, ifus=(3, 5)))[0] for name in ("one.fits", "two.fits")]
+    dock = dock_of()
+    assert "choose a row" in dock.message.text()
+    click_row(dock, 3)
+    assert [kmos_of(layer).ifu for layer in (dock.pair.reference, dock.pair.moving)] == [5, 5]
+    dock.mover.move_to(0.2, 0.1)
+    dock.accept()
+    click_row(dock, 1)
+    assert [kmos_of(layer).ifu for layer in (dock.pair.reference, dock.pair.moving)] == [3, 3]
+    assert sum(kmos_of(layer) is not None and layer not in whole for layer in viewer.layers) == 2
+    assert words(dock) == ["", "", "reference", "accepted"]
+    click_row(dock, 3)
+    assert offset_of(dock.pair.moving) == pytest.approx((0.2, 0.1), abs=1e-9)
+    assert offset_of(whole[1]) == pytest.approx((0, 0), abs=1e-9)
 
 
 def test_what_cannot_be_used_is_told_and_changes_nothing(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):

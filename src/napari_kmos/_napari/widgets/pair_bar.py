@@ -45,6 +45,7 @@ class PairBar(QWidget):
         self.view = PairView(dock.viewer)
         self.score = ScoreView()
         self.view.scored.connect(self.score.show_score)
+        self.view.prepared.connect(self._begin_clicks)
         self.view.failed.connect(dock.say)
         self.view.progressed.connect(dock.say)
         tip = "Show the pair and nothing else, at one contrast: where red and cyan agree, they are white"
@@ -112,14 +113,20 @@ class PairBar(QWidget):
         return PairImage(kind=kind, window_um=parse_window(self.window.text()), continuum_um=continuum)
 
     def _on_click(self) -> None:
-        """Take clicks from now on, or no more; meanwhile nothing is dragged."""
+        """Take clicks once the pictures are there, or no more; meanwhile nothing is dragged."""
         self.clicks.end()
         if self.click.isChecked():
             self._dock.move_button.setChecked(False)
+            self.shown.setChecked(True)
             self._dock.show_pair()
+            self._begin_clicks()
+
+    def _begin_clicks(self, _images: object = None) -> None:
+        """Take clicks, if they are wanted; as long as images are made, that comes later."""
+        if self.click.isChecked() and not self.clicks.is_active and self.view.images is not None:
             with notified(self._dock.say):
                 self.clicks.begin()
-        self.click.setChecked(self.clicks.is_active)
+            self.click.setChecked(self.clicks.is_active)
 
     def _on_clicked(self, found: StarShift) -> None:
         """Put the row where the stars that were clicked say."""
