@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+#: An offset that is farther off, in spaxels, is wrong.
+RIGHT_PIX = 0.5
 RA, DEC = 266.41, -28.93
 SHAPE, SPAXEL = (14, 14), 0.2
 #: Stars also lie this far outside the field, in spaxels; headers are wrong by at most so much in each axis.

@@ -21,7 +21,7 @@ from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
-from align_fields import KINDS, SPAXEL, Sky, exposures
+from align_fields import KINDS, RIGHT_PIX, SPAXEL, Sky, exposures
 
 from napari_kmos.align import measure_offset
 from napari_kmos.align.parameters import AlignParameters
@@ -35,7 +35,6 @@ SKIES = {
 #: By stars a field: least share found, largest median error in spaxels.
 WANTED = {8: (0.70, np.inf), 20: (0.96, 0.06), 45: (0.99, 0.045)}
 PULL, WRONG = (0.8, 1.2), 0.01
-RIGHT_PIX = 0.5
 N_EXPOSURES = 6
 
 

@@ -22,8 +22,8 @@ class AlignParameters(CatalogueParameters):
     model_error : float
         Part of the star light by which two exposures may differ for other reasons than noise.
     min_evidence : float
-        Evidence, the logarithm of odds, from which on a match is accepted. Fields without a star in common reach 6.5 by
-        chance in 5 % of cases.
+        Evidence, the logarithm of odds, from which on a match is accepted. Fields that are poor in stars give less, and
+        then errors are too small as well.
     margin : float
         How much more of it there must be than for the next best shift.
     turned_margin : float
@@ -46,7 +46,7 @@ class AlignParameters(CatalogueParameters):
     candidates: int = 4
     min_overlap: float = 0.3
     model_error: float = 0.04
-    min_evidence: float = 6.5
+    min_evidence: float = 8.0
     margin: float = 2.0
     turned_margin: float = 3.0
     max_error_arcsec: float = 0.035
