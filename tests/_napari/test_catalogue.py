@@ -75,6 +75,8 @@ def test_sources_follow_the_layout_moved_fields_and_new_layers(
     qtbot.waitUntil(lambda: list(points.features["id"]) == ["other"], timeout=2000)
     add_file(viewer, exposure_file("second.fits", ifus=(3,), elsewhere=PLACES))
     qtbot.waitUntil(lambda: viewer.layers[-1] is points and len(points.data) == 3, timeout=2000)
+    layers[1].visible = False
+    qtbot.waitUntil(lambda: list(points.features["id"]) == ["in", "edge"], timeout=2000)
     hide_catalogue(viewer)
     assert catalogue_layer(viewer) is None
 

@@ -133,10 +133,11 @@ def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], plac
 
 
 def _fields(viewer: ViewerModel) -> list[tuple[Frame, Field]]:
-    """Return the frame of each cube and image, and its WCS, as moved, with its shape."""
+    """Return the frame of each cube and image seen, of all if none is, and its WCS, as moved, with its shape."""
+    layers = kmos_layers(viewer)
     return [
         (part.frame, (shift_wcs(part.product.wcs, *offset), part.shape))
-        for layer in kmos_layers(viewer)
+        for layer in [one for one in layers if one.visible] or layers
         for offset in [offset_of(layer)]
         for part in kmos_of(layer).parts
     ]

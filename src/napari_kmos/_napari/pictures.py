@@ -27,7 +27,7 @@ KEY = "kmos_picture"
 #: Of the range of the moving image, what a difference may be before its colour is full.
 _DIFFERENCE_SHARE = 0.25
 #: Of the reference, beside the moving image; and about the pair.
-_MARGIN_ARCSEC, _ROOM_ARCSEC = 1.0, 0.4
+_MARGIN_ARCSEC, _ROOM_ARCSEC = 0.5, 0.4
 _GAP = 1.0
 #: The colours of a difference are those of the pair: red where the reference is brighter, cyan where the moving one is.
 _DIVERGING = Colormap([[1, 0.25, 0.2, 1], [0, 0, 0, 1], [0, 1, 1, 1]], name="red-cyan difference")
