@@ -26,9 +26,10 @@ _COLOUR = "#ffd166"
 #: Diameter of the brightest in arcsec, or as a share of all there is where that would be too small to see; and that of
 #: the faintest, and of sources without a magnitude, as a share of it.
 _LARGEST_ARCSEC, _LARGEST_SHARE, _SMALLEST = 0.9, 1 / 35, 0.5
-#: A circle that is kept from becoming smaller than a few pixels becomes a disc, and hides its star.
-_CANVAS_PIXELS = (2, 60)
-_BORDER = 0.1
+#: A circle that is kept from becoming smaller than a few pixels becomes a disc, and hides its star; of circles that are
+#: kept from becoming larger, in a view of one IFU, none tells a magnitude.
+_CANVAS_PIXELS = (2, 160)
+_BORDER = 0.06
 #: More points than this say nothing and make the viewer slow: the brightest are drawn.
 _MOST_POINTS = 10_000
 
