@@ -220,8 +220,10 @@ def _facts(paths: Iterable[Path]) -> dict[Path, tuple[str, str, int | None]]:
 
 def _own(by_name: Mapping[str, Sequence[Offset]], path: Path, cube: Cube, paths: Sequence[Path]) -> Offset | None:
     """Return the offset of a cube; those of other files of its name are not meant."""
+    named = by_name.get(path.name, ())
+    mine = [one for one in named if one.ifu == cube.ifu] or named  # asked for all rows at once: the others take time
     others = {str(other) for other in paths if other != path}
-    return row_of([one for one in by_name.get(path.name, ()) if one.file not in others], path, cube)
+    return row_of([one for one in mine if one.file not in others], path, cube)
 
 
 def _by_name(offsets: Iterable[Offset]) -> dict[str, list[Offset]]:
