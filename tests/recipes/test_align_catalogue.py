@@ -100,6 +100,7 @@ def test_command(files, tmp_path, capsys):
         (["--ra", "lon"], "gc: has no column 'lon'; found RAJ2000, DEJ2000"),
         (["--ra", "Ksmag", "--dec", "Ksmag"], "gc: none of its 120 sources lies in the fields"),
         (["--pm-ra", "speed"], "gc: has no column 'speed'"),
+        (["--reference", "1"], f"--catalogue {catalogue[1]} and --reference 1: only one can be right"),
     ):
         assert main([*words, *catalogue, *wrong]) == 2
         assert f"error: {expected}" in capsys.readouterr().err.splitlines()[-1]

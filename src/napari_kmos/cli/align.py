@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_kmos.align import OFFSET_METHODS, AlignParameters
 from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.cli.options import add_files, add_ifu, add_output_file, add_parameters, build_parameters
+from napari_kmos.errors import KmosError
 from napari_kmos.io import read_catalogue
 from napari_kmos.recipes.align import align
 
@@ -71,7 +72,10 @@ def _reference(word: str) -> int | Path:
 
 
 def _read_catalogue(args: argparse.Namespace) -> Catalogue:
-    """Read the catalogue that is given."""
+    """Read the catalogue that is given, if it is the only reference."""
+    if args.reference != 0:
+        msg = f"--catalogue {args.catalogue} and --reference {args.reference}: only one can be right; give one of them"
+        raise KmosError(msg)
     return read_catalogue(args.catalogue, build_parameters(args, CatalogueColumns))
 
 
