@@ -49,7 +49,7 @@ class AlignParameters(CatalogueParameters):
     min_evidence: float = 8.0
     margin: float = 2.0
     turned_margin: float = 3.0
-    max_error_arcsec: float = 0.035
+    max_error_arcsec: float = 0.025
     passes: int = 2
     pointing_error_arcsec: float = 0.25
     gain_error: float = 0.15

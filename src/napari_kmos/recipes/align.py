@@ -15,6 +15,7 @@ from napari_kmos.errors import AlignmentError, GeometryError, KmosWarning
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
+from napari_kmos.recipes.align_jointly import solve_jointly
 from napari_kmos.recipes.align_references import reference_under
 from napari_kmos.recipes.catalogue_dates import catalogue_at
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
@@ -137,20 +138,25 @@ def measure_exposures(
     KmosError
         If there is no such IFU.
     """
-    choice = {"method": method, "parameters": parameters or AlignParameters()}
+    parameters = parameters or AlignParameters()
     if isinstance(reference, Catalogue):
-        return _by_catalogue(exposures, reference, ifu, choice, progress)
+        return _by_catalogue(exposures, reference, ifu, {"method": method, "parameters": parameters}, progress)
     if isinstance(reference, int) and not 0 <= reference < len(exposures):
         msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
         raise AlignmentError(msg)
     targets = _targets(exposures, reference if isinstance(reference, int) else 0, ifu)
+
+    def measure(visits: Visits, chosen: AlignParameters, told: Progress = silent) -> list[Offset]:
+        choice = {"method": method, "parameters": chosen}
+        if isinstance(reference, Path):
+            return _measure_against(visits, reference, choice, told)
+        return _measure(visits, reference, choice, told)
+
     rows: list[Offset] = []
     for number, visits in enumerate(targets):
-        told = part_of(progress, number, len(targets))
-        if isinstance(reference, Path):
-            rows += _measure_against(visits, reference, choice, told)
-        else:
-            rows += _measure(visits, reference, choice, told)
+        rows += measure(visits, parameters, part_of(progress, number, len(targets)))
+    if method != "header":
+        rows = solve_jointly(rows, targets, measure, parameters)
     return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
 
 
