@@ -27,6 +27,7 @@ from napari_kmos.recipes.offset_rows import night_of, row_of
 Identity = tuple[str, int | None]
 
 BY_HAND, BY_CLICKS, HEADER, REFERENCE = "hand", "clicks", "header", "reference"
+MOSAIC = "mosaic"
 _EXPOSURE = "exposure"
 _MOST_FILES = 256
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_kmos._napari.align_rows import AlignRow, Identity, read_file
+from napari_kmos._napari.align_rows import MOSAIC, AlignRow, Identity, read_file
 from napari_kmos._napari.catalogue import view_of
 from napari_kmos._napari.layers import add_layers, ifu_layers, kmos_layers, kmos_of, layer_data
 from napari_kmos._napari.positions import move_to, offset_of
@@ -105,11 +105,16 @@ class Pair:
         product = kmos_of(self.reference).product
         return dataclasses.replace(product, wcs=shift_wcs(product.wcs, *offset_of(self.reference)))
 
-    def all_against(self, rows: Iterable[AlignRow]) -> Path | Cube | Image | Catalogue | None:
-        """Return what all rows are compared with: the file of the reference, if that has exposures."""
-        one = self.against()
-        kinds = {row.kind for row in rows if row.path == self.path}
-        return one if isinstance(one, Catalogue | Image) or "mosaic" in kinds else self.path
+    def all_against(self) -> tuple[Path | Cube | Image | Catalogue | None, tuple[float, float]]:
+        """Return what all rows are compared with, the file of the reference if there is one, and where that stands.
+
+        That of exposures the rows tell.
+        """
+        if self.catalogue is not None or self.path is None or not self.path.is_file():
+            return self.against(), (0.0, 0.0)
+        shown = None if self.reference is None else kmos_of(self.reference)
+        is_one = shown is not None and (shown.cube is None or read_file(self.path).kind == MOSAIC)
+        return self.path, offset_of(self.reference) if is_one else (0.0, 0.0)
 
     def choose_row(self, rows: Sequence[AlignRow], row: AlignRow) -> None:
         """Choose a row, and what there is of its target in the file that rows are compared with, else in another."""

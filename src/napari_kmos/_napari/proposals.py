@@ -8,26 +8,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_kmos._napari.align_rows import REFERENCE, AlignRow, Identity, header_offset, read_file
+from napari_kmos._napari.align_rows import MOSAIC, REFERENCE, AlignRow, Identity, header_offset, read_file
 from napari_kmos._napari.pair_images import Wanted, reference_near
-from napari_kmos.align import AlignParameters, measure_offset, white_light
-from napari_kmos.align.star_lists import measure_by_stars
+from napari_kmos.align import AlignParameters, measure_offsets, white_light
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.cube import Cube, Image
-from napari_kmos.errors import AlignmentError
+from napari_kmos.errors import AlignmentError, GeometryError
 from napari_kmos.exposure import Exposure
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.align import measure_exposures
 from napari_kmos.spatial.wcs import shift_wcs
 
-CORRELATION, STARS = "correlation", "stars"
+CORRELATION = "correlation"
 
 
 def propose(
     rows: Sequence[AlignRow],
     *,
     reference: Path | Cube | Image | Catalogue,
+    base: tuple[float, float] = (0.0, 0.0),
     method: str = CORRELATION,
     parameters: AlignParameters | None = None,
     progress: Progress = silent,
@@ -39,8 +39,11 @@ def propose(
     rows : sequence of AlignRow
         What is measured.
     reference : Path or Cube or Image or Catalogue
-        What is right. A path is the file of some of the rows: it is right where these stand, and all exposures of a
-        target are measured together. With anything else each row is compared by itself; the WCS must be as it stands.
+        What is right. The file of some of the rows is right where these stand, and all exposures of a target are
+        measured together; so they are against the file of a mosaic or an image. A cube or image, whose WCS must be as
+        it stands, is compared with each row by itself.
+    base : tuple of float
+        Where a mosaic or image of a file stands: its correction (east, north) in arcsec.
     method, parameters
         As in `napari_kmos.recipes.align.measure_exposures`.
     progress : Progress
@@ -58,35 +61,36 @@ def propose(
             progress(number, len(rows), f"measuring {row.label}")
             found[row.identity] = _over(reference, row, method, parameters)
         return found
-    files = [path for path in dict.fromkeys(row.path for row in rows) if path.is_file()]
-    exposures = _exposures(files, rows, reference)
-    if isinstance(reference, Catalogue):
-        base: int | Catalogue = reference
-    elif len(files) < 2:
+    rows = [row for row in rows if row.path.is_file() and not (row.path == reference and row.kind == MOSAIC)]
+    files = list(dict.fromkeys(row.path for row in rows))
+    if reference in files and len(files) < 2:
         msg = f"{len(files)} files with cubes: expected two exposures or more; open or add them"
         raise AlignmentError(msg)
-    else:
-        base = files.index(reference) if reference in files else 0
-    found = measure_exposures(exposures, reference=base, method=method, parameters=parameters, progress=progress)
-    proposals = {(str(files[one.exposure]), one.ifu): one for one in found}
+    found = measure_exposures(
+        _exposures(files, rows, reference),
+        reference=files.index(reference) if reference in files else reference,
+        method=method,
+        parameters=parameters,
+        progress=progress,
+    )
+    proposals = {(str(files[one.exposure]), one.ifu): _added(one, base) for one in found}
     stands = {row.identity: row.offset for row in rows if row.path == reference and row.identity in proposals}
     return proposals | {identity: _reference(proposals[identity], offset) for identity, offset in stands.items()}
 
 
+def _added(found: Offset, base: tuple[float, float]) -> Offset:
+    """Return an offset against what itself stands off its header."""
+    return dataclasses.replace(found, dra_arcsec=found.dra_arcsec + base[0], ddec_arcsec=found.ddec_arcsec + base[1])
+
+
 def _over(reference: Cube | Image, row: AlignRow, method: str, parameters: AlignParameters) -> Offset:
     """Measure a row against an image, or a cube of any size; what does not lie on it is not accepted."""
-    if method not in (CORRELATION, STARS):
-        msg = f"method {method} cannot compare two images; take {CORRELATION} or {STARS}"
-        raise AlignmentError(msg)
     try:
-        above = white_light(row.cube)
-        below = reference_near(Wanted(reference=reference, moving=row.cube), above, silent)
-        if method == STARS:
-            return measure_by_stars(below, above, parameters=parameters)
-        return measure_offset(below, above, parameters=parameters)
-    except AlignmentError as err:
+        below = reference_near(Wanted(reference=reference, moving=row.cube), white_light(row.cube), silent)
+    except (AlignmentError, GeometryError) as err:
         found = header_offset(row.path, row.cube, row.exposure)
         return dataclasses.replace(found, method=method, dra_arcsec=math.nan, ddec_arcsec=math.nan, note=str(err))
+    return measure_offsets([row.cube], reference=below, method=method, parameters=parameters)[0]
 
 
 def _exposures(files: Sequence[Path], rows: Sequence[AlignRow], reference: Path | Catalogue) -> list[Exposure]:

@@ -65,12 +65,12 @@ class ProposalBar(QWidget):
         """Propose offsets for all rows, in a thread."""
         dock = self._dock
         with notified(dock.say):
-            rows = dock.bench.rows()
-            reference = dock.pair.all_against(rows)
+            reference, base = dock.pair.all_against()
             if reference is None:
                 dock.say("Open exposures first")
                 return
-            dock.start(propose, rows, reference=reference, method=self.method.currentText(), done=self._on_proposed)
+            how = {"reference": reference, "base": base, "method": self.method.currentText()}
+            dock.start(propose, dock.bench.rows(), **how, done=self._on_proposed)
 
     def suit(self, *, by_catalogue: bool) -> None:
         """Choose a method that can be used with the reference."""
