@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from dithered_files import VISITS, Visit, make_visit, stars_of, true_wcs, write_visits
 from factories import DEC, RA
 
 from napari_kmos.cli.main import main
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.io import read_offsets, write_exposure
-from napari_kmos.recipes.align import align
+from napari_kmos.recipes.align import _groups, align
 from napari_kmos.simulate.psf import moffat_images
 from napari_kmos.spatial.wcs import make_wcs, pixel_to_pixel
 
@@ -162,3 +163,15 @@ def test_a_reference_that_is_no_image(files, tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(KmosError, match=r"notes\.txt"):
         align(files, tmp_path / "offsets.ecsv", reference=tmp_path / "notes.txt")
+
+
+def test_the_longest_interruption_of_an_ob_lies_between_its_halves():
+    def at(minutes, ob):
+        date = Time(59000.2 + minutes / 1440, format="mjd")
+        return dataclasses.replace(make_visit(VISITS[0], 0, crowded=False, sigma=0.1), date=date, ob_name=ob)
+
+    exposures = [at(0, "one"), at(6, "one"), at(18, "one"), at(60, "two"), at(63, "two")]
+    night = "2020-05-30"
+    assert _groups(exposures, 3.0) == [(night, 1), (night, 1), (night, 2), (night, None), (night, None)]
+    assert _groups(exposures, 30.0) == [(night, None)] * 5
+    assert _groups([dataclasses.replace(one, date=None) for one in exposures], 3.0) == [("", None)] * 5

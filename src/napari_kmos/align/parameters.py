@@ -40,6 +40,8 @@ class AlignParameters(CatalogueParameters):
         in other units, or without noise, are scaled to each other first.
     agreement_arcsec : float
         A pair that misses what the other pairs say by more contradicts them and is left out.
+    gap_minutes : float
+        Shortest time without an exposure of an OB that is its interruption for the sky, between its halves.
     """
 
     max_shift_arcsec: float = 1.2
@@ -54,6 +56,7 @@ class AlignParameters(CatalogueParameters):
     pointing_error_arcsec: float = 0.25
     gain_error: float = 0.15
     agreement_arcsec: float = 0.1
+    gap_minutes: float = 3.0
 
     def __post_init__(self) -> None:
         CatalogueParameters.__post_init__(self)
@@ -68,3 +71,4 @@ class AlignParameters(CatalogueParameters):
         self._check("max_error_arcsec", self.max_error_arcsec > 0, "a positive number of arcsec")
         self._check("gain_error", self.gain_error > 0, "a positive number")
         self._check("agreement_arcsec", self.agreement_arcsec > 0, "a positive number of arcsec")
+        self._check("gap_minutes", self.gap_minutes >= 0, "zero or more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from napari_kmos.recipes.align_references import reference_under
 from napari_kmos.recipes.catalogue_dates import catalogue_at
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.pairing import split_at_gap
 from napari_kmos.recipes.selecting import check_once
 from napari_kmos.spatial.fields import field_of
 
@@ -68,7 +70,8 @@ def align(
     parameters : AlignParameters, optional
         The defaults if not given.
     groups : sequence of (epoch, half), optional
-        One for each file; by default the epoch is the night.
+        One for each file; by default the epoch is the night, and the longest interruption of an OB lies between its
+        halves.
     overwrite : bool
         Replace an existing table.
     progress : Progress
@@ -100,7 +103,7 @@ def align(
     found = measure_exposures(
         exposures, reference=reference, ifu=ifu, method=method, parameters=parameters, progress=progress
     )
-    epochs = groups or [(night_of(exposure), None) for exposure in exposures]
+    epochs = groups or _groups(exposures, parameters.gap_minutes)
     rows = [_completed(row, name_in_table(paths[row.exposure], table), epochs[row.exposure]) for row in found]
     _check_rows(rows)
     catalogue = reference if isinstance(reference, Catalogue) else None
@@ -237,6 +240,20 @@ def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: P
         ]
     warnings.warn(f"{failure}: left out of the table", KmosWarning, stacklevel=4)
     return []
+
+
+def _groups(exposures: Sequence[Exposure], gap_minutes: float) -> list[tuple[str, int | None]]:
+    """Return night and half of each exposure; OBs of a night have halves of their own."""
+    nights = [night_of(exposure) for exposure in exposures]
+    by_ob: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, exposure in enumerate(exposures):
+        by_ob[(nights[number], exposure.ob_name)].append(number)
+    halves: dict[int, int | None] = {}
+    for members in by_ob.values():
+        starts = [float(date.mjd) if (date := exposures[one].date) is not None else math.nan for one in members]
+        times = [next((cube.exptime for cube in exposures[one].cubes if cube.exptime), math.nan) for one in members]
+        halves |= zip(members, split_at_gap(starts, times, gap_minutes=gap_minutes), strict=True)
+    return [(night, halves[number]) for number, night in enumerate(nights)]
 
 
 def _completed(row: Offset, file: str, group: tuple[str, int | None]) -> Offset:
