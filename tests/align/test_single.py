@@ -1,0 +1,81 @@
+"""A pair of images: evidence, runner-up, and what is no match."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from factories import make_wcs
+
+from napari_kmos.align import AlignParameters, measure_offset, white_light
+from napari_kmos.align.together import measure_together
+from napari_kmos.cube import Image
+from napari_kmos.simulate.psf import moffat_images
+from napari_kmos.spatial.resample import make_resampler
+from napari_kmos.spatial.wcs import image_grid
+
+ERROR = (0.31, -0.22)
+SPAXEL = 0.2
+
+
+def stars(places, *, seed, fwhm=3.5):
+    """Image of stars (y, x, flux) with noise of 1."""
+    y, x, flux = np.array(places).T
+    data = np.tensordot(flux, moffat_images(y, x, (13, 15), fwhm_pix=fwhm), 1)
+    data += np.random.default_rng(seed).standard_normal(data.shape)
+    return Image(data=data, noise=np.ones_like(data), wcs=make_wcs())
+
+
+def test_a_match_tells_its_evidence_and_its_runner_up(make_field):
+    field = make_field(3, 60)
+    found = measure_offset(white_light(field.expose()), white_light(field.expose(error=ERROR)))
+    assert found.accepted
+    assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx(ERROR, abs=0.15 * SPAXEL)
+    assert found.score > AlignParameters().min_evidence
+    assert found.margin > AlignParameters().margin
+    assert np.hypot(*np.subtract(found.runner_up, ERROR)) > SPAXEL
+
+
+def test_a_star_on_a_star_is_no_match():
+    """It lies there as well when the field is turned; three stars do not."""
+    one, three = [(5.0, 6.0, 3000.0)], [(3.2, 4.1, 3000.0), (8.5, 9.0, 1500.0), (4.0, 10.5, 900.0)]
+    moved = [(y + 1.0, x - 0.5, flux) for y, x, flux in three]
+    single = measure_offset(stars(one, seed=1), stars([(6.3, 5.2, 3100.0)], seed=2))
+    assert not single.accepted
+    assert single.note.startswith("no match: turned or mirrored, it matches as well")
+    found = measure_offset(stars(three, seed=3), stars(moved, seed=4))
+    assert found.accepted
+    assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx((-0.5 * SPAXEL, -SPAXEL), abs=0.1 * SPAXEL)
+
+
+def test_fields_apart_have_nothing_in_common(make_field):
+    image = white_light(make_field(3, 60).expose())
+    far = dataclasses.replace(image, wcs=make_wcs(ra=266.43))
+    found = measure_offset(far, image)
+    assert not found.accepted
+    assert "apart" in found.note
+
+
+def test_a_reference_in_another_unit_with_finer_pixels(make_field):
+    field = make_field(3, 60)
+    image = white_light(field.expose(noise=0.05))
+    wcs, shape = image_grid([(image.wcs, (13, 14))], scale_arcsec=0.1)
+    fine = np.full(shape, np.nan)
+    resampler = make_resampler(image.wcs, (13, 14), wcs, shape)
+    fine[resampler.window] = resampler.apply(image.data[None])[0][0]
+    found = measure_offset(Image(data=1e-16 * fine, wcs=wcs), white_light(field.expose(error=ERROR, noise=0.05)))
+    assert found.accepted
+    assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx(ERROR, abs=0.15 * SPAXEL)
+
+
+def test_an_exposure_of_another_field_does_not_disturb_the_others(make_field):
+    field = make_field(5, 60)
+    errors = [(0.0, 0.0), (0.2, -0.3), (-0.25, 0.1)]
+    images = [white_light(field.expose(error=error)) for error in errors]
+    rows = measure_together([*images, white_light(make_field(105, 60).expose())], 0, AlignParameters())
+    assert [row.accepted for row in rows] == [True, True, True, False]
+    assert rows[3].note.startswith("no match: ")
+    assert rows[1].note.startswith("2 of 2 pairs agree")
+    for row, error in zip(rows, errors, strict=False):
+        assert (row.dra_arcsec, row.ddec_arcsec) == pytest.approx(error, abs=0.2 * SPAXEL)
