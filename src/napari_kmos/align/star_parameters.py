@@ -63,7 +63,7 @@ class CatalogueParameters(StarListParameters):
     star_power: float = 2.5
     flux_error: float = 0.2
     position_error_arcsec: float = 0.02
-    catalogue_evidence: float = 27.0
+    catalogue_evidence: float = 30.0
 
     def __post_init__(self) -> None:
         StarListParameters.__post_init__(self)
