@@ -73,7 +73,7 @@ def measure_together(images: Sequence[Image], reference: int, parameters: AlignP
     ]
     good = [pair for pair in pairs if pair.offset.accepted]
     solved = solve_network(
-        len(images), [pair.tie for pair in good], fixed=[reference], agreement_arcsec=parameters.agreement_arcsec
+        len(images), [pair.tie for pair in good], references=[reference], agreement_arcsec=parameters.agreement_arcsec
     )
     agrees = dict(zip(good, solved.is_used, strict=True))
     rows = [
