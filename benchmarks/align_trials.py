@@ -82,7 +82,7 @@ def _pair(sky: str, kind: str, seed: tuple[int, ...]) -> Trial:
 def _network(sky: str, seed: tuple[int, ...]) -> list[Trial]:
     """Measure the exposures of one field together."""
     images, truth = exposures(SKIES[sky], seed[1], N_EXPOSURES, np.random.default_rng(seed))
-    rows = measure_together(images, 0, AlignParameters())
+    rows = measure_together(images, (0,), AlignParameters())
     return [_trial(row, shift) for row, shift in zip(rows[1:], truth[1:], strict=True)]
 
 

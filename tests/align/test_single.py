@@ -73,7 +73,7 @@ def test_an_exposure_of_another_field_does_not_disturb_the_others(make_field):
     field = make_field(5, 60)
     errors = [(0.0, 0.0), (0.2, -0.3), (-0.25, 0.1)]
     images = [white_light(field.expose(error=error)) for error in errors]
-    rows = measure_together([*images, white_light(make_field(105, 60).expose())], 0, AlignParameters())
+    rows = measure_together([*images, white_light(make_field(105, 60).expose())], (0,), AlignParameters())
     assert [row.accepted for row in rows] == [True, True, True, False]
     assert rows[3].note.startswith("no match: ")
     assert rows[1].note.startswith("2 of 2 pairs agree")

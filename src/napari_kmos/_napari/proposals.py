@@ -113,6 +113,8 @@ def _exposures(files: Sequence[Path], rows: Sequence[AlignRow], reference: Path 
 
 
 def _reference(found: Offset, stands: Offset) -> Offset:
-    """Return the row of what others are measured against: it is right where it stands."""
+    """Return the row of what others are measured against: it is right where it stands, or several are on average."""
+    if found.method == CORRELATION and found.accepted and found.err_arcsec > 0:
+        return _added(found, (stands.dra_arcsec, stands.ddec_arcsec))
     facts = {"dra_arcsec": stands.dra_arcsec, "ddec_arcsec": stands.ddec_arcsec, "err_arcsec": 0.0, "accepted": True}
     return dataclasses.replace(found, method=REFERENCE, note="", **facts)

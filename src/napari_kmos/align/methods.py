@@ -18,13 +18,13 @@ from napari_kmos.catalogue import Catalogue
 from napari_kmos.cube import Image
 from napari_kmos.errors import AlignmentError
 from napari_kmos.offset import Offset
-from napari_kmos.progress import Progress, silent
+from napari_kmos.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
 
-    #: What is right: an exposure, 0-based, an image beside them, or a catalogue.
-    Reference = int | Image | Catalogue
+    #: What is right: exposures, 0-based, an image beside them, or a catalogue.
+    Reference = tuple[int, ...] | Image | Catalogue
     OffsetMethod = Callable[[Sequence[Cube], Reference, AlignParameters, Progress], tuple[Offset, ...]]
 
 
@@ -35,19 +35,20 @@ class NoReferenceError(AlignmentError):
 def measure_offsets(
     cubes: Sequence[Cube],
     *,
-    reference: Reference = 0,
+    reference: int | Reference = 0,
     method: str = "correlation",
     parameters: AlignParameters | None = None,
     progress: Progress = silent,
 ) -> tuple[Offset, ...]:
-    """Measure the corrections of the exposures of one IFU.
+    """Measure the corrections of the exposures of one IFU, or of IFUs whose fields overlap.
 
     Parameters
     ----------
     cubes : sequence of Cube
-        Exposures of one target, in memory or lazy.
-    reference : int or Image or Catalogue
-        Exposure, 0-based, whose header is taken to be right; or an image that is none of them, such as that of a mosaic
+        Exposures of one target, or of several that overlap, in memory or lazy.
+    reference : int or tuple of int or Image or Catalogue
+        Exposure, 0-based, whose header is taken to be right, or those whose headers are right on average, where method
+        correlation finds them to be tied to each other; or an image that is none of them, such as that of a mosaic
         or of another telescope; or a catalogue with the positions of the date of the exposures, for the methods
         catalogue (which needs one) and stars.
     method : str
@@ -55,7 +56,7 @@ def measure_offsets(
     parameters : AlignParameters, optional
         The defaults if not given.
     progress : Progress
-        Told after each exposure.
+        Told after each exposure and, by correlation, each pair of them.
 
     Returns
     -------
@@ -72,8 +73,9 @@ def measure_offsets(
     if method not in OFFSET_METHODS:
         msg = f"offset method {method!r} does not exist; there are {', '.join(OFFSET_METHODS)}"
         raise AlignmentError(msg)
-    if isinstance(reference, int) and not 0 <= reference < len(cubes):
-        msg = f"reference exposure {reference} does not exist: there are {len(cubes)}, counted from 0"
+    reference = (reference,) if isinstance(reference, int) else reference
+    if isinstance(reference, tuple) and (none := [one for one in reference if not 0 <= one < len(cubes)]):
+        msg = f"reference exposure {none[0]} does not exist: there are {len(cubes)}, counted from 0"
         raise AlignmentError(msg)
     return OFFSET_METHODS[method](cubes, reference, parameters or AlignParameters(), progress)
 
@@ -95,12 +97,12 @@ def _by_correlation(
     if isinstance(reference, Catalogue):
         msg = "method correlation compares images, not an image with a catalogue; use method catalogue or stars"
         raise AlignmentError(msg)
-    images = list(_collapsed(cubes, progress))
+    images = list(_collapsed(cubes, part_of(progress, 0, 2)))
+    told = part_of(progress, 1, 2)
     if isinstance(reference, Image):
-        found = measure_together([reference, *images], 0, parameters)[1:]
+        found = measure_together([reference, *images], (0,), parameters, progress=told)[1:]
         return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
-    _check_reference(cubes, images, reference)
-    return tuple(measure_together(images, reference, parameters))
+    return tuple(measure_together(images, _with_data(cubes, images, reference), parameters, progress=told))
 
 
 def _by_stars(
@@ -111,12 +113,15 @@ def _by_stars(
     if isinstance(reference, Catalogue | Image):
         found = [measure_by_stars(reference, image, parameters=parameters) for image in images]
         return tuple(dataclasses.replace(one, exposure=number) for number, one in enumerate(found))
-    _check_reference(cubes, images, reference)
-    zero = dataclasses.replace(_zero(cubes[reference], reference), method="stars", note="reference")
+    if len(reference) != 1:
+        msg = f"method stars compares with one exposure, {len(reference)} are given; use method correlation"
+        raise AlignmentError(msg)
+    (right,) = _with_data(cubes, images, reference)
+    zero = dataclasses.replace(_zero(cubes[right], right), method="stars", note="reference")
     return tuple(
         zero
-        if number == reference
-        else dataclasses.replace(measure_by_stars(images[reference], image, parameters=parameters), exposure=number)
+        if number == right
+        else dataclasses.replace(measure_by_stars(images[right], image, parameters=parameters), exposure=number)
         for number, image in enumerate(images)
     )
 
@@ -145,11 +150,14 @@ def _collapsed(cubes: Sequence[Cube], progress: Progress) -> Iterator[Image]:
         progress(number + 1, len(cubes), f"collapsing {cube.label}")
 
 
-def _check_reference(cubes: Sequence[Cube], images: Sequence[Image], reference: int) -> None:
-    """Refuse a reference exposure without data."""
-    if not np.isfinite(images[reference].data).any():
-        msg = f"{cubes[reference].source or cubes[reference].label}: the reference exposure has no data; take another"
+def _with_data(cubes: Sequence[Cube], images: Sequence[Image], references: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the reference exposures that have data, and refuse them if none has."""
+    found = tuple(one for one in references if np.isfinite(images[one].data).any())
+    if not found:
+        cube = cubes[references[0]]
+        msg = f"{cube.source or cube.label}: the reference exposure has no data; take another"
         raise NoReferenceError(msg)
+    return found
 
 
 def _zero(cube: Cube, number: int) -> Offset:

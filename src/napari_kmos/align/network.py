@@ -64,12 +64,15 @@ class Network:
         (East, north) in arcsec; NaN where nothing ties an exposure to a reference, unless headers are trusted.
     err_arcsec : ndarray, shape (n,)
         1 sigma of each coordinate; 0 for what is the only reference of those that it is tied to.
+    is_tied : ndarray of bool, shape (n,)
+        Whether it is a reference or tied to one, at first hand or through others.
     is_used : ndarray of bool
         For each tie whether it agrees with the rest.
     """
 
     offsets: Floats
     err_arcsec: Floats
+    is_tied: Bools
     is_used: Bools
 
 
@@ -133,7 +136,7 @@ def solve_network(
     variance = np.diag(from_zero @ (scatter * inverse + np.diag(own)) @ from_zero.T).copy()
     variance[is_open] += header_arcsec**2 * np.diag(zero)[is_open]
     offsets = np.where(np.isfinite(variance)[:, None], from_zero @ offsets, np.nan)
-    return Network(offsets=offsets, err_arcsec=np.sqrt(variance), is_used=used)
+    return Network(offsets=offsets, err_arcsec=np.sqrt(variance), is_tied=~is_open, is_used=used)
 
 
 def _along_tree(number: int, ties: Sequence[Tie]) -> Floats:

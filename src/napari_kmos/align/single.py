@@ -68,17 +68,32 @@ def measure_image(reference: Image, moving: Image, parameters: AlignParameters) 
     try:
         near = cut_near(reference, moving, reach_arcsec=parameters.max_shift_arcsec)
     except AlignmentError as err:
-        return Aligned(image=moving, offset=_unmatched(moving, str(err), parameters))
+        return Aligned(image=moving, offset=unmatched(moving, str(err), parameters))
     scaled, unit = in_unit_of(moving, near)
     if unit != 1:
         parameters = dataclasses.replace(parameters, gain_error=_UNIT_ERROR)
     reference, moving = with_noise(scaled), with_noise(moving)
     candidates = find_candidates(reference, moving, parameters)
     if not candidates:
-        return Aligned(image=moving, offset=_unmatched(moving, "too little sky in common", parameters))
+        return Aligned(image=moving, offset=unmatched(moving, "too little sky in common", parameters))
     gain, background = candidates[0].match.gain * unit, candidates[0].match.background
     offset = _judged(reference, moving, candidates, parameters)
     return Aligned(image=moving, offset=offset, gain=gain, background=background)
+
+
+def unmatched(moving: Image, why: str, parameters: AlignParameters) -> Offset:
+    """Return the offset of an image that nothing can be said of."""
+    return Offset(
+        exposure=0,
+        file="",
+        ifu=moving.ifu,
+        dra_arcsec=0,
+        ddec_arcsec=0,
+        err_arcsec=parameters.pointing_error_arcsec,
+        method="correlation",
+        accepted=False,
+        note=f"no match: {why}",
+    )
 
 
 def _judged(reference: Image, moving: Image, candidates: Sequence[Candidate], parameters: AlignParameters) -> Offset:
@@ -101,21 +116,6 @@ def _judged(reference: Image, moving: Image, candidates: Sequence[Candidate], pa
         score=best.evidence,
         margin=margin,
         runner_up=None if second is None else second.offset,
-    )
-
-
-def _unmatched(moving: Image, why: str, parameters: AlignParameters) -> Offset:
-    """Return the offset of an image that nothing can be said of."""
-    return Offset(
-        exposure=0,
-        file="",
-        ifu=moving.ifu,
-        dra_arcsec=0,
-        ddec_arcsec=0,
-        err_arcsec=parameters.pointing_error_arcsec,
-        method="correlation",
-        accepted=False,
-        note=f"no match: {why}",
     )
 
 

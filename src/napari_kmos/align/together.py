@@ -1,20 +1,23 @@
-"""The offsets of all exposures of one field at once, by the images of all pairs of them."""
+"""The offsets of all exposures of one field, or of many that overlap, at once: by the images of all pairs of them."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_kmos.align.images import add_images
 from napari_kmos.align.network import Network, Tie, solve_network
-from napari_kmos.align.single import Aligned, measure_image
+from napari_kmos.align.single import Aligned, measure_image, unmatched
 from napari_kmos.offset import Offset
+from napari_kmos.progress import Progress, silent
+from napari_kmos.spatial.fields import field_of, near_pairs
 from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.threads import compute_ahead
 
 if TYPE_CHECKING:
     from napari_kmos.align.parameters import AlignParameters
@@ -37,6 +40,18 @@ class _Pair:
     def offset(self) -> Offset:
         return self.aligned.offset
 
+    def seen_from(self, number: int) -> Offset:
+        """Return the offset of either image, the other one standing at its header."""
+        if number == self.second:
+            return self.offset
+        step = self.offset.runner_up
+        return dataclasses.replace(
+            self.offset,
+            dra_arcsec=-self.offset.dra_arcsec,
+            ddec_arcsec=-self.offset.ddec_arcsec,
+            runner_up=None if step is None else (-step[0], -step[1]),
+        )
+
     @property
     def tie(self) -> Tie:
         """What it says to the network."""
@@ -49,49 +64,67 @@ class _Pair:
         )
 
 
-def measure_together(images: Sequence[Image], reference: int, parameters: AlignParameters) -> list[Offset]:
-    """Measure the corrections of the images of one field.
+def measure_together(
+    images: Sequence[Image], references: Sequence[int], parameters: AlignParameters, *, progress: Progress = silent
+) -> list[Offset]:
+    """Measure the corrections of the images of one field, or of the overlapping fields of a mosaic.
 
     Parameters
     ----------
     images : sequence of Image
         With noise, of any rotation; one without data is not accepted.
-    reference : int
-        Image, 0-based, whose header is right.
+    references : sequence of int
+        Images, 0-based, whose headers are right. Where the fields of several are tied to each other, by those that lie
+        over both, they are so on average: each then has a correction of its own.
     parameters : AlignParameters
-        With one pass every image is matched to the reference alone. With more all pairs are matched and solved
+        With one pass every image is matched to the references alone. With more all pairs are matched and solved
         together, and what then stays alone is matched to the sum of the others, in all passes but the first.
+    progress : Progress
+        Told after each pair; may raise `Cancelled`.
 
     Returns
     -------
     list of Offset
         One for each image, ``exposure`` counting them.
     """
-    pairs = [
-        _Pair(first=first, second=second, aligned=measure_image(images[first], images[second], parameters))
-        for first, second in _ends(len(images), reference, everyone=parameters.passes > 1)
-    ]
+    pairs = _match(images, references, parameters, progress)
     good = [pair for pair in pairs if pair.offset.accepted]
     solved = solve_network(
-        len(images), [pair.tie for pair in good], references=[reference], agreement_arcsec=parameters.agreement_arcsec
+        len(images),
+        [pair.tie for pair in good],
+        references=references,
+        agreement_arcsec=parameters.agreement_arcsec,
+        header_arcsec=parameters.pointing_error_arcsec,
     )
     agrees = dict(zip(good, solved.is_used, strict=True))
-    rows = [
-        _reference_row(images[number], number)
-        if number == reference
-        else _row(number, [pair for pair in pairs if number in pair.ends], agrees, solved, parameters)
-        for number in range(len(images))
-    ]
-    scales = _flux_scales(good, reference)
+    rows = []
+    for number, image in enumerate(images):
+        own = [pair for pair in pairs if number in pair.ends]
+        is_right = number in references and solved.err_arcsec[number] == 0
+        direct = own[0].seen_from(number) if own else unmatched(image, "no other field is near", parameters)
+        row = dataclasses.replace(direct, exposure=number, ifu=image.ifu)
+        rows.append(_reference_row(image, number) if is_right else _row(row, own, agrees, solved, parameters))
+    scales = _flux_scales(good, references)
     for _ in range(parameters.passes - 1):
         rows = [row if row.accepted else _against_sum(images, rows, scales, row, parameters) for row in rows]
     return rows
 
 
-def _ends(number: int, reference: int, *, everyone: bool) -> list[tuple[int, int]]:
-    """Pairs of images to match; the reference comes first in those that it is in, and these come first."""
-    order = [reference, *(one for one in range(number) if one != reference)]
-    return [pair for pair in combinations(order, 2) if everyone or reference in pair]
+def _match(
+    images: Sequence[Image], references: Sequence[int], parameters: AlignParameters, progress: Progress
+) -> list[_Pair]:
+    """Match the images that lie near each other; those that are matched to a reference come first."""
+    order = [*references, *(one for one in range(len(images)) if one not in references)]
+    near = near_pairs([field_of(images[one]) for one in order], reach_arcsec=parameters.max_shift_arcsec)
+    ends = [(order[first], order[second]) for first, second in near if parameters.passes > 1 or first < len(references)]
+    pairs: list[_Pair] = []
+    with contextlib.closing(
+        compute_ahead(lambda pair: measure_image(images[pair[0]], images[pair[1]], parameters), ends)
+    ) as matched:
+        for (first, second), aligned in zip(ends, matched, strict=True):
+            pairs.append(_Pair(first=first, second=second, aligned=aligned))
+            progress(len(pairs), len(ends), f"matching {images[first].name}")
+    return pairs
 
 
 def _reference_row(image: Image, number: int) -> Offset:
@@ -108,23 +141,24 @@ def _reference_row(image: Image, number: int) -> Offset:
 
 
 def _row(
-    number: int, own: Sequence[_Pair], agrees: Mapping[_Pair, bool], solved: Network, parameters: AlignParameters
+    direct: Offset, own: Sequence[_Pair], agrees: Mapping[_Pair, bool], solved: Network, parameters: AlignParameters
 ) -> Offset:
-    """Return the offset of an image as solved, or, where nothing ties it to the reference, as these two say."""
-    direct = dataclasses.replace(own[0].offset, exposure=number)
+    """Return the offset of an image as solved, or, where nothing ties it to a reference, as its first pair says."""
+    number = direct.exposure
     used = [pair for pair in own if agrees.get(pair, False)]
     against = [pair for pair in own if not agrees.get(pair, True)]
-    if not used or not np.isfinite(solved.err_arcsec[number]):
+    if not used:
         note = "no match: it contradicts what the other pairs say" if direct.accepted else direct.note
         return dataclasses.replace(direct, accepted=False, note=note)
     best = max(used, key=lambda pair: pair.tie.weight)
-    other, sign = (best.first, 1) if best.second == number else (best.second, -1)
+    other = best.first if best.second == number else best.second
     dra, ddec = solved.offsets[number]
-    step = best.offset.runner_up
-    second = None if step is None else solved.offsets[other] + sign * np.array(step)
+    step = best.seen_from(number).runner_up
+    second = None if step is None else solved.offsets[other] + step
     lead = sum(pair.tie.weight for pair in used) - sum(pair.tie.weight for pair in against)
-    is_clear = lead >= parameters.margin
+    is_clear = bool(solved.is_tied[number]) and lead >= parameters.margin
     text = f"{len(used)} of {len(used) + len(against)} pairs agree: {best.offset.note}"
+    text = text if solved.is_tied[number] else f"nothing ties it to a reference; {text}"
     return dataclasses.replace(
         best.offset,
         exposure=number,
@@ -138,9 +172,9 @@ def _row(
     )
 
 
-def _flux_scales(good: Sequence[_Pair], reference: int) -> dict[int, tuple[float, float]]:
-    """Return gain and background, over the reference, of the images that pairs tie to it."""
-    scales = {reference: (1.0, 0.0)}
+def _flux_scales(good: Sequence[_Pair], references: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """Return gain and background, over the references, of the images that pairs tie to them."""
+    scales = dict.fromkeys(references, (1.0, 0.0))
     for _ in good:
         for pair in good:
             gain, background = pair.aligned.gain, pair.aligned.background

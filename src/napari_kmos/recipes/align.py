@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.align_jointly import solve_jointly
 from napari_kmos.recipes.align_references import reference_under
+from napari_kmos.recipes.align_targets import Visits, mosaics_of, targets_of
 from napari_kmos.recipes.catalogue_dates import catalogue_at
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
@@ -26,12 +27,8 @@ from napari_kmos.recipes.selecting import check_once
 from napari_kmos.spatial.fields import field_of
 
 if TYPE_CHECKING:
-    from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
     from napari_kmos.offset import Offset
-
-    #: A target's cubes: number of the exposure, and the cube.
-    Visits = list[tuple[int, Cube]]
 
 
 def align(
@@ -48,7 +45,8 @@ def align(
 ) -> Outcome:
     """Measure the correction of every IFU of every exposure, and write them as an offset table.
 
-    Exposures are compared target by target: an arm may look at another target in another exposure.
+    Exposures are compared target by target: an arm may look at another target in another exposure. Targets whose fields
+    overlap, as in a mosaic, are solved together.
 
     Parameters
     ----------
@@ -147,7 +145,9 @@ def measure_exposures(
     if isinstance(reference, int) and not 0 <= reference < len(exposures):
         msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
         raise AlignmentError(msg)
-    targets = _targets(exposures, reference if isinstance(reference, int) else 0, ifu)
+    targets = targets_of(exposures, reference if isinstance(reference, int) else 0, ifu)
+    if method == "correlation" and isinstance(reference, int):
+        targets = mosaics_of(targets, min_overlap=parameters.min_overlap)
 
     def measure(visits: Visits, chosen: AlignParameters, told: Progress = silent) -> list[Offset]:
         choice = {"method": method, "parameters": chosen}
@@ -181,24 +181,6 @@ def _by_catalogue(
     return tuple(rows)
 
 
-def _targets(exposures: Sequence[Exposure], reference: int, ifu: int | None) -> list[Visits]:
-    """Return the cubes of each target; targets that several arms of an exposure share are told apart by the arm."""
-    by_target: dict[tuple[str, int | None], Visits] = defaultdict(list)
-    counts = [Counter(cube.name for cube in exposure.cubes) for exposure in exposures]
-    shared = {name for count in counts for name, times in count.items() if times > 1}
-    for number, exposure in enumerate(exposures):
-        for cube in exposure.cubes:
-            tells = cube.name and cube.name not in shared
-            by_target[(cube.name, None if tells else cube.ifu)].append((number, cube))
-    if ifu is None:
-        return list(by_target.values())
-    order = [exposures[reference], *exposures]
-    seen = next((cube for exposure in order for cube in exposure.cubes if cube.ifu == ifu), None)
-    if seen is None:
-        exposures[reference].cube(ifu)  # raises, naming what there is
-    return [visits for visits in by_target.values() if any(cube is seen for _, cube in visits)]
-
-
 def _measure_against(visits: Visits, reference: Path, choice: dict[str, Any], progress: Progress) -> list[Offset]:
     """Measure one target against a file that is none of the exposures."""
     cubes = [cube for _, cube in visits]
@@ -218,21 +200,19 @@ def _measure_against(visits: Visits, reference: Path, choice: dict[str, Any], pr
 
 
 def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: Progress) -> list[Offset]:
-    """Measure one target against the reference exposure, or against the first one that has data."""
+    """Measure a target or a mosaic against the reference exposure, or against the first one that has data."""
     numbers = [number for number, _ in visits]
     cubes = [cube for _, cube in visits]
-    first = numbers.index(reference) if reference in numbers else 0
     failure: AlignmentError | None = None
-    for candidate in (first, *(other for other in range(len(cubes)) if other != first)):
+    for candidate in dict.fromkeys([*(one for one in numbers if one == reference), *numbers]):
+        right = tuple(place for place, number in enumerate(numbers) if number == candidate)
         try:
-            found = measure_offsets(cubes, reference=candidate, progress=progress, **choice)
+            found = measure_offsets(cubes, reference=right, progress=progress, **choice)
         except NoReferenceError as err:
             failure = failure or err
             continue
-        if numbers[candidate] != reference:
-            text = (
-                f"{cubes[0].label}: no data in the reference exposure; measured against exposure {numbers[candidate]}"
-            )
+        if candidate != reference:
+            text = f"{cubes[0].label}: no data in the reference exposure; measured against exposure {candidate}"
             warnings.warn(text, KmosWarning, stacklevel=4)
         return [
             dataclasses.replace(row, exposure=number, ifu=cube.ifu)

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from napari_kmos.align import AlignParameters
     from napari_kmos.cube import Cube
     from napari_kmos.offset import Offset
+    from napari_kmos.recipes.align_targets import Visits
 
-    #: A target's cubes: number of the exposure, and the cube.
-    Visits = list[tuple[int, Cube]]
     #: Measures a target with some parameters.
     Measure = Callable[[Visits, AlignParameters], Sequence[Offset]]
 

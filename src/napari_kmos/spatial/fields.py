@@ -52,6 +52,20 @@ def rows_near(fields: Sequence[Field], ra: Floats, dec: Floats, *, reach_arcsec:
     return np.flatnonzero(_vectors(ra, dec) @ middle >= np.cos(min(reach, np.pi)))
 
 
+def near_pairs(fields: Sequence[Field], *, reach_arcsec: float = 0.0) -> list[tuple[int, int]]:
+    """Return the pairs of fields, the first one first, whose circles overlap or come so near to each other."""
+    centres = _vectors(*np.array([centre_of(field) for field in fields]).reshape(-1, 2).T)
+    radii = np.array([_radius(field) for field in fields])
+    apart = 2 * np.arcsin(np.clip(np.linalg.norm(centres[:, None] - centres, axis=-1) / 2, 0, 1))
+    is_near = apart <= radii[:, None] + radii + np.deg2rad(reach_arcsec / 3600)
+    return [(int(first), int(second)) for first, second in np.argwhere(np.triu(is_near, 1))]
+
+
+def common_share(field: Field, other: Field) -> float:
+    """Return the part of the pixels of the smaller of two fields whose centres lie in the other one."""
+    return max(float(is_inside(one, *_centres(two)).mean()) for one, two in ((field, other), (other, field)))
+
+
 def window_near(field: Field, other: Field, *, reach_arcsec: float) -> tuple[slice, slice] | None:
     """Return the rows and columns of a field that another one covers, and some more about them; None without any.
 
@@ -72,6 +86,12 @@ def window_near(field: Field, other: Field, *, reach_arcsec: float) -> tuple[sli
     low = np.clip(np.floor(at.min(axis=1) - reach), 0, shape).astype(int)
     high = np.clip(np.ceil(at.max(axis=1) + reach) + 1, 0, shape).astype(int)
     return (slice(low[0], high[0]), slice(low[1], high[1])) if (high > low).all() else None
+
+
+def _centres(field: Field) -> tuple[Floats, Floats]:
+    """Right ascension and declination of the centres of its pixels."""
+    ra, dec = pixel_to_sky(field[0], *np.indices(field[1]))
+    return np.asarray(ra), np.asarray(dec)
 
 
 def _vectors(ra: Floats, dec: Floats) -> Floats:
