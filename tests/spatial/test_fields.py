@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_kmos.spatial.fields import centre_of, is_inside, rows_near, window_near
-from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky
+from napari_kmos.spatial.fields import centre_of, common_share, is_inside, near_pairs, rows_near, window_near
+from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky, window_wcs
 
 SHAPE = (13, 15)
 
@@ -44,3 +44,17 @@ def test_the_part_of_a_mosaic_near_a_field_holds_it_and_its_surroundings():
     far = make_wcs(266.5, -29.0, crpix=(8.0, 7.0), scale_arcsec=0.2), (13, 15)
     assert window_near(mosaic, far, reach_arcsec=5.0) is None
     assert window_near(mosaic, field(86.4, 29.0), reach_arcsec=5.0) is None
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(266.4, -29.0), (0.0, 10.0), (120.0, 89.9)])
+def test_fields_are_near_if_they_overlap_or_can_be_moved_so_far(ra: float, dec: float):
+    first = field(ra, dec)
+    # 10 columns of 15 further, and 100
+    fields = [first, *((window_wcs(first[0], 0, columns), SHAPE) for columns in (10, 100))]
+    assert near_pairs(fields) == [(0, 1)]
+    assert near_pairs(fields, reach_arcsec=17.0) == [(0, 1), (0, 2), (1, 2)]
+    assert near_pairs([]) == []
+    assert common_share(fields[0], fields[1]) == pytest.approx(5 / 15)
+    assert common_share(fields[0], fields[2]) == 0
+    large = window_wcs(first[0], -20, -20), (60, 60)
+    assert common_share(large, first) == common_share(first, large) == 1
