@@ -85,8 +85,18 @@ def test_two_pairs_are_too_few():
         solve_wcs((RIGHT, SHAPE), pairs_of([1, 50], [4, 90]))
     with pytest.raises(AlignmentError, match="the 3 stars lie in one place"):
         solve_wcs((RIGHT, SHAPE), pairs_of([30, 30.2, 30], [40, 40, 40.5]))
+    right = pairs_of([1, 50, 30], [4, 90, 60])
+    with pytest.raises(AlignmentError, match="the 3 stars lie in one place"):
+        solve_wcs((RIGHT, SHAPE), dataclasses.replace(right, y=np.full(3, 9.0), x=np.full(3, 9.0)))
     with pytest.raises(AlignmentError, match="a pair has no place"):
         solve_wcs((RIGHT, SHAPE), pairs_of([30, np.nan, 30], [40, 40, 90]))
+
+
+def test_stars_that_were_mixed_up_are_no_solution():
+    right = pairs_of([5, 120, 70, 140, 20], [10, 200, 60, 30, 180])
+    mixed = dataclasses.replace(right, ra=right.ra[::-1], dec=right.dec[::-1])
+    with pytest.raises(AlignmentError, match=r"5 pairs of stars contradict each other: .* arcsec rms; see which star"):
+        solve_wcs((RIGHT, SHAPE), mixed)
 
 
 def mosaic(seed, *, n_stars=60, error=ERRORS[0], depth=6.0):

@@ -29,6 +29,8 @@ _ROUNDS = 10
 _ROBUST_ARCSEC, _LEAST_SCATTER_ARCSEC = 0.1, 1e-3
 #: Stars closer together than this, in arcsec, tell nothing of rotation and scale.
 _LEAST_SPREAD_ARCSEC = 0.5
+#: Pairs that leave more than this, in arcsec, are mixed up: a star pointed at is right to a spaxel or two.
+_MOST_RMS_ARCSEC = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -131,7 +133,7 @@ def solve_wcs(field: Field, pairs: StarPairs) -> Solution:
     Raises
     ------
     AlignmentError
-        If there are fewer than three pairs, or their stars lie in one place.
+        If there are fewer than three pairs, their stars lie in one place, or no coordinates fit them to 0.5 arcsec.
 
     Notes
     -----
@@ -148,7 +150,7 @@ def solve_wcs(field: Field, pairs: StarPairs) -> Solution:
             break
     wcs = _corrected(field[0], found.x)
     there = centre_of(field), centre_of((wcs, field[1]))
-    return Solution(
+    solution = Solution(
         wcs=wcs,
         shift_arcsec=offset_arcsec(*there[0], *there[1]),
         rotation_deg=float(found.x[2]),
@@ -158,6 +160,10 @@ def solve_wcs(field: Field, pairs: StarPairs) -> Solution:
         residuals_arcsec=left.T,
         used=used,
     )
+    if solution.rms_arcsec > _MOST_RMS_ARCSEC:
+        msg = f"the {used.sum()} pairs of stars contradict each other: shift, rotation and scale fit them no better "
+        raise AlignmentError(msg + f"than {solution.rms_arcsec:.1f} arcsec rms; see which star is which, or add pairs")
+    return solution
 
 
 def _check(wcs: WCS, pairs: StarPairs) -> None:
@@ -170,7 +176,9 @@ def _check(wcs: WCS, pairs: StarPairs) -> None:
     if not np.isfinite([*east, *north, *seen.ravel()]).all():
         msg = "a pair has no place in the image or on the sky; expected finite pixels, and positions near the image"
         raise AlignmentError(msg)
-    if np.hypot(np.std(east), np.std(north)) < _LEAST_SPREAD_ARCSEC:
+    apart = offset_arcsec(float(seen[0, 0]), float(seen[1, 0]), *seen)
+    spread = [np.hypot(np.std(one), np.std(other)) for one, other in ((east, north), apart)]
+    if min(spread) < _LEAST_SPREAD_ARCSEC:
         msg = f"the {len(pairs)} stars lie in one place: they tell nothing of rotation and scale; take others too"
         raise AlignmentError(msg)
 
