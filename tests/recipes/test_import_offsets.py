@@ -169,6 +169,11 @@ def test_frames_that_do_not_fit_their_shifts(night, shifts, tmp_path):
         AlignmentError, match=r"gc1\.sof: its frames are not those, or not in the order, .*shifts_gc1\.json"
     ):
         import_offsets(shifts[:2], out)
+    shifts[1].write_text("".join(frames[1:]))
+    shifts[0].write_text(text.splitlines()[1] + "\n")
+    with pytest.raises(AlignmentError, match=r"gc1\.sof: its frames are not those, .* write both again"):
+        import_offsets(shifts[:2], out)
+    shifts[0].write_text(text)
     shifts[1].write_text("".join(frames))
     with pytest.raises(
         AlignmentError, match=r"gc1\.sof: is for other files: exp2\.fits is not among the exposures \(exp0"
@@ -403,8 +408,9 @@ def test_bad_requests(night, shifts, tmp_path):
         import_offsets([shifts[1]], out)
     with pytest.raises(KmosError, match=r"exp0\.fits: it is given twice"):
         import_offsets(shifts, out, exposures=[files[0], *files])
-    with pytest.raises(NotKmosError, match=r"nothing\.txt: cannot be read"):
-        import_offsets([tmp_path / "nothing.txt"], out, exposures=files)
+    for given in ([], files):
+        with pytest.raises(NotKmosError, match=r"nothing\.txt: no such file"):
+            import_offsets([tmp_path / "nothing.txt"], out, exposures=given)
     (tmp_path / "offsets.csv").write_text("file,dx,dy\n")
     with pytest.raises(KmosError, match=r"offsets\.csv, line 1: .*; expected a shift file"):
         import_offsets([tmp_path / "offsets.csv"], out, exposures=files)

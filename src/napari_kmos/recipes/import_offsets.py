@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, NotKmosError
 from napari_kmos.io import FITS_ENDINGS, check_free, is_xy_plus, read_exposure, read_sof, write_offsets, write_record
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
@@ -121,6 +121,10 @@ def _sort(sources: Sequence[Path]) -> tuple[list[Path], dict[Path, Path]]:
     given = [path for path in paths if path.suffix == ".sof"]
     paths = [path for path in paths if path not in given and not path.name.endswith(_BESIDE)]
     check_once([(path.resolve(), "") for path in [*paths, *given]])
+    lost = [path for path in [*paths, *given] if not path.exists()]
+    if lost:
+        msg = f"{lost[0]}: no such file; expected what others wrote of offsets (--import)"
+        raise NotKmosError(msg)
     shift_files = [path for path in paths if _is_shift_file(path)]
     sofs = {}
     for path in shift_files:

@@ -61,7 +61,7 @@ def _in_order(shift_file: Path, sof: Path | None, opened: Opened, record: FirstF
     frames = [Path(name) for name in record.frames] if record else []
     if sof is not None:
         frames = list(read_sof(sof))
-        if record and len(frames) == len(record.frames) and [frame.name for frame in frames] != list(record.frames):
+        if record and [frame.name for frame in frames] != list(record.frames):
             msg = f"{sof}: its frames are not those, or not in the order, for which {shift_file.name} was written (see "
             raise AlignmentError(msg + f"{shift_file.stem}.json); write both again, with napari-kmos offsets --shifts")
     numbers = [opened.find(frame) for frame in frames]
