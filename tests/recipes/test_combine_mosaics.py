@@ -163,6 +163,13 @@ def test_offsets_without_a_file_must_fit_an_epoch_once(tmp_path):
         combine(files, tmp_path / "out", parameters=USER, offsets=[row("", None), row("", None)])
 
 
+def test_a_table_given_twice_would_move_twice_as_far(tmp_path):
+    files = [write_tiles(tmp_path / f"{n}.fits", epoch=n) for n in (0, 1)]
+    table = write_offsets([row("", None)], tmp_path / "offsets.ecsv")
+    with pytest.raises(KmosError, match=r"offsets\.ecsv: it is given twice; give it once"):
+        combine(files, tmp_path / "out", parameters=USER, offsets=[table, table])
+
+
 def test_a_mosaic_needs_to_know_where_its_ifus_are(tmp_path):
     mosaics = write_mosaics(tmp_path, cuts=False)
     rows = [row("M0.fits", None), *second_epoch()]

@@ -272,7 +272,7 @@ def test_command_extracts_and_tells(tmp_path: Path, combined: tuple[Path, Path],
     ("words", "message"),
     [
         (["--sky", "moon"], "invalid choice: 'moon'"),
-        (["--method", "psf"], "invalid choice: 'psf'"),
+        (["--method", "magic"], "invalid choice: 'magic'"),
         (["--inner", "4"], "the sky ring goes from 4.0 to 3.0 radii"),
         (["--ifu", "8"], "no data for IFU 8"),
     ],
@@ -303,6 +303,8 @@ def test_stars_stay_where_they_are_and_offsets_move_the_cubes(tmp_path: Path):
 
     share = 1 - math.exp(-(2.0**2) / (2 * ((3 / 2.3548) ** 2 + 1 / 12)))
     right = fluxes("right", offsets=[table])
+    with pytest.raises(KmosError, match=r"offsets\.ecsv: it is given twice"):
+        fluxes("twice", offsets=[table, table])
     # apertures of two spaxels radius, cut into spaxels, on a star anywhere within a spaxel
     assert right == pytest.approx([900 * share] * 3, rel=0.02)
     # the headers are wrong by 0.09, 0.29 and 0.25 arcsec

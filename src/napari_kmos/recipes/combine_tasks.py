@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_kmos.combine import Part, can_reject
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.instrument import key_zero_point
-from napari_kmos.io import read_exposure, read_offsets, write_zero_points
+from napari_kmos.io import read_exposure, write_zero_points
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.recipes.mosaic_fields import (
@@ -24,7 +24,7 @@ from napari_kmos.recipes.mosaic_fields import (
     members_of,
     split_mosaic,
 )
-from napari_kmos.recipes.offset_rows import added, check_unaccepted, epoch_of, own_row, usable_offset
+from napari_kmos.recipes.offset_rows import added, check_unaccepted, epoch_of, own_row, read_tables, usable_offset
 from napari_kmos.recipes.selecting import Member, Selection, keep_files, select
 from napari_kmos.recipes.zero_points import MEASURE, NONE, find_zero_points, rows_of
 
@@ -81,7 +81,7 @@ class CombineChoice:
         """Return the rows of each offset table; None without any."""
         if self.offsets is None:
             return None
-        return tuple(map(read_offsets, self.tables)) or (tuple(self.offsets),)  # type: ignore[arg-type]
+        return read_tables(self.tables) or (tuple(self.offsets),)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -15,7 +15,6 @@ from napari_kmos.io import (
     check_free,
     output_dir,
     read_apertures,
-    read_offsets,
     write_record,
     write_spectrum,
     write_table,
@@ -23,6 +22,7 @@ from napari_kmos.io import (
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.extract_plan import OUTSIDE, ExtractTask, plan_tasks, read_cubes
+from napari_kmos.recipes.offset_rows import read_tables
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.report.spectra import TableRow, spectra_table
 
@@ -98,7 +98,7 @@ def extract(
     """
     chosen = parameters or ExtractParameters()
     tables = tuple(map(Path, offsets))
-    sources = read_cubes(files, ifu, tables=[read_offsets(table) for table in tables], unaccepted=unaccepted)
+    sources = read_cubes(files, ifu, tables=read_tables(tables), unaccepted=unaccepted)
     rows = _read_apertures(apertures, sources, radius_arcsec)
     table_files = (Path(apertures),) if isinstance(apertures, Path | str) else ()
     tasks, outside = plan_tasks(sources, rows, Path(out_dir), chosen)

@@ -67,7 +67,7 @@ class Selection:
 
 
 def check_once(given: Sequence[tuple[Path, str]]) -> None:
-    """Refuse a cube of a file given twice: the result's noise would be too small, and an exposure would fit itself.
+    """Refuse a cube or table given twice: noise would be too small, an exposure fit itself, an offset be twice as far.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def check_once(given: Sequence[tuple[Path, str]]) -> None:
     seen: set[tuple[Path, str]] = set()
     for path, cube in given:
         if (path, cube) in seen:
-            msg = f"{path}: {cube or 'it'} is given twice; give every exposure once"
+            msg = f"{path}: {cube or 'it'} is given twice; give it once"
             raise KmosError(msg)
         seen.add((path, cube))
 
