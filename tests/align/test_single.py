@@ -9,7 +9,7 @@ import pytest
 from factories import make_wcs
 
 from napari_kmos.align import AlignParameters, measure_offset, white_light
-from napari_kmos.align.together import measure_together
+from napari_kmos.align.together import _against_sum, measure_together
 from napari_kmos.cube import Image
 from napari_kmos.simulate.psf import moffat_images
 from napari_kmos.spatial.resample import make_resampler
@@ -57,14 +57,17 @@ def test_fields_apart_have_nothing_in_common(make_field):
     assert "apart" in found.note
 
 
-def test_a_reference_in_another_unit_with_finer_pixels(make_field):
+@pytest.mark.parametrize(("factor", "has_noise"), [(1e-16, False), (0.25, True)])
+def test_a_reference_in_another_unit_or_with_as_much_light_in_finer_pixels(make_field, factor, has_noise):
     field = make_field(3, 60)
     image = white_light(field.expose(noise=0.05))
     wcs, shape = image_grid([(image.wcs, (13, 14))], scale_arcsec=0.1)
     fine = np.full(shape, np.nan)
     resampler = make_resampler(image.wcs, (13, 14), wcs, shape)
     fine[resampler.window] = resampler.apply(image.data[None])[0][0]
-    found = measure_offset(Image(data=1e-16 * fine, wcs=wcs), white_light(field.expose(error=ERROR, noise=0.05)))
+    noise = np.full(shape, factor * np.median(image.noise)) if has_noise else None
+    reference = Image(data=factor * fine, noise=noise, wcs=wcs, unit=image.unit if has_noise else None)
+    found = measure_offset(reference, white_light(field.expose(error=ERROR, noise=0.05)))
     assert found.accepted
     assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx(ERROR, abs=0.15 * SPAXEL)
 
@@ -79,3 +82,17 @@ def test_an_exposure_of_another_field_does_not_disturb_the_others(make_field):
     assert rows[1].note.startswith("2 of 2 pairs agree")
     for row, error in zip(rows, errors, strict=False):
         assert (row.dra_arcsec, row.ddec_arcsec) == pytest.approx(error, abs=0.2 * SPAXEL)
+
+
+def test_what_is_matched_to_a_sum_is_no_better_known_than_the_sum(make_field):
+    field = make_field(5, 60)
+    images = [white_light(field.expose(error=(0.1 * number, -0.1))) for number in range(3)]
+    rows = measure_together(images, (0,), AlignParameters())
+    lost = dataclasses.replace(rows[2], accepted=False)
+    others = [dataclasses.replace(row, err_arcsec=0.02 * row.exposure) for row in rows[:2]]
+    scales = {number: (1.0, 0.0) for number in range(3)}
+    found = _against_sum(images, [*others, lost], scales, lost, AlignParameters())
+    assert found.accepted
+    # of the two that are in the sum one is the reference
+    assert found.err_arcsec > 0.01
+    assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx((0.2, 0.0), abs=0.15 * SPAXEL)

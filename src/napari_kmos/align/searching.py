@@ -33,9 +33,9 @@ _HIGHEST_CORRELATION = 0.999
 #: Ratios of pixel sides beyond this are another sampling.
 _SAME_SIDE = 1.2
 #: What a match cannot be trusted below, for the PSFs of two exposures differ in more than width.
-_FLOOR_PIX = 0.024
+_FLOOR_PIX = 0.02
 #: By how much errors from the curvature of the fit are too small, in simulations: PSFs differ alike in many pixels.
-_MODEL_FACTOR = 1.5
+_MODEL_FACTOR = 1.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,4 +205,6 @@ def _against_sum(
         scaled.append(dataclasses.replace(image, data=data, noise=noise))
     wcs = [shift_wcs(images[one.exposure].wcs, one.dra_arcsec, one.ddec_arcsec) for one in others]
     found = measure_image(add_images(scaled, wcs), images[row.exposure], parameters).offset
-    return dataclasses.replace(found, exposure=row.exposure) if found.accepted else row
+    # the sum is where those are that it is made of: their errors are alike, since all have that of the reference
+    err = float(np.hypot(found.err_arcsec, np.mean([one.err_arcsec for one in others])))
+    return dataclasses.replace(found, exposure=row.exposure, err_arcsec=err) if found.accepted else row
