@@ -90,7 +90,7 @@ def test_what_is_matched_to_a_sum_is_no_better_known_than_the_sum(make_field):
     rows = measure_together(images, (0,), AlignParameters())
     lost = dataclasses.replace(rows[2], accepted=False)
     others = [dataclasses.replace(row, err_arcsec=0.02 * row.exposure) for row in rows[:2]]
-    scales = {number: (1.0, 0.0) for number in range(3)}
+    scales = dict.fromkeys(range(3), (1.0, 0.0))
     found = _against_sum(images, [*others, lost], scales, lost, AlignParameters())
     assert found.accepted
     # of the two that are in the sum one is the reference
