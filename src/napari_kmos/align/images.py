@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos import summary
-from napari_kmos.cube import Cube, Image
+from napari_kmos.cube import Cube, Image, pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.fields import window_near
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _NOISE_PLANES = 64
 _MIN_PIXELS = 12
+#: Part by which sizes of spaxels may differ that are the same.
+_SAME_SIZE = 0.01
 _LIGHT_PERCENT = (20.0, 99.0)
 #: Standard deviation of the median of many normal values over that of their mean.
 _MEDIAN_NOISE = float(np.sqrt(np.pi / 2))
@@ -89,9 +91,11 @@ def cut_near(reference: Image, moving: Image, *, reach_arcsec: float) -> Image:
 def in_unit_of(moving: Image, reference: Image) -> tuple[Image, float]:
     """Return a reference in about the unit of another image, by the range of both, and the factor.
 
-    The factor is 1 where both have noise and one unit: then they are by the same instrument.
+    The factor is 1 where both have noise, one unit and spaxels of one size: then they are by the same instrument.
     """
-    if reference.unit == moving.unit and not any(image.noise is None for image in (reference, moving)):
+    sizes = [pixel_scale_arcsec(image.wcs) for image in (reference, moving)]
+    is_known = not any(image.noise is None for image in (reference, moving))
+    if is_known and reference.unit == moving.unit and np.isclose(*sizes, rtol=_SAME_SIZE):
         return reference, 1.0
     low, high = np.transpose([np.nanpercentile(image.data, _LIGHT_PERCENT) for image in (reference, moving)])
     light = np.maximum(high - low, np.finfo(float).tiny)
