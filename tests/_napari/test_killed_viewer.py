@@ -63,3 +63,16 @@ def test_a_killed_viewer_finds_its_offsets_again(pair_of_files: tuple[Path, Path
     assert found["rows"] == done["rows"]
     assert found["layers"] == [pytest.approx(place, abs=2e-5) for place in ((0, 0), done["undone"])]
     assert found["said"].startswith("Restored 2 offsets, 1 of them decided")
+
+
+def test_python_ends_well_with_a_dock_that_no_window_has_and_without_an_event_loop(tmp_path: Path):
+    """Threads that import, and parts of the dock that outlive Qt, would be faults of memory."""
+    script = (
+        "import napari; from napari_kmos._napari.widgets.align import AlignDock; "
+        "dock = AlignDock(napari.Viewer(show=False)); print('made')"
+    )
+    settings = {"NAPARI_CONFIG": str(tmp_path / "napari.yaml")}
+    run = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **settings}, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout.strip()) == (0, "made"), run.stderr

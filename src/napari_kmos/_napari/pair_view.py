@@ -16,7 +16,6 @@ their place and follow `moving` however it is moved. Nothing else needs to be to
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import Any
 
@@ -43,7 +42,7 @@ from napari_kmos._napari.pictures import (
 )
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.shown import KmosLayer
-from napari_kmos._napari.workers import Latest
+from napari_kmos._napari.workers import Latest, begin_thread
 from napari_kmos.align.score import Score
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
@@ -108,7 +107,7 @@ class PairView(QObject):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._on_blink)
         self.blink_ms = _BLINK_MS
-        threading.Thread(target=prepare, daemon=True).start()
+        begin_thread(prepare)
 
     @property
     def is_shown(self) -> bool:

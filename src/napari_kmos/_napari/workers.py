@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from qtpy.QtCore import QObject, Signal
 
@@ -21,12 +22,15 @@ from napari_kmos.progress import Cancelled, Progress
 _QUICK_S = 0.2
 #: One that takes longer tells how far it is.
 _SLOW_S = 1.0
+#: Python waits so long for threads when it ends: one that runs on while modules are taken apart is a fault of memory.
+_LAST_S = 10.0
 
 #: What has not returned yet: kept, since who asked may be gone by then, and Qt's objects must not end in a thread.
 _at_work: set[QObject] = set()
 #: Python ends, and Qt's objects with it, though threads may still work.
 _is_over = threading.Event()
 _telling = threading.Lock()
+_threads: WeakSet[threading.Thread] = WeakSet()
 
 
 class Task(QObject):
@@ -116,7 +120,7 @@ class Latest(QObject):
     def _report(self, done: int, total: int, text: str) -> None:
         """Give up what takes long and is no longer wanted, else tell of it; in the thread."""
         seconds = time.monotonic() - self._began
-        if self._waiting is not None and seconds > _QUICK_S:
+        if _is_over.is_set() or (self._waiting is not None and seconds > _QUICK_S):
             raise Cancelled
         if seconds > _SLOW_S:
             _tell(self.progressed, text)
@@ -136,6 +140,13 @@ class Latest(QObject):
             self.ready.emit(value)
 
 
+def begin_thread(call: Callable[[], object]) -> None:
+    """Call in a thread; when Python ends, it is waited for."""
+    thread = threading.Thread(target=call, daemon=True)
+    _threads.add(thread)
+    thread.start()
+
+
 def _in_thread(call: Callable[[], Any], returned: Any, *, without_warnings: bool = False) -> None:
     """Call in a thread, and emit what came of it: the value, or the exception."""
 
@@ -147,7 +158,7 @@ def _in_thread(call: Callable[[], Any], returned: Any, *, without_warnings: bool
             answer = None, err
         _tell(returned, answer)
 
-    threading.Thread(target=run, daemon=True).start()
+    begin_thread(run)
 
 
 def _tell(signal: Any, *what: Any) -> None:
@@ -159,6 +170,12 @@ def _tell(signal: Any, *what: Any) -> None:
 
 @atexit.register
 def _end() -> None:
-    """From now on no thread tells anything: a signal of an object that Qt has deleted ends in a fault of memory."""
+    """Let no thread tell anything from now on, and wait for them.
+
+    A signal of an object that Qt has deleted ends in a fault of memory.
+    """
     with _telling:
         _is_over.set()
+    latest = time.monotonic() + _LAST_S
+    for thread in tuple(_threads):
+        thread.join(max(latest - time.monotonic(), 0.0))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from napari.layers import Layer
 from napari.viewer import Viewer
+from qtpy.QtCore import QCoreApplication, QEvent, QSize
 from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_kmos._napari.commands import sheet_if_scattered
@@ -26,6 +30,8 @@ Link = tuple[Any, Callable[..., Any]]
 
 _MARGIN = 8
 _WIDTH = 400
+
+_docks: WeakSet[Dock] = WeakSet()
 
 
 class Dock(QWidget):
@@ -47,9 +53,9 @@ class Dock(QWidget):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)  # napari hands out a proxy
         self.session = session_of(self.viewer)
         watch(self.viewer)
+        _docks.add(self)
         self._linked: list[Link] = []
         self._task: Task | None = None
-        self.setMinimumWidth(_WIDTH)
         self.view_bar = ViewBar(self.viewer)
         content = QWidget()
         self.body = QVBoxLayout(content)
@@ -63,6 +69,10 @@ class Dock(QWidget):
     def links(self) -> Iterable[Link]:
         """Return the signals to listen to and their slots; bound methods only."""
         return ()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Need the width of what is in it, whatever the theme and the fields that are shown make of that."""
+        return super().minimumSizeHint().expandedTo(QSize(_WIDTH, 0))
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Listen, and show what is now."""
@@ -172,3 +182,13 @@ class Dock(QWidget):
     def _on_ended(self) -> None:
         self._task = None
         self._show_running(False)
+
+
+@atexit.register
+def _end() -> None:
+    """Delete docks that no window has: Python would take them apart piece by piece after Qt, which crashes."""
+    for dock in tuple(_docks):
+        with suppress(RuntimeError):  # deleted already
+            if dock.parent() is None:
+                dock.deleteLater()
+                QCoreApplication.sendPostedEvents(dock, QEvent.Type.DeferredDelete.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -12,7 +11,7 @@ from qtpy.QtCore import Signal
 from napari_kmos._napari import commands, live
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.plots import SpectrumPlot
-from napari_kmos._napari.workers import Latest
+from napari_kmos._napari.workers import Latest, begin_thread
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import KmosError
 from napari_kmos.spectrum import StarSpectrum
@@ -35,7 +34,7 @@ class LivePlot(SpectrumPlot):
         self.latest = Latest()
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_failed)
-        threading.Thread(target=live.prepare, daemon=True).start()
+        begin_thread(live.prepare)
 
     def request(self, wanted: tuple[Aperture, ...], extract: Callable[..., Spectra]) -> None:
         """Ask for the spectra of some apertures, which ``extract(progress=...)`` returns, in a thread."""

@@ -90,6 +90,12 @@ class Scrolled(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
 
+    def eventFilter(self, content: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
+        """Take note that the content needs another width."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(content, event)
+
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Need the width of the content, so that nothing is cut, and little height."""
         width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
