@@ -16,6 +16,7 @@ from napari_kmos._napari import reader
 from napari_kmos._napari.align_rows import BY_CLICKS
 from napari_kmos._napari.catalogue import catalogue_layer
 from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.pair_images import BAND, LINE
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.align import AlignDock
@@ -88,6 +89,7 @@ def test_a_row_that_is_chosen_is_the_pair_and_keys_decide_of_it(two: Viewer, doc
     assert (dock.pair.reference, dock.pair.moving) == (first, second)
     assert dock.move_button.isChecked()
     assert dock.colours.isChecked()
+    assert dock.window().focusWidget() is canvas  # and not the table, which would take the arrows
     with qtbot.waitSignal(dock.parts.pair.view.scored, timeout=WAIT_MS):
         QTest.keyClick(canvas, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
     assert offset_of(second) == pytest.approx((0.005, 0.0), abs=1e-9)  # a tenth of the step
@@ -202,6 +204,48 @@ def test_stars_that_are_clicked_move_the_row(two: Viewer, dock_of, qtbot: QtBot)
     assert offset_of(two.layers[1]) == pytest.approx((-0.39, 0.21), abs=1e-9)
     dock.accept()
     assert (dock.session.offsets[1].method, dock.session.offsets[1].accepted) == (BY_CLICKS, True)
+    click_row(dock, 1)
+    assert not dock.move_button.isChecked()
+    dock.move_button.click()
+    assert not dock.parts.pair.click.isChecked()
+    assert not dock.parts.pair.clicks.is_active
+
+
+def test_each_kind_of_image_has_a_window_of_its_own_and_what_is_old_is_not_shown(two: Viewer, dock_of, qtbot: QtBot):
+    dock = dock_of()
+    click_row(dock, 1)
+    pair = dock.parts.pair
+    with qtbot.waitSignal(pair.view.scored, timeout=WAIT_MS):
+        pass
+    pair.view.failed.emit("no such line")
+    pair.image.setCurrentText(BAND)
+    with qtbot.waitSignal(pair.view.prepared, timeout=WAIT_MS):
+        pair.image.activated.emit(pair.image.currentIndex())
+        assert "residual" not in pair.score.numbers.text()
+    assert dock.message.text() == ""
+    windows = []
+    for kind in (BAND, LINE, BAND):
+        pair.image.setCurrentText(kind)
+        pair.image.activated.emit(pair.image.currentIndex())
+        windows.append(pair.window.text())
+    band, line, again = (np.ptp([float(end) for end in text.split("-")]) for text in windows)
+    assert line < 0.1 * band
+    assert again == band
+    dock.edit.show_offset(-1e-9, 0.0, (-1e-9, 0.0))
+    assert dock.edit.spaxels.text().startswith("x +0.00")
+
+
+def test_nothing_is_cut_where_the_window_is_narrow(viewer: Viewer, dock_of, qtbot: QtBot):
+    dock = dock_of()
+    viewer.window.set_geometry(0, 0, 700, 900)
+    bars = (dock.parts.files, dock.parts.pair, dock.parts.measure)
+
+    def are_whole() -> None:
+        for bar in bars:
+            assert bar.mapTo(dock, bar.rect().topRight()).x() < dock.width()
+            assert bar.width() >= bar.minimumSizeHint().width()
+
+    qtbot.waitUntil(are_whole, timeout=WAIT_MS)
 
 
 def test_an_image_with_coordinates_is_a_reference(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):

@@ -41,6 +41,13 @@ class Keys:
         self._before = {}
 
 
+def focus_canvas(viewer: ViewerModel) -> None:
+    """Let keys go to the canvas: a table or list that was clicked would take arrows for itself."""
+    window = getattr(viewer, "window", None)
+    if window is not None:
+        window._qt_viewer.canvas.native.setFocus()  # napari gives no other way to its canvas
+
+
 def arrow_keys(nudge: Callable[[float, float], None]) -> dict[str, Callable[[], None]]:
     """Return the arrow keys, each a step of (east, north); with Control ten steps, with Shift a tenth."""
     return {

@@ -13,6 +13,7 @@ from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels, next_
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.keeper import Keeper
+from napari_kmos._napari.keys import focus_canvas
 from napari_kmos._napari.layers import cube_layers, ifu_layers, kmos_of
 from napari_kmos._napari.mover import Mover
 from napari_kmos._napari.pair import Pair, references_of
@@ -40,7 +41,6 @@ class AlignDock(Dock):
         self.edit, self.table = self.parts.edit, self.parts.table
         self.move_button, self.colours = self.parts.move, self.parts.pair.shown
         self.automatic = self.parts.measure.automatic
-        self.setMinimumWidth(max(self.minimumWidth(), self.layout().minimumSize().width()))  # so that nothing is cut
         self.keeper.kept.connect(self._on_kept)
         self.keeper.failed.connect(self._on_failed)
 
@@ -72,8 +72,9 @@ class AlignDock(Dock):
             if row is not None:
                 self.pair.choose_row(rows, row)
                 self.colours.setChecked(True)
-                self.move_button.setChecked(True)
+                self.move_button.setChecked(not self.parts.pair.click.isChecked())
                 self._on_pair_chosen()
+                focus_canvas(self.viewer)
 
     def choose_reference(self, path: Path | None) -> None:
         """Choose the file that rows are compared with; None for the catalogue that is shown."""

@@ -39,7 +39,7 @@ class AlignParts:
         self.files = AlignFiles(dock)
         self.measure = ProposalBar(dock)
         tip = "Drag the moving layer in the canvas, or nudge it with the arrow keys (Ctrl: ten steps, Shift: a tenth)"
-        self.move = button("Move", tip, dock.show_pair)
+        self.move = button("Move", tip, self._on_move)
         self.move.setCheckable(True)
         self.pair = PairBar(dock)
         self.by_half = QCheckBox("Whole half")
@@ -53,9 +53,16 @@ class AlignParts:
             UNDO: dock.undo,
             REDO: dock.redo,
         }
+        self._show_pair = dock.show_pair
         self.keys = Keys(dock.viewer, self._actions)
         self._connect(dock)
         self._lay_out(dock)
+
+    def _on_move(self) -> None:
+        """Let the layer be dragged, and no stars be clicked meanwhile."""
+        if self.move.isChecked():
+            self.pair.end_clicks()
+        self._show_pair()
 
     def _connect(self, dock: AlignDock) -> None:
         self.table.chosen.connect(dock.choose_row)

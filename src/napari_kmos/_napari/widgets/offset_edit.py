@@ -45,7 +45,8 @@ class OffsetEdit(QWidget):
         for field, value in ((self.east, east), (self.north, north)):
             with QSignalBlocker(field):
                 field.setValue(value)
-        self.spaxels.setText(f"x {spaxels[0]:+.2f}   y {spaxels[1]:+.2f}   ({(east**2 + north**2) ** 0.5:.3f}″)")
+        x, y = spaxels
+        self.spaxels.setText(f"x {x:+z.2f}   y {y:+z.2f}   ({(east**2 + north**2) ** 0.5:.3f}″)")
 
     def _on_typed(self) -> None:
         self.typed.emit(self.east.value(), self.north.value())

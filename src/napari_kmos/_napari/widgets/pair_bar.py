@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidg
 
 from napari_kmos._napari.align_rows import BY_CLICKS, header_offset
 from napari_kmos._napari.errors import notified
+from napari_kmos._napari.keys import focus_canvas
 from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.pair_clicks import PairClicks
 from napari_kmos._napari.pair_images import BAND, IMAGES, LINE, WHITE, PairImage
@@ -26,8 +27,8 @@ from napari_kmos.spectral.windows import parse_window
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.align import AlignDock
 
-#: The part of the wavelengths that a band holds to begin with.
-_BAND = (0.25, 0.75)
+#: The part of the wavelengths that a band and a line hold to begin with.
+_PARTS = {BAND: (0.25, 0.75), LINE: (0.495, 0.505)}
 
 
 class PairBar(QWidget):
@@ -45,9 +46,10 @@ class PairBar(QWidget):
         self.view = PairView(dock.viewer)
         self.score = ScoreView()
         self.view.scored.connect(self.score.show_score)
-        self.view.prepared.connect(self._begin_clicks)
-        self.view.failed.connect(dock.say)
-        self.view.progressed.connect(dock.say)
+        self.view.prepared.connect(self._on_prepared)
+        self.view.failed.connect(self._say)
+        self.view.progressed.connect(self._say)
+        self._said = ""
         tip = "Show the pair and nothing else, at one contrast: where red and cyan agree, they are white"
         self.shown = button("Show pair", tip, dock.show_pair)
         self.shown.setCheckable(True)
@@ -64,8 +66,9 @@ class PairBar(QWidget):
         ):
             box.addItems(choices)
             box.setToolTip(tip)
-            box.activated.connect(self._on_chosen)
+            box.activated.connect(self._on_box_chosen)
         self.mode.setCurrentText(COLOURS)
+        self._kind, self._windows = WHITE, dict[str, str]()
         self.window = QLineEdit()
         self.window.setToolTip(
             "Wavelengths of the band or line in micron, as 2.10-2.20; a line has the continuum of Maps"
@@ -80,13 +83,21 @@ class PairBar(QWidget):
             self.hide_pair()
             return
         with notified(self._dock.say):
-            self.view.show(reference, moving, mode=self.mode.currentText(), image=self._image_of(moving))
+            image = self._image_of(moving)
+            self.view.show(reference, moving, mode=self.mode.currentText(), image=image)
+        if self.view.images is None:  # the score is that of another pair or image
+            self.score.clear()
 
     def hide_pair(self) -> None:
         """Show everything as it was."""
         self.view.hide()
-        self.click.setChecked(False)
+        self.end_clicks()
         self.score.clear()
+
+    def end_clicks(self) -> None:
+        """Take no more clicks."""
+        self.click.setChecked(False)
+        self.clicks.end()
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()
@@ -102,11 +113,15 @@ class PairBar(QWidget):
         """Return the image that is chosen; a band or a line without wavelengths gets some."""
         kind = self.image.currentText()
         self.window.setVisible(kind != WHITE)
+        if kind != self._kind:
+            self._windows[self._kind] = self.window.text()
+            self.window.setText(self._windows.get(kind, ""))
+            self._kind = kind
         if kind == WHITE:
             return PairImage()
         session = self._dock.session
         if not self.window.text().strip():
-            first, last = np.quantile(kmos_of(moving).cube.wavelength_um, _BAND)
+            first, last = np.quantile(kmos_of(moving).cube.wavelength_um, _PARTS[kind])
             first, last = session.line_um if kind == LINE and session.line_um is not None else (first, last)
             self.window.setText(f"{first:.4f}-{last:.4f}")
         continuum = () if kind == BAND else session.continuum_um
@@ -121,7 +136,18 @@ class PairBar(QWidget):
             self._dock.show_pair()
             self._begin_clicks()
 
-    def _begin_clicks(self, _images: object = None) -> None:
+    def _say(self, text: str) -> None:
+        """Say how far the images are, or why there are none, until there are some."""
+        self._said = text
+        self._dock.say(text)
+
+    def _on_prepared(self, _images: object) -> None:
+        """Say no more what was said meanwhile, and take clicks if they are wanted."""
+        if self._said and self._dock.message.text() == self._said:
+            self._say("")
+        self._begin_clicks()
+
+    def _begin_clicks(self) -> None:
         """Take clicks, if they are wanted; as long as images are made, that comes later."""
         if self.click.isChecked() and not self.clicks.is_active and self.view.images is not None:
             with notified(self._dock.say):
@@ -138,5 +164,9 @@ class PairBar(QWidget):
             offset = dataclasses.replace(header_offset(row.path, row.cube, row.exposure), method=BY_CLICKS, note=note)
             bench.put(row.identity, dataclasses.replace(offset, **facts))
 
-    def _on_chosen(self, _index: int = 0) -> None:
+    def _on_chosen(self) -> None:
         self._dock.show_pair()
+
+    def _on_box_chosen(self, _index: int) -> None:
+        self._dock.show_pair()
+        focus_canvas(self._dock.viewer)
