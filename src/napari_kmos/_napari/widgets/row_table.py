@@ -27,12 +27,13 @@ _COLUMNS = {
     "score": "Evidence for what was measured: logarithm of odds",
     "method": "How the offset was found",
 }
+#: Of middling lightness: they are read on the ground of a dark theme and of a light one.
 _COLOURS = {
-    "accepted": "#5fd38d",
-    "rejected": "#ff7b72",
-    "skipped": "#9a9a9a",
-    "measured": "#9ecbff",
-    "doubtful": "#ffd166",
+    "accepted": "#17884a",
+    "rejected": "#e03e43",
+    "skipped": "#7d7d7d",
+    "measured": "#2f7be0",
+    "doubtful": "#b07400",
 }
 _NUMBERS_FROM, _NUMBERS_TO = 5, 10
 _ROW_MARGIN = 6
@@ -134,15 +135,15 @@ def proposal_text(row: AlignRow) -> str:
 def _texts(row: AlignRow) -> tuple[str, ...]:
     offset = row.offset
     is_known = offset.method != HEADER or offset.decision
-    x, y = (round(value, 2) + 0.0 for value in row.spaxels())
-    numbers = (f"{offset.dra_arcsec:+.3f}", f"{offset.ddec_arcsec:+.3f}", _number(offset.err_arcsec, ".3f"))
+    x, y = row.spaxels()
+    numbers = (f"{offset.dra_arcsec:+z.3f}", f"{offset.ddec_arcsec:+z.3f}", _number(offset.err_arcsec, ".3f"))
     return (
         "" if row.cube.ifu is None else str(row.cube.ifu),
         str(row.exposure),
         row.epoch,
         "" if row.half is None else str(row.half),
         *(numbers if is_known else ("", "", "")),
-        *((f"{x:+.2f}", f"{y:+.2f}") if is_known else ("", "")),
+        *((f"{x:+z.2f}", f"{y:+z.2f}") if is_known else ("", "")),
         "" if offset.score is None else _number(offset.score, ".1f"),
         offset.method if row.kind == "exposure" or is_known else row.kind,
     )
