@@ -9,7 +9,8 @@ import pytest
 from factories import make_wcs
 
 from napari_kmos.align import AlignParameters, measure_offset, white_light
-from napari_kmos.align.together import _against_sum, measure_together
+from napari_kmos.align.network import Network
+from napari_kmos.align.together import _against_sum, _why_not, measure_together
 from napari_kmos.cube import Image
 from napari_kmos.simulate.psf import moffat_images
 from napari_kmos.spatial.resample import make_resampler
@@ -96,3 +97,22 @@ def test_what_is_matched_to_a_sum_is_no_better_known_than_the_sum(make_field):
     # of the two that are in the sum one is the reference
     assert found.err_arcsec > 0.01
     assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx((0.2, 0.0), abs=0.15 * SPAXEL)
+
+
+def test_what_no_pair_ties_to_the_reference_stays_where_headers_say_on_average(make_field):
+    field = make_field(5, 60)
+    errors = [(0.2, -0.3), (-0.25, 0.1)]
+    images = [white_light(make_field(105, 60).expose()), *(white_light(field.expose(error=error)) for error in errors)]
+    rows = measure_together(images, (0,), AlignParameters())
+    assert [row.accepted for row in rows] == [True, False, False]
+    for row, error in zip(rows[1:], errors - np.mean(errors, axis=0), strict=True):
+        assert row.note.startswith("no match: nothing ties it to a reference; 1 of 1 pairs agree")
+        assert (row.dra_arcsec, row.ddec_arcsec) == pytest.approx(error, abs=0.2 * SPAXEL)
+        assert row.err_arcsec == pytest.approx(0.25 / np.sqrt(2), rel=0.02)
+
+
+def test_errors_that_add_up_along_a_chain_are_not_accepted():
+    facts = {"offsets": np.zeros((2, 2)), "is_tied": np.array([True, True]), "is_used": np.array([True])}
+    solved = Network(err_arcsec=np.array([0.02, 0.031]), **facts)
+    assert _why_not(solved, 0, AlignParameters()) == ""
+    assert _why_not(solved, 1, AlignParameters()) == "the shift is known to 0.031 arcsec only; "

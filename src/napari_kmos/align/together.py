@@ -156,9 +156,9 @@ def _row(
     step = best.seen_from(number).runner_up
     second = None if step is None else solved.offsets[other] + step
     lead = sum(pair.tie.weight for pair in used) - sum(pair.tie.weight for pair in against)
-    is_clear = bool(solved.is_tied[number]) and lead >= parameters.margin
-    text = f"{len(used)} of {len(used) + len(against)} pairs agree: {best.offset.note}"
-    text = text if solved.is_tied[number] else f"nothing ties it to a reference; {text}"
+    why_not = _why_not(solved, number, parameters)
+    is_clear = not why_not and lead >= parameters.margin
+    text = f"{why_not}{len(used)} of {len(used) + len(against)} pairs agree: {best.offset.note}"
     return dataclasses.replace(
         best.offset,
         exposure=number,
@@ -170,6 +170,15 @@ def _row(
         note=text if is_clear else f"no match: {text}",
         runner_up=None if second is None else (float(second[0]), float(second[1])),
     )
+
+
+def _why_not(solved: Network, number: int, parameters: AlignParameters) -> str:
+    """Say why a solved offset cannot be trusted; nothing if it can."""
+    if not solved.is_tied[number]:
+        return "nothing ties it to a reference; "
+    if solved.err_arcsec[number] > parameters.max_error_arcsec:
+        return f"the shift is known to {solved.err_arcsec[number]:.3f} arcsec only; "
+    return ""
 
 
 def _flux_scales(good: Sequence[_Pair], references: Sequence[int]) -> dict[int, tuple[float, float]]:
@@ -207,4 +216,5 @@ def _against_sum(
     found = measure_image(add_images(scaled, wcs), images[row.exposure], parameters).offset
     # the sum is where those are that it is made of: their errors are alike, since all have that of the reference
     err = float(np.hypot(found.err_arcsec, np.mean([one.err_arcsec for one in others])))
-    return dataclasses.replace(found, exposure=row.exposure, err_arcsec=err) if found.accepted else row
+    is_clear = found.accepted and err <= parameters.max_error_arcsec
+    return dataclasses.replace(found, exposure=row.exposure, err_arcsec=err) if is_clear else row
