@@ -19,6 +19,51 @@ if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsfFit:
+    """What a fit of the point spread function tells of a star and of the stars fitted with it.
+
+    Parameters
+    ----------
+    ra, dec : float
+        Where the star was found, in degrees, at the wavelength ``wave_um``.
+    error_arcsec : float
+        1 sigma of that in each axis; of a position that was held, that of the position given.
+    fwhm_arcsec, fwhm_error_arcsec : float
+        Full width at half maximum at ``wave_um``.
+    exponent : float
+        The width goes with this power of the wavelength.
+    beta : float
+        Power of the Moffat profile.
+    wave_um : float
+        The middle of the band.
+    drift_arcsec : tuple of float
+        How far stars move, east and north, from the first to the last wavelength.
+    chi2 : float
+        Per degree of freedom, of all planes of the field.
+    psf_chi2 : float
+        The same of the bins to which the profile was fitted; how well the profile is that of the stars.
+    noise_factor : float
+        By how much the correlation of neighbouring spaxels makes the noise of the flux larger.
+    blended : mapping
+        Ids of the stars too close to be told apart, and the correlation of their fluxes' errors with this one's.
+    """
+
+    ra: float
+    dec: float
+    error_arcsec: float
+    fwhm_arcsec: float
+    fwhm_error_arcsec: float
+    exponent: float
+    beta: float
+    wave_um: float
+    drift_arcsec: tuple[float, float]
+    chi2: float
+    psf_chi2: float
+    noise_factor: float = 1.0
+    blended: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StarSpectrum:
     """Spectrum of one star in one cube, or the mean sky of a cube (then ``aperture.kind`` is ``"sky"``).
@@ -30,11 +75,12 @@ class StarSpectrum:
     wavelength : Quantity, shape (n_wavelength,)
         In micron, ascending, in the ``medium``.
     flux : ndarray of float, shape (n_wavelength,)
-        Sum over the aperture of (flux - sky) in the cube's unit; of a sky, the mean per spaxel. NaN where masked.
+        Sum over the aperture of (flux - sky) in the cube's unit, by the methods psf and optimal all the light of the
+        star; of a sky, the mean per spaxel. NaN where masked.
     noise : ndarray of float, same shape
         1 sigma in the same unit, the sky's share included; NaN where unknown.
     sky : ndarray of float, same shape
-        What was subtracted: flux + sky is the plain sum over the aperture.
+        What was subtracted from the aperture: by the method aperture, flux + sky is the plain sum over it.
     mask : ndarray of bool, same shape
         True where there is no flux.
     unit : Unit, optional
@@ -46,7 +92,7 @@ class StarSpectrum:
     area_pix : float
         Area of the aperture in spaxels.
     coverage : ndarray of float, same shape
-        Share of that area which has data.
+        Share of that area which has data; by the method psf, of the star's light that falls on spaxels with data.
     snr : float
         Median over standard deviation of the normalised flux in ``snr_windows``; NaN if it could not be measured.
     snr_noise : float
@@ -58,7 +104,7 @@ class StarSpectrum:
     parameters : mapping
         Parameters of the method, as used.
     n_sky : int
-        Spaxels (annulus) or areas the sky was taken from.
+        Spaxels (annulus, psf) or areas the sky was taken from.
     noise_estimated : bool
         True if the cube came without noise.
     noise_correlated : bool
@@ -71,6 +117,8 @@ class StarSpectrum:
         Remark, such as what part of the aperture has no data.
     source : str
         Cube the spectrum came from.
+    psf : PsfFit, optional
+        What the fit of the point spread function tells, where there was one.
 
     Raises
     ------
@@ -101,6 +149,7 @@ class StarSpectrum:
     exptime: float | None = None
     note: str = ""
     source: str = ""
+    psf: PsfFit | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: getattr(self, name).shape for name in ("flux", "noise", "sky", "mask", "coverage")}

@@ -15,7 +15,7 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.errors import GeometryError, NotKmosError, WriteError
 from napari_kmos.io import read_spectrum, write_spectrum
 from napari_kmos.provenance import Step
-from napari_kmos.spectrum import StarSpectrum
+from napari_kmos.spectrum import PsfFit, StarSpectrum
 
 N = 50
 CALIBRATED = u.Unit("1e-18 erg / (s cm2 Angstrom)")
@@ -181,3 +181,22 @@ def test_other_files_are_refused(tmp_path: Path):
         read_spectrum(damaged)
     with pytest.raises(NotKmosError, match="no such file"):
         read_spectrum(tmp_path / "missing.fits")
+
+
+def test_what_the_psf_tells_is_in_the_header(tmp_path: Path):
+    fit = PsfFit(
+        ra=266.41701, dec=-29.00781, error_arcsec=0.004, fwhm_arcsec=0.63, fwhm_error_arcsec=0.005, exponent=-0.21,
+        beta=2.7, wave_um=2.2125, drift_arcsec=(0.03, -0.02), chi2=1.04, psf_chi2=1.5, noise_factor=1.8,
+        blended={"S0-2": -0.81, "Stern ü": 0.1},
+    )  # fmt: skip
+    spectrum = star_spectrum(method="psf", psf=fit, parameters={"background": "plane", "min_light": 0.1})
+
+    path = write_spectrum(spectrum, tmp_path / "s.fits")
+
+    read = read_spectrum(path)
+    assert read.psf == fit
+    assert dict(read.parameters) == {"background": "plane", "min_light": 0.1}
+    header = fits.getheader(path)
+    assert (header["PSFFWHM"], header["BLEND1"], header["BLENDC1"]) == (0.63, "S0-2", -0.81)
+    unknown = dataclasses.replace(fit, chi2=float("nan"), blended={})
+    assert np.isnan(read_spectrum(write_spectrum(star_spectrum(psf=unknown), tmp_path / "t.fits")).psf.chi2)

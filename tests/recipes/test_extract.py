@@ -19,6 +19,8 @@ from napari_kmos.errors import AlignmentError, ExtractionError, KmosError, KmosW
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.io import (
     read_apertures,
+    read_cube,
+    read_images,
     read_spectrum,
     read_table,
     write_apertures,
@@ -356,3 +358,41 @@ def test_real_cube_gives_a_spectrum_that_specutils_opens(tmp_path: Path, real_da
     assert spectrum.flux.shape == (2048,)
     assert np.isfinite(spectrum.flux.value).sum() > 1500
     assert outcome.measured["spectra"][0]["snr"] > 1
+
+
+def test_all_stars_fitted_together_and_what_that_leaves(tmp_path: Path, combined: tuple[Path, Path]):
+    cube = star_cube()
+    outside = Aperture(
+        id="outside", **dict(zip(("ra", "dec"), pixel_to_sky(cube.wcs, -2.0, 6.0), strict=True)), radius_arcsec=RADIUS
+    )
+    stars = [*read_apertures(combined[1]), outside]
+    words = ["extract", str(combined[0]), "--apertures", str(write_apertures(stars, tmp_path / "all.ecsv"))]
+
+    with pytest.warns(KmosWarning, match="outside every cube: outside"):
+        outcome = extract(
+            [combined[0]], tmp_path / "all.ecsv", tmp_path / "out", method="psf", residual=True,
+            parameters=ExtractParameters(beta=10.0),
+        )  # fmt: skip
+
+    first = read_spectrum(outcome.products[0])
+    assert (first.method, first.parameters["background"]) == ("psf", "constant")
+    # A Gaussian star fitted with a Moffat profile, which adds some per cent in wings that are not there.
+    assert np.median(first.flux) == pytest.approx(5000, rel=0.05)
+    assert first.psf is not None
+    assert first.psf.fwhm_arcsec == pytest.approx(0.6, rel=0.1)
+    assert [path.name for path in outcome.extras] == [
+        "residual_GC_7_ifu7.fits", "residual_GC_7_ifu7_IMAGE.fits", "spectra_GC_7_ifu7.json",
+    ]  # fmt: skip
+    left = read_cube(outcome.extras[0])
+    assert left.shape == cube.shape
+    assert np.nanstd(left.flux) < 0.05 * np.nanstd(cube.flux)
+    assert read_images(outcome.extras[1])[0].data.shape == cube.shape[1:]
+    with pytest.raises(WriteError, match="exists"):
+        extract([combined[0]], combined[1], tmp_path / "out", method="psf", residual=True)
+    assert main([*words, "-o", str(tmp_path / "new"), "--method", "psf", "--residual", "--background", "plane"]) == 0
+    assert len(names(tmp_path / "new")) == 7
+
+
+def test_an_aperture_leaves_no_residual(tmp_path: Path, combined: tuple[Path, Path]):
+    with pytest.raises(ExtractionError, match="the method aperture leaves no residual; choose psf"):
+        extract([combined[0]], combined[1], tmp_path / "out", residual=True)

@@ -1,4 +1,4 @@
-"""``napari-kmos extract``: spectra of stars through apertures."""
+"""``napari-kmos extract``: spectra of stars."""
 
 from __future__ import annotations
 
@@ -45,10 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=list(EXTRACT_METHODS),
         default="aperture",
-        help="how light becomes a spectrum (default: %(default)s)",
+        help="how light becomes a spectrum: the sum over an aperture, or all stars of a field fitted together (psf) "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--radius", type=float, metavar="ARCSEC", help="radius of apertures that have none in the file, such as points"
+    )
+    parser.add_argument(
+        "--residual", action="store_true", help="write what the fit leaves, too: a cube and its mean image (psf only)"
     )
     add_ifu(parser)
     add_offsets(parser, "tables of offsets, which add up: corrections of the cubes' coordinates; the stars stay")
@@ -68,6 +72,7 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         radius_arcsec=args.radius,
         offsets=args.offsets or (),
         unaccepted=args.unaccepted,
+        residual=args.residual,
         overwrite=args.overwrite,
         progress=progress,
     )

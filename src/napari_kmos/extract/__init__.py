@@ -1,17 +1,23 @@
 """From a cube to the spectra of its stars."""
 
 from napari_kmos.extract.aperture import extract_aperture
-from napari_kmos.extract.methods import EXTRACT_METHODS, ExtractMethod
-from napari_kmos.extract.parameters import ExtractParameters
-from napari_kmos.extract.placing import apertures_inside
-from napari_kmos.extract.spectra import extract_sky, extract_spectra
+from napari_kmos.extract.crowded import extract_psf
+from napari_kmos.extract.methods import EXTRACT_METHODS, PSF_METHODS, ExtractMethod
+from napari_kmos.extract.parameters import ExtractParameters, PsfParameters
+from napari_kmos.extract.placing import apertures_around, apertures_inside
+from napari_kmos.extract.spectra import extract_sky, extract_spectra, extract_with_residual
 
 __all__ = [
     "EXTRACT_METHODS",
+    "PSF_METHODS",
     "ExtractMethod",
     "ExtractParameters",
+    "PsfParameters",
+    "apertures_around",
     "apertures_inside",
     "extract_aperture",
+    "extract_psf",
     "extract_sky",
     "extract_spectra",
+    "extract_with_residual",
 ]

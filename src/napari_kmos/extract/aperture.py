@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_kmos.extract.parameters import ExtractParameters
     from napari_kmos.extract.placing import Placed
     from napari_kmos.extract.reading import CubeReader, Spaxels, Surroundings
+    from napari_kmos.spectrum import PsfFit
 
 #: Variance of a median over that of a mean of many Gaussian values; of one or two values they are the same.
 _MEDIAN_VARIANCE = math.pi / 2
@@ -33,6 +34,7 @@ class Extraction:
     coverage: NDArray[np.float64]
     n_sky: int
     note: str = ""
+    psf: PsfFit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class SkyLevel:
 
 
 def extract_aperture(
-    reader: CubeReader, stars: Sequence[Placed], skies: Sequence[Placed], parameters: ExtractParameters
+    reader: CubeReader, stars: Sequence[Placed], others: Sequence[Placed], parameters: ExtractParameters
 ) -> list[Extraction]:
     """Sum the flux above the sky over the aperture of each star.
 
@@ -53,8 +55,10 @@ def extract_aperture(
     ----------
     reader : CubeReader
         Reads the cube, of shape (n_wavelength, n_y, n_x).
-    stars, skies : sequence of Placed
+    stars : sequence of Placed
         Apertures on its pixels.
+    others : sequence of Placed
+        Apertures of kind sky serve ``parameters.sky`` ``"areas"``; others are not used.
     parameters : ExtractParameters
         Sky and limits.
 
@@ -78,9 +82,16 @@ def extract_aperture(
     a median, its variance pi/2 times that of the mean; stars in the ring are not left out. The sky of areas is the
     mean of their means. Covariance of star and sky is left out.
     """
-    areas = sky_of_areas(reader, skies, parameters) if parameters.sky == "areas" else None
+    areas = areas_sky(reader, others, parameters)
     reach = max(parameters.outer, 1.0) if parameters.sky == "annulus" else 1.0
     return [_star(around, areas, parameters) for around in reader.around(stars, reach)]
+
+
+def areas_sky(reader: CubeReader, others: Sequence[Placed], parameters: ExtractParameters) -> SkyLevel | None:
+    """Return the sky of the areas among some apertures if it is to come from there, else None."""
+    if parameters.sky != "areas":
+        return None
+    return sky_of_areas(reader, [one for one in others if one.aperture.kind == "sky"], parameters)
 
 
 def sky_of_areas(reader: CubeReader, skies: Sequence[Placed], parameters: ExtractParameters) -> SkyLevel:

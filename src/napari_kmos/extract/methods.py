@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from napari_kmos.extract.aperture import Extraction, extract_aperture
+from napari_kmos.extract.crowded import extract_psf
 
 if TYPE_CHECKING:
     from napari_kmos.extract.parameters import ExtractParameters
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
 
 class ExtractMethod(Protocol):
-    """A method sees all stars of a cube at once, and gives one `Extraction` for each, in their order."""
+    """A method sees all stars of a cube at once, and gives one `Extraction` for each, in their order.
+
+    Beside them it is given the sky areas in the cube, and stars outside whose light may reach in: their kind tells.
+    """
 
     def __call__(
-        self, reader: CubeReader, stars: Sequence[Placed], skies: Sequence[Placed], parameters: ExtractParameters
+        self, reader: CubeReader, stars: Sequence[Placed], others: Sequence[Placed], parameters: ExtractParameters
     ) -> list[Extraction]:
         """Extract all stars."""
         ...
 
 
-EXTRACT_METHODS: Mapping[str, ExtractMethod] = MappingProxyType({"aperture": extract_aperture})
+#: Methods that fit the point spread function, for which stars outside the cube matter.
+PSF_METHODS = frozenset({"psf"})
+EXTRACT_METHODS: Mapping[str, ExtractMethod] = MappingProxyType({"aperture": extract_aperture, "psf": extract_psf})

@@ -64,3 +64,21 @@ def _refuse_size(aperture: Aperture, cube: Cube, scale: float) -> NoReturn:
 def apertures_inside(cube: Cube, apertures: Iterable[Aperture]) -> tuple[Aperture, ...]:
     """Return the apertures that belong to a cube: those whose centre lies on one of its spaxels."""
     return tuple(placed.aperture for placed in place_apertures(cube, apertures)[0])
+
+
+def neighbours_of(cube: Cube, apertures: Iterable[Aperture], margin_arcsec: float) -> tuple[Placed, ...]:
+    """Return the stars whose centre lies outside a cube but no further from its edge than this, on its pixels."""
+    scale = pixel_scale_arcsec(cube.wcs)
+    margin = 0.5 + margin_arcsec / scale
+    n_y, n_x = cube.shape[1:]
+    found = []
+    for aperture in place_apertures(cube, (row for row in apertures if row.kind == "star"))[1]:
+        y, x = sky_to_pixel(cube.wcs, aperture.ra, aperture.dec)
+        if -margin <= y < n_y - 1 + margin and -margin <= x < n_x - 1 + margin:
+            found.append(Placed(aperture, y, x, aperture.radius_arcsec / scale))
+    return tuple(found)
+
+
+def apertures_around(cube: Cube, apertures: Iterable[Aperture], margin_arcsec: float) -> tuple[Aperture, ...]:
+    """Return the stars outside a cube but no further from its edge than this."""
+    return tuple(placed.aperture for placed in neighbours_of(cube, apertures, margin_arcsec))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from dask.base import compute
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.extract.placing import Placed
     from napari_kmos.io.source import Box
-
-Wanted = tuple["Placed", "Box"]
 
 #: A cube up to this size is read whole, once; of a larger one only the surroundings of the apertures.
 _WHOLE_BYTES = 64 * 2**20
@@ -91,6 +89,14 @@ class Surroundings:
         return Spaxels(flux, noise, weights[chosen].astype(float), (y, x), self.correlation)
 
 
+class Piece(NamedTuple):
+    """Rows and columns of a cube: flux and noise in memory, all wavelengths."""
+
+    box: Box
+    flux: NDArray[Any]
+    noise: NDArray[Any]
+
+
 class CubeReader:
     """Reads the surroundings of apertures, with noise; a large lazy cube is never held whole.
 
@@ -117,7 +123,14 @@ class CubeReader:
             self._whole = replace(whole, flux=flux, noise=noise)
 
     def around(self, placed: Sequence[Placed], reach: float) -> Iterator[Surroundings]:
-        """Yield the surroundings of each aperture in turn, out to ``reach`` of its radii.
+        """Yield the surroundings of each aperture in turn, out to ``reach`` of its radii; see `pieces`."""
+        _, n_y, n_x = self.cube.shape
+        boxes = [bounding_box((n_y, n_x), one.y, one.x, reach * one.radius_pix) for one in placed]
+        for one, piece in zip(placed, self.pieces(boxes), strict=True):
+            yield Surroundings(one, piece.box, piece.flux, piece.noise, self.cube.correlation)
+
+    def pieces(self, boxes: Sequence[Box]) -> Iterator[Piece]:
+        """Yield rows and columns of the cube in turn, with noise.
 
         Of a large cube as many are read in one pass over the file as fit into a quarter of a gigabyte.
 
@@ -126,54 +139,60 @@ class CubeReader:
         ExtractionError
             If one alone does not fit.
         """
-        wanted = [(one, self._box(one, reach)) for one in placed]
-        batches = [wanted] if self._whole is not None else self._batches(wanted)
+        batches = [list(boxes)] if self._whole is not None else self._batches(boxes)
         for number, batch in enumerate(batches):
             yield from self._read(batch, part_of(self._progress, number, len(batches)))
 
-    def _box(self, placed: Placed, reach: float) -> Box:
-        """Rows and columns to read: more than the aperture needs where the noise is estimated from them."""
+    def _read_box(self, box: Box) -> Box:
+        """Rows and columns to read: more than is wanted where the noise is estimated from them."""
+        if self._whole is not None or self.cube.noise is not None or self._model is not None:
+            return box
         _, n_y, n_x = self.cube.shape
-        rows, columns = bounding_box((n_y, n_x), placed.y, placed.x, reach * placed.radius_pix)
-        if self._whole is None and self.cube.noise is None and self._model is None:
-            rows, columns = _widened(rows, n_y), _widened(columns, n_x)
-        return rows, columns
+        return _widened(box[0], n_y), _widened(box[1], n_x)
 
-    def _batches(self, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
-        """Apertures in turn, as many together as fit into memory."""
-        batches: list[list[Wanted]] = []
+    def _batches(self, boxes: Sequence[Box]) -> list[list[Box]]:
+        """Boxes in turn, as many together as fit into memory."""
+        batches: list[list[Box]] = []
         left = -1
-        for one in wanted:
-            rows, columns = one[1]
-            n_bytes = 8 * self.cube.shape[0] * (rows.stop - rows.start) * (columns.stop - columns.start)
+        for box in boxes:
+            rows, columns = self._read_box(box)
+            sides = rows.stop - rows.start, columns.stop - columns.start
+            n_bytes = 8 * self.cube.shape[0] * math.prod(sides)
             if n_bytes > _BATCH_BYTES:
-                self._refuse(n_bytes)
+                self._refuse(n_bytes, sides)
             if n_bytes > left:
                 batches.append([])
                 left = _BATCH_BYTES
-            batches[-1].append(one)
+            batches[-1].append(box)
             left -= n_bytes
         return batches
 
-    def _refuse(self, n_bytes: int) -> NoReturn:
-        """Tell that an aperture needs too much memory."""
+    def _refuse(self, n_bytes: int, sides: tuple[int, int]) -> NoReturn:
+        """Tell that a piece needs too much memory."""
         msg = (
-            f"{self.cube.label}: an aperture with its sky ring takes {n_bytes / 2**30:.1f} GiB of memory; "
-            "choose a smaller radius, or a smaller outer radius of the ring"
+            f"{self.cube.label}: a piece of {sides[0]} x {sides[1]} spaxels takes {n_bytes / 2**30:.1f} GiB of memory; "
+            "choose a smaller radius, a smaller outer radius of the ring, or where stars are fitted a smaller field"
         )
         raise ExtractionError(msg)
 
-    def _read(self, wanted: Sequence[Wanted], progress: Progress) -> Iterator[Surroundings]:
+    def _read(self, boxes: Sequence[Box], progress: Progress) -> Iterator[Piece]:
         """Read a batch, and hand out each piece with its noise."""
         cube = self._whole or self.cube
-        boxes = [box for _, box in wanted]
-        fluxes = read_boxes(cube.flux, boxes, progress=part_of(progress, 0, 2))
-        noises = None if cube.noise is None else read_boxes(cube.noise, boxes, progress=part_of(progress, 1, 2))
-        for number, (placed, box) in enumerate(wanted):
+        read = [self._read_box(box) for box in boxes]
+        fluxes = read_boxes(cube.flux, read, progress=part_of(progress, 0, 3))
+        noises = None if cube.noise is None else read_boxes(cube.noise, read, progress=part_of(progress, 1, 3))
+        for number, (box, around) in enumerate(zip(boxes, read, strict=True)):
+            part_of(progress, 2, 3)(number, len(boxes), "extracting")
             noise = None if noises is None else noises[number]
             piece = replace(cube, flux=fluxes[number], noise=noise)
             piece = with_noise(piece, self._model) if noise is None and self._model else ensure_noise(piece)
-            yield Surroundings(placed, box, np.asarray(piece.flux), np.asarray(piece.noise), cube.correlation)
+            inner = (slice(None), *(_within(one, other) for one, other in zip(box, around, strict=True)))
+            yield Piece(box, np.asarray(piece.flux)[inner], np.asarray(piece.noise)[inner])
+
+
+def _within(part: slice, whole: slice) -> slice:
+    """Rows or columns as counted from the first of those read."""
+    return slice(part.start - whole.start, part.stop - whole.start)
 
 
 def _widened(part: slice, length: int) -> slice:

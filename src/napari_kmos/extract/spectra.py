@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_kmos.aperture import Aperture, check_apertures
 from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.extract.aperture import Extraction, sky_of_areas
-from napari_kmos.extract.methods import EXTRACT_METHODS
-from napari_kmos.extract.parameters import ExtractParameters
-from napari_kmos.extract.placing import Placed, place_apertures
+from napari_kmos.extract.crowded import fit_crowded
+from napari_kmos.extract.methods import EXTRACT_METHODS, PSF_METHODS
+from napari_kmos.extract.parameters import ExtractParameters, PsfParameters
+from napari_kmos.extract.placing import Placed, neighbours_of, place_apertures
 from napari_kmos.extract.reading import CubeReader
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import parameters_of
@@ -48,7 +49,8 @@ def extract_spectra(
         surroundings of the apertures are read. Without noise, noise is estimated and the spectra say so.
     apertures : iterable of Aperture
         Those of kind star are extracted, those of kind sky serve ``parameters.sky`` ``"areas"``. An aperture belongs to
-        the cube if its centre lies on one of its spaxels.
+        the cube if its centre lies on one of its spaxels; methods that fit the point spread function make use of stars
+        outside whose light reaches in.
     method : str
         A key of `EXTRACT_METHODS`.
     parameters : ExtractParameters
@@ -74,16 +76,42 @@ def extract_spectra(
     if method not in EXTRACT_METHODS:
         msg = f"method {method!r} is unknown; expected one of {', '.join(EXTRACT_METHODS)}"
         raise ExtractionError(msg)
-    rows = check_apertures(apertures)
-    stars = _stars_inside(cube, rows)
-    skies, _ = place_apertures(cube, (row for row in rows if row.kind == "sky"))
+    stars, others = _placed(cube, apertures, method, parameters)
     reader = CubeReader(cube, noise_model=noise_model, progress=progress)
-    extractions = EXTRACT_METHODS[method](reader, stars, skies, parameters)
-    facts = MappingProxyType(parameters_of(parameters))
-    return tuple(
-        dataclasses.replace(_spectrum(reader, star, extraction), method=method, parameters=facts)
-        for star, extraction in zip(stars, extractions, strict=True)
-    )
+    extractions = EXTRACT_METHODS[method](reader, stars, others, parameters)
+    return _spectra(reader, stars, extractions, method=method, parameters=parameters)
+
+
+def extract_with_residual(
+    cube: Cube,
+    apertures: Iterable[Aperture],
+    *,
+    parameters: ExtractParameters = _DEFAULTS,
+    noise_model: NoiseModel | None = None,
+    progress: Progress = silent,
+) -> tuple[tuple[StarSpectrum, ...], Cube]:
+    """Extract spectra by the method ``psf``, and show what it leaves.
+
+    Parameters
+    ----------
+    cube, apertures, parameters, noise_model, progress
+        As in `extract_spectra`.
+
+    Returns
+    -------
+    tuple
+        The spectra, and the cube without the stars and the background that were fitted, lazy. Where no star is near it
+        is as it was.
+
+    Raises
+    ------
+    ExtractionError
+        As `extract_spectra`.
+    """
+    stars, others = _placed(cube, apertures, "psf", parameters)
+    reader = CubeReader(cube, noise_model=noise_model, progress=progress)
+    fit, extractions = fit_crowded(reader, stars, others, parameters)
+    return _spectra(reader, stars, extractions, method="psf", parameters=parameters), fit.residual()
 
 
 def extract_sky(
@@ -122,12 +150,15 @@ def extract_sky(
     coverage = np.isfinite(sky.level).astype(float)
     extraction = Extraction(sky.level, np.sqrt(sky.variance), np.zeros(sky.level.size), coverage, sky.n_sky)
     spectrum = _spectrum(reader, _middle(skies), extraction)
-    facts = MappingProxyType(parameters_of(parameters) | {"sky": "areas"})
+    facts = MappingProxyType(_used("aperture", parameters) | {"sky": "areas"})
     return dataclasses.replace(spectrum, area_pix=1.0, parameters=facts, snr=math.nan, snr_noise=math.nan)
 
 
-def _stars_inside(cube: Cube, rows: tuple[Aperture, ...]) -> tuple[Placed, ...]:
-    """Stars that lie in the cube; a warning names the others."""
+def _placed(
+    cube: Cube, apertures: Iterable[Aperture], method: str, parameters: ExtractParameters
+) -> tuple[tuple[Placed, ...], tuple[Placed, ...]]:
+    """Stars in the cube; sky areas and, where the method wants them, stars around it. A warning names the others."""
+    rows = check_apertures(apertures)
     stars = [row for row in rows if row.kind == "star"]
     if not stars:
         msg = f"all {len(rows)} apertures are of kind sky; expected at least one of kind star"
@@ -140,10 +171,36 @@ def _stars_inside(cube: Cube, rows: tuple[Aperture, ...]) -> tuple[Placed, ...]:
             "give apertures of this field, in degrees"
         )
         raise ExtractionError(msg)
-    if outside:
-        text = f"{cube.label}: outside the cube: {', '.join(row.id for row in outside)}"
-        warnings.warn(text, KmosWarning, stacklevel=3)
-    return inside
+    near = neighbours_of(cube, outside, parameters.outside_arcsec) if method in PSF_METHODS else ()
+    known = {one.aperture.id for one in near}
+    far = [row.id for row in outside if row.id not in known]
+    if far:
+        warnings.warn(f"{cube.label}: outside the cube: {', '.join(far)}", KmosWarning, stacklevel=3)
+    skies, _ = place_apertures(cube, (row for row in rows if row.kind == "sky"))
+    return inside, (*skies, *near)
+
+
+def _used(method: str, parameters: ExtractParameters) -> dict[str, Any]:
+    """Return the parameters that a method has used."""
+    of_psf = {field.name for field in dataclasses.fields(PsfParameters)}
+    values = parameters_of(parameters)
+    return {name: value for name, value in values.items() if (name in of_psf) == (method == "psf")}
+
+
+def _spectra(
+    reader: CubeReader,
+    stars: Sequence[Placed],
+    extractions: Sequence[Extraction],
+    *,
+    method: str,
+    parameters: ExtractParameters,
+) -> tuple[StarSpectrum, ...]:
+    """Return the spectra of the stars, which tell how they were made."""
+    facts = MappingProxyType(_used(method, parameters))
+    return tuple(
+        dataclasses.replace(_spectrum(reader, star, extraction), method=method, parameters=facts)
+        for star, extraction in zip(stars, extractions, strict=True)
+    )
 
 
 def _spectrum(reader: CubeReader, placed: Placed, extraction: Extraction) -> StarSpectrum:
@@ -172,6 +229,7 @@ def _spectrum(reader: CubeReader, placed: Placed, extraction: Extraction) -> Sta
         exptime=cube.exptime,
         note=extraction.note,
         source=cube.source,
+        psf=extraction.psf,
     )
 
 

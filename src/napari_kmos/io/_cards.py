@@ -140,3 +140,16 @@ def _text(value: Any) -> str:
 def _printable(text: str) -> str:
     """Return text that a FITS card can hold: printable ASCII."""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+
+
+def escaped(text: str) -> str:
+    r"""Write any text in the ASCII of a header, as Python would: \\xe9, \\n."""
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def unescaped(text: Any) -> str:
+    """Read what `escaped` wrote; other text as it is."""
+    try:
+        return str(text).encode("ascii").decode("unicode_escape")
+    except UnicodeError:
+        return str(text)

@@ -22,8 +22,9 @@ from napari_kmos import instrument
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import GeometryError, KmosError, NotKmosError
 from napari_kmos.io import _axes
-from napari_kmos.io._cards import primary_header, set_card
+from napari_kmos.io._cards import escaped, primary_header, set_card, unescaped
 from napari_kmos.io._extensions import open_fits
+from napari_kmos.io._psf_cards import psf_cards, psf_fit
 from napari_kmos.io.atomic import atomic_path
 from napari_kmos.spectrum import StarSpectrum
 
@@ -41,6 +42,8 @@ _PARAMETERS = {
     "inner": ("SKYINNER", "[radii] inner radius of the annulus"),
     "outer": ("SKYOUTER", "[radii] outer radius of the annulus"),
     "min_coverage": ("MINCOVER", "least share of the aperture with data"),
+    "background": ("PSFBACK", "background fitted: constant, plane or none"),
+    "min_light": ("MINLIGHT", "least share of the star's light on data"),
 }
 _SNR_DEFINITION = "median/stddev of the flux over a fitted continuum, per pixel"
 
@@ -133,7 +136,8 @@ def read_spectrum(path: Path | str) -> StarSpectrum:
 
 def _cards(spectrum: StarSpectrum) -> Iterator[tuple[str, Any, str]]:
     """Cards of the primary header, those without a value left out."""
-    for key, value, comment in (*_axis_cards(spectrum), *_star_cards(spectrum), *_result_cards(spectrum)):
+    cards = (*_axis_cards(spectrum), *_star_cards(spectrum), *_result_cards(spectrum), *psf_cards(spectrum.psf))
+    for key, value, comment in cards:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             continue
         yield key, value, comment
@@ -172,8 +176,8 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
     """Return what was extracted from where."""
     aperture = spectrum.aperture
     cards: list[tuple[str, Any, str]] = [
-        ("OBJECT", _escaped(spectrum.target), "target of the cube"),
-        (_ID, _escaped(aperture.id), "id of the aperture"),
+        ("OBJECT", escaped(spectrum.target), "target of the cube"),
+        (_ID, escaped(aperture.id), "id of the aperture"),
         ("APKIND", aperture.kind, "star: sum over the aperture; sky: per spaxel"),
         ("RA", aperture.ra, "[deg] centre of the aperture"),
         ("DEC", aperture.dec, "[deg] centre of the aperture"),
@@ -181,7 +185,7 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("APAREA", spectrum.area_pix, "area of the aperture in spaxels"),
         (instrument.KEY_IFU, spectrum.ifu, "IFU number"),
         (instrument.KEY_EXPTIME, spectrum.exptime, "[s] exposure time of the cube"),
-        ("SRCCUBE", _escaped(spectrum.source), "cube"),
+        ("SRCCUBE", escaped(spectrum.source), "cube"),
         ("EXTMETH", spectrum.method, "method of extraction"),
         ("NSKY", spectrum.n_sky, "spaxels (annulus) or areas of the sky"),
     ]
@@ -202,7 +206,7 @@ def _result_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("COVERMED", float(np.median(covered)) if covered.size else None, "median share of the aperture with data"),
         (instrument.KEY_NOISE_ESTIMATED, spectrum.noise_estimated, "1 sigma estimated from the flux"),
         (instrument.KEY_NOISE_CORRELATED, spectrum.noise_correlated, "1 sigma with correlation of spaxels"),
-        ("NOTE", _escaped(spectrum.note) or None, ""),
+        ("NOTE", escaped(spectrum.note) or None, ""),
     ]
 
 
@@ -214,7 +218,7 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
     parameters = {name: header[key] for name, (key, _) in _PARAMETERS.items() if key in header}
     return StarSpectrum(
         aperture=Aperture(
-            id=_unescaped(header[_ID]),
+            id=unescaped(header[_ID]),
             kind=str(header["APKIND"]),
             ra=float(header["RA"]),
             dec=float(header["DEC"]),
@@ -226,7 +230,7 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
         sky=arrays["SKY"].astype(float),
         mask=arrays["MASK"].astype(bool),
         unit=_axes.read_unit(header, fits.Header(), path.name),
-        target=_unescaped(header.get("OBJECT", "")),
+        target=unescaped(header.get("OBJECT", "")),
         ifu=header.get(instrument.KEY_IFU),
         area_pix=float(header["APAREA"]),
         coverage=arrays["COVERAGE"].astype(float),
@@ -240,8 +244,9 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
         noise_correlated=bool(header.get(instrument.KEY_NOISE_CORRELATED, False)),
         medium="air" if header.get("CTYPE1A") == _MEDIA["air"] else "vacuum",
         exptime=None if exptime is None else float(exptime),
-        note=_unescaped(header.get("NOTE", "")),
-        source=_unescaped(header.get("SRCCUBE", "")),
+        note=unescaped(header.get("NOTE", "")),
+        source=unescaped(header.get("SRCCUBE", "")),
+        psf=psf_fit(header),
     )
 
 
@@ -249,16 +254,3 @@ def _windows(text: str) -> tuple[tuple[float, float], ...]:
     """Windows as the header has them."""
     pairs = [window.split("-") for window in text.split(",") if window]
     return tuple((float(start), float(end)) for start, end in pairs)
-
-
-def _escaped(text: str) -> str:
-    r"""Write any text in the ASCII of a header, as Python would: \\xe9, \\n."""
-    return text.encode("unicode_escape").decode("ascii")
-
-
-def _unescaped(text: Any) -> str:
-    """Read what `_escaped` wrote; other text as it is."""
-    try:
-        return str(text).encode("ascii").decode("unicode_escape")
-    except UnicodeError:
-        return str(text)

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari_kmos.aperture import Aperture, check_apertures
 from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract import ExtractParameters, extract_sky, extract_spectra
+from napari_kmos.extract import (
+    PSF_METHODS,
+    ExtractParameters,
+    extract_sky,
+    extract_spectra,
+    extract_with_residual,
+)
 from napari_kmos.io import (
     check_free,
     output_dir,
     read_apertures,
+    read_cube,
+    write_cube,
+    write_image,
     write_record,
     write_spectrum,
     write_table,
@@ -24,7 +33,9 @@ from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.extract_plan import OUTSIDE, ExtractTask, plan_tasks, read_cubes
 from napari_kmos.recipes.offset_rows import read_tables
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.product_cube import product_category
 from napari_kmos.report.spectra import TableRow, spectra_table
+from napari_kmos.spectral.collapse import collapse_mean
 
 if TYPE_CHECKING:
     from napari_kmos.recipes.extract_plan import CubeInFile
@@ -44,6 +55,7 @@ def extract(
     radius_arcsec: float | None = None,
     offsets: Sequence[Path | str] = (),
     unaccepted: str = "error",
+    residual: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -72,6 +84,8 @@ def extract(
     unaccepted : str
         What to do with a cube whose offset is missing or not accepted: ``"error"``, ``"header"`` (take its coordinates
         as they are) or ``"skip"``.
+    residual : bool
+        Write what the fit of the stars leaves, too: method ``psf`` only.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -81,14 +95,15 @@ def extract(
     -------
     Outcome
         Products: ``spec_<target>_ifu<n>_<id>.fits`` (``mosaic`` where there is no IFU), ``sky_<target>_ifu<n>.fits``
-        where a cube holds sky apertures, ``spectra_<target>_ifu<n>.ecsv``. Extras: the record of each table.
+        where a cube holds sky apertures, ``spectra_<target>_ifu<n>.ecsv``. Extras: the record of each table, and where
+        wanted ``residual_<target>_ifu<n>.fits`` with the mean over its planes, ``residual_<target>_ifu<n>_IMAGE.fits``.
         Measured: ``spectra``, for each its id, IFU, target, file, SNR and note; ``outside``, ids outside every cube.
 
     Raises
     ------
     ExtractionError
         If there is no aperture, all lie outside every cube, no star has data, the sky is to come from areas and there
-        is none in any cube, or two stars would have the same file.
+        is none in any cube, two stars would have the same file, or a method leaves no residual.
     AlignmentError
         If offsets are missing, not accepted, or for other files.
     KmosError
@@ -96,6 +111,9 @@ def extract(
     WriteError
         If a product exists and may not be replaced.
     """
+    if residual and method != "psf":
+        msg = f"the method {method} leaves no residual; choose psf, which fits the stars (--method psf)"
+        raise ExtractionError(msg)
     chosen = parameters or ExtractParameters()
     tables = tuple(map(Path, offsets))
     sources = read_cubes(files, ifu, tables=read_tables(tables), unaccepted=unaccepted)
@@ -104,6 +122,7 @@ def extract(
     tasks, outside = plan_tasks(sources, rows, Path(out_dir), chosen)
     output_dir(out_dir)
     for task in tasks:
+        task.with_residual = residual
         for path in task.outputs():
             check_free(path, overwrite)
     settings = {"method": method, "ifu": ifu or 0, "unaccepted": unaccepted, **parameters_of(chosen)}
@@ -145,8 +164,7 @@ def _extract_cube(
         warnings.warn(f"{cube.label}: {_NO_AREAS}; its stars are left out", KmosWarning, stacklevel=3)
         task.rows += [TableRow(aperture=row, note=_NO_AREAS, **facts) for row in task.stars]
     else:
-        apertures = (*task.stars, *task.skies)
-        for spectrum in extract_spectra(cube, apertures, method=method, parameters=parameters, progress=progress):
+        for spectrum in _spectra_of(task, method, parameters, overwrite, progress):
             file = ""
             if spectrum.mask.all():
                 text = f"{cube.label}: star {spectrum.aperture.id}: {spectrum.note or 'no data'}; left out"
@@ -163,6 +181,22 @@ def _extract_cube(
     if task.skies:
         _write_sky(task, parameters, overwrite, progress)
     write_table(spectra_table(task.rows), task.table, overwrite=overwrite)
+
+
+def _spectra_of(
+    task: ExtractTask, method: str, parameters: ExtractParameters, overwrite: bool, progress: Progress
+) -> tuple[StarSpectrum, ...]:
+    """Extract the spectra of one cube; write what the fit of its stars leaves where that is wanted."""
+    cube = task.source.cube
+    apertures = (*task.stars, *task.skies, *(task.neighbours if method in PSF_METHODS else ()))
+    if not task.with_residual:
+        return extract_spectra(cube, apertures, method=method, parameters=parameters, progress=progress)
+    spectra, left = extract_with_residual(cube, apertures, parameters=parameters, progress=progress)
+    exposure, (path, image) = task.source.exposure, task.residual
+    facts: dict[str, Any] = {"step": task.step, "primary": exposure.header, "overwrite": overwrite}
+    write_cube(left, path, category=product_category(exposure), **facts)
+    write_image(collapse_mean(read_cube(path)), image, **facts)
+    return spectra
 
 
 def _write_sky(task: ExtractTask, parameters: ExtractParameters, overwrite: bool, progress: Progress) -> None:
@@ -183,14 +217,17 @@ def _outcome(tasks: Sequence[ExtractTask], outside: Sequence[Aperture]) -> Outco
     if not spectra:
         notes = dict.fromkeys(row.note for task in tasks for row in task.rows if row.note != OUTSIDE)
         for task in tasks:  # nothing of a step that failed is left in the way of the next try
-            task.table.unlink(missing_ok=True)
+            for path in (task.table, *task.residual) if task.with_residual else (task.table,):
+                path.unlink(missing_ok=True)
         msg = f"no star has a spectrum: {'; '.join(notes)}; move the apertures, or lower --min-coverage"
         raise ExtractionError(msg)
     skies = [task.sky_file for task in tasks if task.sky_file is not None]
     tables = [task.table for task in tasks]
-    extras = []
+    extras: list[Path] = []
     for task in tasks:
-        written = (*task.products, *([task.sky_file] if task.sky_file else []), task.table)
+        residual = task.residual if task.with_residual else ()
+        written = (*task.products, *([task.sky_file] if task.sky_file else []), task.table, *residual)
+        extras += residual
         if task.step is not None:
             extras.append(write_record(task.table, task.step, products=written, overwrite=True))
     rows = [_measured(row, task) for task in tasks for row in task.rows if row.note != OUTSIDE]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract import ExtractParameters, apertures_inside
+from napari_kmos.extract import ExtractParameters, apertures_around, apertures_inside
 from napari_kmos.io import fits_stem, read_exposure, safe_name
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import corrected_cube
@@ -47,13 +47,16 @@ class CubeInFile:
 class ExtractTask:
     """The stars and sky areas in one cube, where its products go, and what came of it.
 
-    ``elsewhere`` are stars outside every cube to which this cube is the nearest: its table says so.
+    ``elsewhere`` are stars outside every cube to which this cube is the nearest: its table says so. ``neighbours`` lie
+    outside this cube, and their light may reach into it.
     """
 
     source: CubeInFile
     folder: Path
     stars: tuple[Aperture, ...]
     skies: tuple[Aperture, ...]
+    neighbours: tuple[Aperture, ...] = ()
+    with_residual: bool = False
     elsewhere: list[Aperture] = field(default_factory=list)
     step: Step | None = None
     rows: list[TableRow] = field(default_factory=list)
@@ -70,6 +73,12 @@ class ExtractTask:
         """File of the mean sky."""
         return self.folder / f"sky_{self.source.name}.fits"
 
+    @property
+    def residual(self) -> tuple[Path, Path]:
+        """Files of what a fit of the stars leaves: cube and image."""
+        stem = f"residual_{self.source.name}"
+        return self.folder / f"{stem}.fits", self.folder / f"{stem}_IMAGE.fits"
+
     def star(self, aperture: Aperture) -> Path:
         """File of one star."""
         return self.folder / f"spec_{self.source.name}_{safe_name(aperture.id)}.fits"
@@ -77,6 +86,7 @@ class ExtractTask:
     def outputs(self) -> list[Path]:
         """All files that may be written."""
         paths = [*map(self.star, self.stars), self.table, self.table.with_suffix(".json")]
+        paths += self.residual if self.with_residual else ()
         return [*paths, self.sky] if self.skies else paths
 
 
@@ -131,7 +141,8 @@ def plan_tasks(
         skies = tuple(row for row in inside if row.kind == "sky")
         held.update(row.id for row in stars)
         if stars and source.wanted:
-            tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies))
+            near = apertures_around(source.cube, rows, parameters.outside_arcsec)
+            tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies, near))
     all_stars = [row for row in rows if row.kind == "star"]
     outside = [row for row in all_stars if row.id not in held]
     _check(tasks, all_stars, sources, parameters)

@@ -235,7 +235,8 @@ def aperture_share(scene: Scene, cube: Cube, spectrum: StarSpectrum, apertures: 
     alone = dataclasses.replace(
         cube, flux=light, noise=np.ones_like(light), wavelength=cube.wavelength[nodes], unit=u.dimensionless_unscaled
     )
-    used = {field.name: spectrum.parameters[field.name] for field in dataclasses.fields(ExtractParameters)}
+    names = {field.name for field in dataclasses.fields(ExtractParameters)}
+    used = {name: value for name, value in spectrum.parameters.items() if name in names}
     skies = [aperture for aperture in apertures if aperture.kind == "sky"]
     (share,) = extract_spectra(alone, [spectrum.aperture, *skies], parameters=ExtractParameters(**used))
     return np.interp(np.arange(cube.shape[0]), nodes, share.flux)
