@@ -104,6 +104,9 @@ def test_a_row_that_is_chosen_is_the_pair_and_keys_decide_of_it(two: Viewer, doc
     dock.parts.decisions.buttons[REDO].click()
     dock.parts.decisions.buttons[UNDO].click()
     assert words(dock)[1] == "skipped"
+    assert dock.table.item(1, 0).foreground().color().lightness() > 128
+    two.theme = "light"
+    assert dock.table.item(1, 0).foreground().color().lightness() < 128
     dock.hide()
     QTest.keyClick(canvas, Qt.Key.Key_A)
     assert dock.bench.rows()[1].offset.decision == "skipped"  # the keys are given back

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QEvent, QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
@@ -27,14 +27,15 @@ _COLUMNS = {
     "score": "Evidence for what was measured: logarithm of odds",
     "method": "How the offset was found",
 }
-#: Of middling lightness: they are read on the ground of a dark theme and of a light one.
+#: On the ground of a dark theme, and of a light one.
 _COLOURS = {
-    "accepted": "#17884a",
-    "rejected": "#e03e43",
-    "skipped": "#7d7d7d",
-    "measured": "#2f7be0",
-    "doubtful": "#b07400",
+    "accepted": ("#5fd38d", "#14703b"),
+    "rejected": ("#ff7b72", "#b3261e"),
+    "skipped": ("#9a9a9a", "#5f5f5f"),
+    "measured": ("#9ecbff", "#1259b0"),
+    "doubtful": ("#ffd166", "#7f5300"),
 }
+_LIGHT = 128
 _NUMBERS_FROM, _NUMBERS_TO = 5, 10
 _ROW_MARGIN = 6
 _N_ROWS = 7
@@ -83,6 +84,13 @@ class RowTable(QTableWidget):
             self.selectionModel().setCurrentIndex(place, flags)
             self.scrollTo(place)
 
+    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            for number in range(self.rowCount()):
+                self._colour(number)
+
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Tell of a click on the row that is chosen already, too: it may have been left."""
         before = self.selectionModel().selectedRows()
@@ -98,9 +106,15 @@ class RowTable(QTableWidget):
             item.setToolTip(tip)
             if _NUMBERS_FROM <= column <= _NUMBERS_TO:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            if column == 0 and word in _COLOURS:
-                item.setForeground(QColor(_COLOURS[word]))
             self.setItem(number, column, item)
+        self._colour(number)
+
+    def _colour(self, number: int) -> None:
+        """Give what was decided the colour that is read in the theme."""
+        item = self.item(number, 0)
+        if item is not None and item.text() in _COLOURS:
+            is_light = self.palette().base().color().lightness() > _LIGHT
+            item.setForeground(QColor(_COLOURS[item.text()][is_light]))
 
     def _on_chosen(self) -> None:
         chosen = self.selectionModel().selectedRows()
