@@ -12,6 +12,7 @@ from napari_kmos.align import AlignParameters, measure_offset, white_light
 from napari_kmos.align.network import Network
 from napari_kmos.align.together import _against_sum, _why_not, measure_together
 from napari_kmos.cube import Image
+from napari_kmos.progress import Cancelled
 from napari_kmos.simulate.psf import moffat_images
 from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid
@@ -116,3 +117,18 @@ def test_errors_that_add_up_along_a_chain_are_not_accepted():
     solved = Network(err_arcsec=np.array([0.02, 0.031]), **facts)
     assert _why_not(solved, 0, AlignParameters()) == ""
     assert _why_not(solved, 1, AlignParameters()) == "the shift is known to 0.031 arcsec only; "
+
+
+def test_pairs_tell_that_they_go_on_and_can_be_stopped(make_field):
+    field = make_field(5, 60)
+    images = [white_light(field.expose()) for _ in range(4)]
+    told = []
+
+    def stop(done, total, text):
+        told.append((done, total))
+        if done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        measure_together(images, (0,), AlignParameters(), progress=stop)
+    assert told == [(1, 6), (2, 6)]
