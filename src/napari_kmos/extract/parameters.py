@@ -42,7 +42,7 @@ class PsfParameters:
     shift_error_arcsec : float
         How far all positions may be off together, in each axis.
     position_error_arcsec : float
-        How far each position may be off beside that, in each axis.
+        How far each position may be off beside that, in each axis. No star is moved by more than five times that.
     blend_fwhm : float
         Stars closer than this, in units of the width, keep the distance given: their positions are not fitted.
     background : str

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.ndimage import convolve
 
-from napari_kmos.extract.psf_model import N_LOCAL
+from napari_kmos.extract.psf_model import N_LOCAL, N_SHARED
 from napari_kmos.spectral.nan import divide
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _MOST_STEPS = 25
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-9, 1e8
 #: A step that makes the cost smaller by less than this part of it is the last.
 _CONVERGED = 1e-6
+#: A star goes no further from where it was given, in units of the error of positions.
+_FURTHEST = 5.0
 #: Of the norm of the columns: keeps fluxes finite that the data do not tell.
 _REGULAR = 1e-6
 
@@ -101,12 +103,23 @@ class BinFit:
         self._matrices = [model.matrix(one.wave_um) for one in bins]
 
     def solve(self, prior: Prior, start: Floats | None = None) -> PsfSolution:
-        """Find the best parameters; those with an error of 0 are held, and positions that are held keep their error."""
+        """Find the best parameters; those with an error of 0 are held.
+
+        Without a start, what the stars share is fitted first: with a profile that is far off, stars would run away to
+        explain what is left of others.
+        """
         free = np.flatnonzero(prior.sigma > 0)
-        weights = prior.sigma[free] ** -2.0
         theta = prior.values.copy()
-        if start is not None:
+        if start is None:
+            theta, _ = self._descended(theta, prior, free[free < N_SHARED])
+        else:
             theta[free] = start[free]
+        theta, bins = self._descended(theta, prior, free)
+        return self._solution(theta, bins, free, prior.sigma[free] ** -2.0)
+
+    def _descended(self, theta: Floats, prior: Prior, free: NDArray[np.intp]) -> tuple[Floats, list[_Linear]]:
+        """Move some parameters to where the cost is least."""
+        weights = prior.sigma[free] ** -2.0
         damping = _FIRST_DAMPING
         bins, cost = self._evaluate(theta, prior)
         for _ in range(_MOST_STEPS):
@@ -116,8 +129,8 @@ class BinFit:
             downhill = slopes.T @ residual - weights * (theta - prior.values)[free]
             gain = 0.0
             while damping < _MOST_DAMPING:
-                trial = theta.copy()
-                trial[free] += np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), downhill)
+                step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), downhill)
+                trial = self._within_reach(theta, free, step, prior)
                 trial_bins, trial_cost = self._evaluate(trial, prior)
                 if trial_cost <= cost:
                     gain = cost - trial_cost
@@ -127,7 +140,16 @@ class BinFit:
                 damping *= 10
             if gain <= _CONVERGED * cost:
                 break
-        return self._solution(theta, bins, free, weights)
+        return theta, bins
+
+    @staticmethod
+    def _within_reach(theta: Floats, free: NDArray[np.intp], step: Floats, prior: Prior) -> Floats:
+        """Make a step, in which no star goes further from where it was given than is possible."""
+        trial = theta.copy()
+        trial[free] += step
+        limit = _FURTHEST * prior.sigma[N_SHARED:]
+        trial[N_SHARED:] = np.clip(trial[N_SHARED:], -limit, limit)
+        return trial
 
     def with_errors(self, solution: PsfSolution, prior: Prior) -> PsfSolution:
         """Return the solution with the errors of fluxes, those of parameters that were held included."""
