@@ -93,9 +93,9 @@ def in_unit_of(moving: Image, reference: Image) -> tuple[Image, float]:
 
     The factor is 1 where both have noise, one unit and spaxels of one size: then they are by the same instrument.
     """
-    sizes = [pixel_scale_arcsec(image.wcs) for image in (reference, moving)]
+    size, own_size = pixel_scale_arcsec(reference.wcs), pixel_scale_arcsec(moving.wcs)
     is_known = not any(image.noise is None for image in (reference, moving))
-    if is_known and reference.unit == moving.unit and np.isclose(*sizes, rtol=_SAME_SIZE):
+    if is_known and reference.unit == moving.unit and np.isclose(size, own_size, rtol=_SAME_SIZE):
         return reference, 1.0
     low, high = np.transpose([np.nanpercentile(image.data, _LIGHT_PERCENT) for image in (reference, moving)])
     light = np.maximum(high - low, np.finfo(float).tiny)
