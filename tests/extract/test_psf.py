@@ -108,7 +108,7 @@ def test_fluxes_profile_and_positions_are_found_with_errors_that_tell_how_well()
 
 
 def test_light_of_stars_outside_the_field_is_theirs():
-    outside = (7.0, -1.4, 600.0)
+    outside = (4.6, -0.9, 900.0)
     cube, truth = make_field((*STARS, outside))
     given = apertures_of(cube, (*STARS, outside))
 
@@ -117,7 +117,8 @@ def test_light_of_stars_outside_the_field_is_theirs():
 
     assert [one.aperture.id for one in with_them] == list("01234")
     errors = [abs(spectra[0].flux.mean() / truth[0].mean() - 1) for spectra in (with_them, without)]
-    assert errors[0] < 0.02 < errors[1]
+    assert errors[0] < 0.02
+    assert errors[1] > 0.03
     with pytest.warns(KmosWarning, match="outside the cube: 5"):
         extract_spectra(cube, given)
 
