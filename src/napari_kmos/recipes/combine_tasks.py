@@ -24,7 +24,8 @@ from napari_kmos.recipes.mosaic_fields import (
     members_of,
     split_mosaic,
 )
-from napari_kmos.recipes.offset_rows import added, check_unaccepted, epoch_of, own_row, read_tables, usable_offset
+from napari_kmos.recipes.offset_rows import added, check_unaccepted, epoch_of, own_row, usable_offset
+from napari_kmos.recipes.offset_tables import read_tables
 from napari_kmos.recipes.selecting import Member, Selection, keep_files, select
 from napari_kmos.recipes.zero_points import MEASURE, NONE, find_zero_points, rows_of
 

@@ -31,7 +31,7 @@ from napari_kmos.io import (
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.extract_plan import OUTSIDE, ExtractTask, plan_tasks, read_cubes
-from napari_kmos.recipes.offset_rows import read_tables
+from napari_kmos.recipes.offset_tables import read_tables
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.product_cube import product_category
 from napari_kmos.report.spectra import TableRow, spectra_table

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from astropy.time import TimeDelta
 
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
-from napari_kmos.io import fits_stem, read_offsets
+from napari_kmos.io import fits_stem
 from napari_kmos.offset import UNACCEPTED, Offset
-from napari_kmos.recipes.selecting import check_once
 from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
 #: Paranal's noon, in days of universal time: a night keeps the date on which it began.
 _NOON_DAYS = 2 / 3
 _CUT_HALF = re.compile(r"_half([12])$")
-
-
-def read_tables(tables: Sequence[Path]) -> tuple[tuple[Offset, ...], ...]:
-    """Return the rows of offset tables that add up.
-
-    Raises
-    ------
-    KmosError
-        If one is given twice: everything would be moved twice as far.
-    """
-    check_once([(table.resolve(), "") for table in tables])
-    return tuple(map(read_offsets, tables))
 
 
 def night_of(exposure: Exposure) -> str:
