@@ -390,7 +390,7 @@ def test_what_cannot_be_extracted_is_said():
         extract_spectra(cube, [star, star])
     with pytest.raises(ExtractionError, match="no aperture of kind sky in this cube; pick some"):
         extract_spectra(cube, [star], parameters=ExtractParameters(sky="areas"))
-    with pytest.raises(ExtractionError, match="method 'magic' is unknown; expected one of aperture, psf"):
+    with pytest.raises(ExtractionError, match="method 'magic' is unknown; expected one of aperture, optimal, psf"):
         extract_spectra(cube, [star], method="magic")
     with pytest.raises(
         ExtractionError, match=r"radius 7200 arcsec is larger than IFU 7 GC \(4.8 arcsec\); give arcsec"

@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=list(EXTRACT_METHODS),
         default="aperture",
-        help="how light becomes a spectrum: the sum over an aperture, or all stars of a field fitted together (psf) "
-        "(default: %(default)s)",
+        help="how light becomes a spectrum: the sum over an aperture, optimal weights for stars alone, or all stars "
+        "of a field fitted together, psf (default: %(default)s)",
     )
     parser.add_argument(
         "--radius", type=float, metavar="ARCSEC", help="radius of apertures that have none in the file, such as points"

@@ -132,7 +132,7 @@ def sky_of_ring(spaxels: Spaxels) -> SkyLevel:
 
 def _star(around: Surroundings, areas: SkyLevel | None, parameters: ExtractParameters) -> Extraction:
     """Extract one star."""
-    sky = areas or _own_sky(around, parameters)
+    sky = areas or own_sky(around, parameters)
     area = around.placed.area_pix
     mean, variance, coverage = _mean(around.circle(), area, parameters.min_coverage)
     flux = area * (mean - sky.level)
@@ -141,7 +141,7 @@ def _star(around: Surroundings, areas: SkyLevel | None, parameters: ExtractParam
     return Extraction(flux, noise, area * sky.level, coverage, sky.n_sky, _remark(mean, sky, coverage))
 
 
-def _own_sky(around: Surroundings, parameters: ExtractParameters) -> SkyLevel:
+def own_sky(around: Surroundings, parameters: ExtractParameters) -> SkyLevel:
     """Sky of a star by its ring, or zero."""
     if parameters.sky == "annulus":
         return sky_of_ring(around.ring(parameters.inner, parameters.outer))

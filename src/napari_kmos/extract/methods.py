@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_kmos.extract.aperture import Extraction, extract_aperture
 from napari_kmos.extract.crowded import extract_psf
+from napari_kmos.extract.optimal import extract_optimal
 
 if TYPE_CHECKING:
     from napari_kmos.extract.parameters import ExtractParameters
@@ -29,5 +30,11 @@ class ExtractMethod(Protocol):
 
 
 #: Methods that fit the point spread function, for which stars outside the cube matter.
-PSF_METHODS = frozenset({"psf"})
-EXTRACT_METHODS: Mapping[str, ExtractMethod] = MappingProxyType({"aperture": extract_aperture, "psf": extract_psf})
+PSF_METHODS = frozenset({"optimal", "psf"})
+EXTRACT_METHODS: Mapping[str, ExtractMethod] = MappingProxyType(
+    {
+        "aperture": extract_aperture,
+        "optimal": extract_optimal,
+        "psf": extract_psf,
+    }
+)

@@ -45,10 +45,11 @@ class Spaxels:
     def variance(self, known: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the variance of the weighted sum of the spaxels whose noise is known.
 
-        In float64, as a calibrated noise squared underflows in float32.
+        Weights are one a spaxel, or of the shape of the spectra. In float64, as a calibrated noise squared underflows
+        in float32.
         """
         terms = np.where(known, self.noise, 0).astype(float)
-        terms *= weights[:, None]
+        terms *= weights if weights.ndim == 2 else weights[:, None]
         if self.correlation is not None:
             return correlated_variance(terms, *self.places, self.correlation)
         return np.asarray(np.square(terms, out=terms).sum(axis=0))

@@ -184,6 +184,8 @@ def _used(method: str, parameters: ExtractParameters) -> dict[str, Any]:
     """Return the parameters that a method has used."""
     of_psf = {field.name for field in dataclasses.fields(PsfParameters)}
     values = parameters_of(parameters)
+    if method == "optimal":
+        return values
     return {name: value for name, value in values.items() if (name in of_psf) == (method == "psf")}
 
 
