@@ -129,6 +129,16 @@ def test_a_dropped_exposure_costs_its_combination_only(again, by):
     assert not (again / "new").exists()
 
 
+def test_offsets_against_a_catalogue(again):
+    plan = set_in_plan(again / "night.toml", "align", method="catalogue", catalogue="night/truth.ecsv")
+    assert _steps(run_plan(plan, again / "products")) == ["align", "combine", "extract", "compare"]
+    rows = read_offsets(again / "products" / "align" / "offsets.ecsv")
+    assert {row.method for row in rows} == {"catalogue"}
+    set_in_plan(plan, "align", reference=str(read_plan(plan).of_role("object")[0].file))
+    with pytest.raises(KmosError, match=r"\[align\] has a reference and a catalogue; only one can be right"):
+        run_plan(plan, again / "products")
+
+
 @pytest.mark.parametrize(
     ("step", "settings", "redone"),
     [

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.extract import apertures_inside
-from napari_kmos.io import fits_stem, read_apertures, read_cube, read_offsets, safe_name, write_offsets
+from napari_kmos.io import (
+    fits_stem,
+    read_apertures,
+    read_catalogue,
+    read_cube,
+    read_offsets,
+    safe_name,
+    write_offsets,
+)
 from napari_kmos.recipes.align import align
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.compare import compare
@@ -87,12 +95,17 @@ def align_job(plan: Plan, objects: Sequence[PlannedExposure], files: Sequence[Pa
     """Return the job that measures the offsets of the exposures of a band."""
     values, parameters = settings_of(plan, "align")
     groups = [(exposure.epoch, exposure.half) for exposure in objects]
+    right = [values[name] for name in ("reference", "catalogue") if values[name] is not None]
+    if len(right) > 1:
+        msg = "[align] has a reference and a catalogue; only one can be right: give one of them"
+        raise KmosError(msg)
 
     def call(overwrite: bool, progress: Progress) -> Outcome:
         return align(
             files,
             folder / "offsets.ecsv",
             method=values["method"],
+            reference=read_catalogue(values["catalogue"]) if values["catalogue"] else values["reference"] or 0,
             parameters=parameters,
             groups=groups,
             overwrite=overwrite,
@@ -100,7 +113,8 @@ def align_job(plan: Plan, objects: Sequence[PlannedExposure], files: Sequence[Pa
         )
 
     given = {**values, "groups": groups}
-    return Job(step="align", name="offsets", folder=folder, inputs=tuple(files), parameters=given, call=call)
+    inputs = (*files, *right)
+    return Job(step="align", name="offsets", folder=folder, inputs=inputs, parameters=given, call=call)
 
 
 def selection_job(

@@ -108,6 +108,16 @@ STEPS: Mapping[str, Mapping[str, Setting]] = {
         offsets=Setting(
             example='"offsets.ecsv"', is_file=True, text="Take these offsets, as the Align IFUs dock writes them."
         ),
+        reference=Setting(
+            example='"K_2022.fits"',
+            is_file=True,
+            text="What is right, in place of the first exposure: a combined cube, a mosaic, an image with coordinates.",
+        ),
+        catalogue=Setting(
+            example='"stars.ecsv"',
+            is_file=True,
+            text="Catalogue that is right, for the methods catalogue and stars; its columns are found by their names.",
+        ),
     ),
     "combine": _settings(
         CombineParameters,
