@@ -49,21 +49,9 @@ class CrowdedFit:
         if isinstance(flux, np.ndarray):
             flux = da.from_array(flux, chunks=(_PLANES, -1, -1))
         flux = flux.rechunk({1: -1, 2: -1})
-        left = da.map_blocks(self._subtracted, flux, dtype=np.float32, meta=np.empty((0, 0, 0), dtype=np.float32))
+        subtract = partial(_subtracted, fits=self.fits, owners=self._owners(), wave_um=self.cube.wavelength_um)
+        left = da.map_blocks(subtract, flux, dtype=np.float32, meta=np.empty((0, 0, 0), dtype=np.float32))
         return dataclasses.replace(self.cube, flux=left)
-
-    def _subtracted(self, flux: NDArray[Any], block_info: Any = None) -> NDArray[np.float32]:
-        """Subtract the model from some planes."""
-        if not block_info or not flux.size:
-            return np.asarray(flux, dtype=np.float32)
-        planes = slice(*block_info[0]["array-location"][0])
-        left = np.array(flux, dtype=np.float32)
-        owners = self._owners()
-        for number, fit in enumerate(self.fits):
-            if fit is not None:
-                box = fit.field.box
-                left[:, *box] -= fit.light(planes, self.cube.wavelength_um, background=owners[box] == number)
-        return left
 
     def _owners(self) -> NDArray[np.int_]:
         """Return for each spaxel the field whose background is subtracted: that of the nearest centre; -1 is none."""
@@ -79,6 +67,24 @@ class CrowdedFit:
                 owners[box][closer] = number
                 nearest[box][closer] = distance[closer]
         return owners
+
+
+def _subtracted(
+    flux: NDArray[Any],
+    *,
+    fits: Sequence[FieldFit | None],
+    owners: NDArray[np.int_],
+    wave_um: Floats,
+    block_info: Any = None,
+) -> NDArray[np.float32]:
+    """Subtract stars from some planes, and in each spaxel the background of the field that owns it."""
+    planes = slice(*block_info[0]["array-location"][0])
+    left = np.array(flux, dtype=np.float32)
+    for number, fit in enumerate(fits):
+        if fit is not None:
+            box = fit.field.box
+            left[:, *box] -= fit.light(planes, wave_um, background=owners[box] == number)
+    return left
 
 
 def extract_psf(
