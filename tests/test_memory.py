@@ -83,7 +83,7 @@ def test_extract(mosaic: Path, out: Path):
     places = [pixel_to_sky(wcs, y, x) for y, x in (MIDDLE, (120, 200), (300, 500))]
     stars = out / "stars.reg"
     stars.write_text("".join(f'icrs;circle({float(ra)},{float(dec)},0.25")\n' for ra, dec in places))
-    # Outside a strip there is data in every 64th plane; a fit needs more of a star's light than the strip of the first has.
+    # Outside a strip there is data in every 64th plane; a fit needs more of a star than its strip has.
     for method, least in (("aperture", FULL[0] / 2), ("psf", FULL[0] / 70)):
         words = ("--method", method, "--min-coverage", "0.5")
         found = run("extract", mosaic, "--apertures", stars, "-o", out / method, *words)
