@@ -59,6 +59,39 @@ def test_all_forms_give_back_the_same_offsets(night, shifts, tmp_path):
     assert_same(import_offsets([table], tmp_path / "c.ecsv", exposures=files).products[0], true_rows(), atol=1e-12)
 
 
+def test_errors_of_what_was_written_come_back(night, shifts, tmp_path):
+    """A shift file has them in its record, a copy in its header; where they were not known, they are not."""
+    files, table = night
+    rows = [dataclasses.replace(row, err_arcsec=math.nan if row.ifu == 12 else 0.01 * (1 + row.exposure))
+            for row in true_rows()]  # fmt: skip
+    write_offsets(rows, table, overwrite=True)
+    made = offsets(table, tmp_path / "out", shifts=True, crval=True, overwrite=True).products
+    for number, endings in enumerate(((".txt", ".sof"), (".fits",))):
+        sources = [path for path in made if path.suffix in endings]
+        again = import_offsets(sources, tmp_path / f"{number}.ecsv", exposures=files).products[0]
+        np.testing.assert_allclose([row.err_arcsec for row in read_offsets(again)], [row.err_arcsec for row in rows])
+
+
+def test_a_shift_file_that_is_not_what_its_record_says_is_told(night, shifts, tmp_path):
+    lines = shifts[0].read_text().splitlines(keepends=True)
+    shifts[0].write_text("0.5 0.5\n" + lines[1])
+    said = r"shifts_gc1\.txt: is not what was written, by its record shifts_gc1\.json.*remove the record"
+    with pytest.warns(KmosWarning, match=said):
+        rows = read_offsets(import_offsets(shifts[:2], tmp_path / "a.ecsv").products[0])
+    assert all(math.isnan(row.err_arcsec) for row in rows)
+    shifts[0].write_text("".join(lines))
+    import_offsets(shifts[:2], tmp_path / "b.ecsv")  # and no warning
+
+
+def test_one_exposure_cannot_tell_its_half(night, tmp_path):
+    files, _ = night
+    by_eye = tmp_path / "ifu3_half1_xy_plus.txt"
+    by_eye.write_text("# xp, yp\n5 0\n")
+    said = r"ifu3_half1_xy_plus\.txt: is for half 1 of IFU 3, and exp0\.fits alone cannot tell .*give all exposures"
+    with pytest.raises(AlignmentError, match=said):
+        import_offsets([by_eye], tmp_path / "a.ecsv", exposures=files[:1])
+
+
 def test_what_is_imported_combines_as_what_was_written(night, shifts, tmp_path):
     files, table = night
     again = import_offsets(shifts, tmp_path / "again.ecsv").products[0]

@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 from astropy.io import fits
-from dithered_files import VISITS, Visit, star_sky, true_rows, write_visits
+from dithered_files import VISITS, Visit, make_visit, star_sky, true_rows, write_visits
 from scipy.ndimage import shift as move
 
 from napari_kmos.cli.main import main
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
-from napari_kmos.io import read_cube, read_exposure, write_offsets
+from napari_kmos.io import read_cube, read_exposure, write_exposure, write_offsets
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.offset_rows import night_of
 from napari_kmos.recipes.offsets import offsets
@@ -166,11 +166,47 @@ def test_rows_of_an_epoch_count_too(night, tmp_path):
 
 def test_header_without_accepted_offset_stays(night, tmp_path):
     files, table = night
-    write_offsets([dataclasses.replace(r, accepted=r.exposure != 1) for r in true_rows()], table, overwrite=True)
-    with pytest.warns(KmosWarning, match=r"exp1\.fits.*no accepted offset; its header stays"):
+    rows = [dataclasses.replace(row, accepted=(row.exposure, row.ifu) != (1, 3)) for row in true_rows()]
+    write_offsets(rows, table, overwrite=True)
+    with pytest.warns(KmosWarning, match=r"1 of 6 IFUs, exp1\.fits.*no accepted offset; its header stays"):
         outcome = offsets(table, tmp_path / "out", crval=True)
     before, after = read_exposure(files[1]).cube(3), read_exposure(outcome.products[1]).cube(3)
     np.testing.assert_allclose(after.wcs.wcs.crval, before.wcs.wcs.crval)
+
+
+def test_copies_in_which_nothing_is_corrected_are_not_written(night, tmp_path):
+    _, table = night
+    accepted = {(0, 12), (2, 3)}
+    rows = [dataclasses.replace(row, accepted=(row.exposure, row.ifu) in accepted, note="cloud") for row in true_rows()]
+    write_offsets(rows, table, overwrite=True)
+    said = r"^2 of 4 IFUs, exp0\..*, exp2\..*: no accepted offset; .*; exp1\.fits: no accepted offset, and no copy$"
+    with pytest.warns(KmosWarning, match=said) as told:
+        outcome = offsets(table, tmp_path / "out", crval=True)
+    assert len(told) == 1
+    assert [path.name for path in outcome.products] == ["exp0_OFFSET.fits", "exp2_OFFSET.fits"]
+    assert not (tmp_path / "out/exp1_OFFSET.fits").exists()
+    with pytest.raises(AlignmentError, match="none of the exposures has an accepted offset: no copy"):
+        offsets(table, tmp_path / "none", crval=True, drop=["exp0.fits", "exp2.fits"])
+    visible = [dataclasses.replace(row, accepted=row.exposure != 1, note=f"cloud {row.ifu}") for row in true_rows()]
+    write_offsets(visible, table, overwrite=True)
+    with pytest.warns(
+        KmosWarning, match=r"^2 of 6 IFUs, exp1\..*offset not accepted \(cloud 3, \.\.\.\); left out"
+    ) as told:
+        offsets(table, tmp_path / "shifts", shifts=True)
+    assert len(told) == 1
+
+
+def test_one_sof_never_has_two_bands(tmp_path):
+    first, second = (make_visit(visit, n, crowded=False, sigma=0.1) for n, visit in enumerate(VISITS[:2]))
+    second.header["HIERARCH ESO INS FILT1 ID"] = second.header["HIERARCH ESO INS GRAT1 ID"] = "H"
+    other = dataclasses.replace(second, band="H")
+    for number, exposure in enumerate((first, other)):
+        write_exposure(exposure, tmp_path / f"exp{number}.fits")
+    table = write_offsets(true_rows(VISITS[:2]), tmp_path / "offsets.ecsv")
+    said = r"gc1: frames of several bands, K \(exp0\.fits\), H \(exp1\.fits\); kmos_combine cannot .*\(--drop\)"
+    with pytest.raises(AlignmentError, match=said):
+        offsets(table, tmp_path / "out", shifts=True)
+    assert len(offsets(table, tmp_path / "copies", crval=True).products) == 2  # each by itself
 
 
 def test_inputs_are_never_replaced(night, tmp_path):

@@ -18,7 +18,16 @@ from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.lines import read_line_list, read_windows
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
-from napari_kmos.io.records import checksum, json_text, read_json, read_table, write_json, write_record, write_table
+from napari_kmos.io.records import (
+    checksum,
+    is_as_recorded,
+    json_text,
+    read_json,
+    read_table,
+    write_json,
+    write_record,
+    write_table,
+)
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.shifts import read_shifts, read_sof, write_shifts, write_sof
 from napari_kmos.io.sky_image import SkyImage, open_sky_image
@@ -48,6 +57,7 @@ __all__ = [
     "extra_column",
     "find_log",
     "fits_stem",
+    "is_as_recorded",
     "is_xy_plus",
     "json_text",
     "offsets_table",

@@ -98,6 +98,16 @@ def write_record(product: Path, step: Step, *, products: Iterable[Path] = (), ov
     return write_json(record, product.with_suffix(".json"), overwrite=overwrite)
 
 
+def is_as_recorded(product: Path) -> bool:
+    """Tell whether a product is what the record beside it says was written; True if there is none that tells of it."""
+    try:
+        told = read_json(product.with_suffix(".json"))["products"]
+        digests = [entry["sha256"] for entry in told if entry["file"] == product.name]
+    except (KmosError, KeyError, TypeError):
+        return True
+    return not digests or checksum(product) in digests
+
+
 def write_json(content: Mapping[str, Any], path: Path | str, *, overwrite: bool = False) -> Path:
     """Write a JSON file, atomically; NaN and infinity become null, numpy scalars plain numbers."""
     with atomic_path(path, overwrite) as temporary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def rows_of_xy_plus(file: Path, opened: Opened) -> list[Offset]:
     Raises
     ------
     AlignmentError
-        If none of the files has this IFU and half.
+        If none of the files has this IFU and half, or nothing tells the halves of those that have the IFU.
     """
     told = read_xy_plus(file)
     halves = [None] * len(opened.exposures) if told.half is None else halves_by_time(opened.exposures)
@@ -51,10 +52,30 @@ def rows_of_xy_plus(file: Path, opened: Opened) -> list[Offset]:
             err = _ROUNDED_PIX * pixel_scale_arcsec(cube.wcs)
             rows.append(dataclasses.replace(row, ifu=told.ifu, half=told.half, err_arcsec=err))
     if not rows:
+        _check_halves_told(file, told, opened, halves)
         what = f"IFU {told.ifu}" if told.half is None else f"IFU {told.ifu} half {told.half}"
         msg = f"{file}: none of the files ({opened.names()}) has {what}; expected the mosaic, its cuts or "
         raise AlignmentError(msg + "the exposures that were moved")
     return rows
+
+
+def _check_halves_told(file: Path, told: XyPlus, opened: Opened, halves: Sequence[int | None]) -> None:
+    """Refuse a half where there is the IFU, but nothing tells of which half it is."""
+    have = [
+        exposure.label
+        for exposure, half in zip(opened.exposures, halves, strict=True)
+        if told.half is not None
+        and half is None
+        and any(cube.ifu == told.ifu for cube in exposure.cubes)
+        and half_of_cut(exposure.path or Path(exposure.label)) is None
+    ]
+    if have:
+        what = f"{have[0]} alone cannot" if len(opened.exposures) == 1 else f"{', '.join(have[:3])}: nothing can"
+        msg = (
+            f"{file}: is for half {told.half} of IFU {told.ifu}, and {what} tell which half it is of: halves lie "
+            "before and after the longest pause between exposures; give all exposures of both halves (--for), or cuts "
+        )
+        raise AlignmentError(msg + f"(..._half{told.half}.fits)")
 
 
 def _moved_by_eye(told: XyPlus, exposure: Exposure, cube: Cube, opened: Opened) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from napari_kmos.io import (
 )
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.offset_rows import night_of
-from napari_kmos.recipes.offsets import corrected_key
+from napari_kmos.recipes.offsets import corrected_error, corrected_key
 from napari_kmos.recipes.shift_files import target_of
 from napari_kmos.spatial.wcs import is_parallel, offset_between, shift_wcs
 
@@ -167,7 +167,7 @@ def rows_of_log(log: Path, opened: Opened) -> list[Offset]:
 def rows_of_copy(copy: Path, opened: Opened) -> list[Offset]:
     """Return by how much the coordinates of a corrected copy differ from those of its exposure.
 
-    A copy that this program wrote tells which IFUs were corrected; the others' rows are not accepted.
+    A copy that this program wrote tells which IFUs were corrected, and the errors; the others' rows are not accepted.
 
     Raises
     ------
@@ -188,6 +188,8 @@ def rows_of_copy(copy: Path, opened: Opened) -> list[Offset]:
         row = opened.row(number, cube, offset_between(cube.wcs, twin.wcs, pixel=middle), COPY)
         if done and corrected_key(cube.ifu) not in done[0]:
             row = dataclasses.replace(row, accepted=False, note="the copy has the header of its exposure")
+        elif done:
+            row = dataclasses.replace(row, err_arcsec=corrected_error(done[0][corrected_key(cube.ifu)]))
         rows.append(row)
     return rows
 

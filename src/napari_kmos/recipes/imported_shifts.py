@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.errors import AlignmentError
-from napari_kmos.io import read_shifts, read_sof
+from napari_kmos.errors import AlignmentError, KmosWarning
+from napari_kmos.io import is_as_recorded, read_shifts, read_sof
 from napari_kmos.recipes.imported_rows import Opened, Visit
-from napari_kmos.recipes.shift_files import first_of_record, is_for, target_of
+from napari_kmos.recipes.shift_files import frames_of_record, is_for, target_of
 
 if TYPE_CHECKING:
     from napari_kmos.offset import Offset
-    from napari_kmos.recipes.shift_files import FirstFrame
+    from napari_kmos.recipes.shift_files import WrittenFrames
 
 _METHOD = "shift file"
 
@@ -21,7 +24,8 @@ _METHOD = "shift file"
 def rows_of_shifts(shift_file: Path, sof: Path | None, opened: Opened, *, name: str | None = None) -> list[Offset]:
     """Return the offsets that a shift file implies.
 
-    How the first frame was corrected is in the record beside the file, if there is one; its header is right otherwise.
+    How the first frame was corrected, and the errors, are in the record beside the file, if there is one; otherwise its
+    header is right, and errors are not known.
 
     Parameters
     ----------
@@ -39,9 +43,14 @@ def rows_of_shifts(shift_file: Path, sof: Path | None, opened: Opened, *, name: 
     AlignmentError
         If the frames are other files, not as many as the shifts, or in another order than they were; if they differ in
         rotation, or nothing tells the target.
+
+    Warns
+    -----
+    KmosWarning
+        If the file is not what its record says was written. Errors are not known then.
     """
     shifts = read_shifts(shift_file)
-    record = first_of_record(shift_file)
+    record = frames_of_record(shift_file)
     numbers = _in_order(shift_file, sof, opened, record)
     if len(numbers) != len(shifts) + 1:
         msg = (
@@ -51,10 +60,20 @@ def rows_of_shifts(shift_file: Path, sof: Path | None, opened: Opened, *, name: 
     target = name or (record.target if record else None) or _only_target(shift_file, numbers, opened)
     moves = [(0.0, 0.0), *shifts]
     visits = [_visit(number, target, move, opened) for number, move in zip(numbers, moves, strict=True)]
-    return opened.rows_against(visits, _METHOD, correction=record.correction if record else (0.0, 0.0))
+    rows = opened.rows_against(visits, _METHOD, correction=record.correction if record else (0.0, 0.0))
+    if not is_as_recorded(shift_file):
+        text = (
+            f"{shift_file}: is not what was written, by its record {shift_file.stem}.json: it was changed, or is of "
+            "another time. Its lines are taken, the correction of its first frame from the record, no errors; if that "
+            "is wrong, write both again (--shifts), or remove the record"
+        )
+        warnings.warn(text, KmosWarning, stacklevel=4)
+        return rows
+    errors = record.errors if record and len(record.errors) == len(rows) else [math.nan] * len(rows)
+    return [dataclasses.replace(row, err_arcsec=err) for row, err in zip(rows, errors, strict=True)]
 
 
-def _in_order(shift_file: Path, sof: Path | None, opened: Opened, record: FirstFrame | None) -> list[int]:
+def _in_order(shift_file: Path, sof: Path | None, opened: Opened, record: WrittenFrames | None) -> list[int]:
     """Return the numbers of the exposures, in the order of the shifts."""
     if sof is None and record is None:
         return list(range(len(opened.exposures)))

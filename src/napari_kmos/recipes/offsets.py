@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from napari_kmos.recipes.shift_files import (
     check_names,
     displacements,
     frames_by_target,
+    some,
     warn_of_leftovers,
     write_shift_files,
 )
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from napari_kmos.offset import Offset
 
 SUFFIX = "_OFFSET"
+#: What stands before the error of a correction in the header of a copy.
+_ERROR = "+-"
 
 
 def offsets(
@@ -63,7 +67,8 @@ def offsets(
         accepted are left out, with a warning.
     crval : bool
         Write a copy of each exposure, ``<stem>_OFFSET.fits``, with the corrections added to CRVAL1 and CRVAL2 of data
-        and noise; no bit of the pixels changes. IFUs without an accepted offset keep their headers, with a warning.
+        and noise; no bit of the pixels changes. IFUs without an accepted offset keep their headers, and exposures
+        without any get no copy, with a warning.
     drop : sequence of path
         Exposures to be left out; the last part of a name is enough. With ``overwrite``, shift file and SOF are made
         again without them, the shifts against the first exposure that is left.
@@ -81,7 +86,8 @@ def offsets(
     Raises
     ------
     AlignmentError
-        If a file of the table cannot be found, no offset is accepted, or the exposures of a target differ in rotation.
+        If a file of the table cannot be found, no offset is accepted, or the exposures of a target differ in rotation
+        or band.
     KmosError
         If neither ``shifts`` nor ``crval`` is asked for, or what is to be dropped is none of the exposures.
     WriteError
@@ -147,13 +153,10 @@ def _write_copies(
     outputs: Mapping[Path, Exposure], frames: Sequence[Frame], table: Path, overwrite: bool, progress: Progress
 ) -> Outcome:
     """Write exposures with corrected headers, and their records."""
+    _warn_of_uncorrected(outputs, frames)
     records = []
     for number, (path, exposure) in enumerate(outputs.items()):
         corrected = {frame.cube.ifu: frame for frame in frames if frame.exposure is exposure and frame.offset.accepted}
-        for cube in exposure.cubes:
-            if cube.ifu not in corrected:
-                text = f"{cube.source or cube.label}: no accepted offset; its header stays as it is"
-                warnings.warn(text, KmosWarning, stacklevel=3)
         used = {corrected_key(ifu): _arcsec(frame.offset) for ifu, frame in corrected.items()}
         step = Step(name="offsets", inputs=(exposure.path or Path(), table), parameters=used)
         wcs = {frame.cube.source: frame.wcs for frame in corrected.values()}
@@ -163,11 +166,31 @@ def _write_copies(
     return Outcome(products=tuple(outputs), extras=tuple(records))
 
 
+def _warn_of_uncorrected(outputs: Mapping[Path, Exposure], frames: Sequence[Frame]) -> None:
+    """Say in one warning which headers of copies are not corrected, and which exposures have no copy."""
+    corrected = {(frame.path, frame.cube.ifu) for frame in frames if frame.offset.accepted}
+    cubes = [(one, cube) for one in outputs.values() for cube in one.cubes]
+    same = [f"{one.label} {cube.label}" for one, cube in cubes if (one.path, cube.ifu) not in corrected]
+    written = {exposure.path for exposure in outputs.values()}
+    left = list(dict.fromkeys(frame.exposure.label for frame in frames if frame.path not in written))
+    told = []
+    if same:
+        told.append(f"{len(same)} of {len(cubes)} IFUs, {some(same)}: no accepted offset; its header stays as it is")
+    if left:
+        told.append(f"{some(left)}: no accepted offset, and no copy")
+    if outputs and told:
+        warnings.warn("; ".join(told), KmosWarning, stacklevel=4)
+
+
 def _copies_of(frames: Sequence[Frame], folder: Path, overwrite: bool) -> dict[Path, Exposure]:
-    """Return the exposure of each copy, checked to be free."""
+    """Return the exposure of each copy, in which something is corrected, checked to be free."""
+    chosen = {id(frame.exposure): frame.exposure for frame in frames if frame.offset.accepted}
+    if not chosen:
+        msg = "none of the exposures has an accepted offset: no copy would have another header"
+        raise AlignmentError(msg)
     inputs = {frame.path.resolve() for frame in frames}
     outputs: dict[Path, Exposure] = {}
-    for exposure in {id(frame.exposure): frame.exposure for frame in frames}.values():
+    for exposure in chosen.values():
         path = folder / f"{fits_stem(exposure.path or Path('exposure'))}{SUFFIX}.fits"
         if path in outputs or path.resolve() in inputs:
             msg = f"{path}: would replace an input or another product; choose another folder (-o)"
@@ -180,7 +203,17 @@ def _copies_of(frames: Sequence[Frame], folder: Path, overwrite: bool) -> dict[P
 
 def _arcsec(offset: Offset) -> str:
     """Return a correction as the header of a copy tells it."""
-    return f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f} arcsec"
+    error = f" {_ERROR} {offset.err_arcsec:.5f}" if math.isfinite(offset.err_arcsec) else ""
+    return f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f}{error} arcsec"
+
+
+def corrected_error(told: str) -> float:
+    """Return the error, in arcsec, of a correction as the header of a copy tells it; NaN if it does not."""
+    number = told.partition(_ERROR)[2].split()
+    try:
+        return float(number[0])
+    except (IndexError, ValueError):
+        return math.nan
 
 
 def corrected_key(ifu: int | None) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari_kmos.exposure import Exposure
     from napari_kmos.offset import Offset
 
+#: So many names are told in a warning.
+_MOST_TOLD = 6
 _CONVENTION = """\
 {shifts}: shifts for kmos_combine --method=user, target {name}.
 
@@ -42,12 +45,13 @@ Frames (number, IFU, dx, dy, correction dRA cos Dec, dDec in arcsec, file):
 
 
 @dataclass(frozen=True, slots=True)
-class FirstFrame:
-    """What a shift file leaves out: its target, the order of its frames, the correction (arcsec) of the first."""
+class WrittenFrames:
+    """What a shift file leaves out: its target, its frames in order, the first's correction, errors of all (arcsec)."""
 
     target: str
     frames: tuple[str, ...]
     correction: tuple[float, float]
+    errors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,16 +89,13 @@ def frames_by_target(frames: Sequence[Frame]) -> Mapping[str, list[Frame]]:
     Raises
     ------
     AlignmentError
-        If no target is left.
+        If no target is left, or one was seen in several bands.
     """
     targets: dict[str, list[Frame]] = defaultdict(list)
     for frame in frames:
         if frame.offset.accepted:
             targets[frame.target].append(frame)
-        else:
-            what = frame.cube.source or frame.cube.label
-            text = f"{what}: offset not accepted ({frame.offset.note}); left out of the shift file"
-            warnings.warn(text, KmosWarning, stacklevel=3)
+    _warn_of_refused([frame for frame in frames if not frame.offset.accepted], len(frames))
     for name, members in list(targets.items()):
         files = [frame.path for frame in members]
         if len(set(files)) < len(files):
@@ -105,7 +106,40 @@ def frames_by_target(frames: Sequence[Frame]) -> Mapping[str, list[Frame]]:
     if not several:
         msg = "no target has accepted offsets in two exposures or more: there is nothing to shift"
         raise AlignmentError(msg)
+    for name, members in several.items():
+        _check_band(name, members)
     return several
+
+
+def _warn_of_refused(refused: Sequence[Frame], total: int) -> None:
+    """Say in one warning which frames no shift file has."""
+    if refused:
+        notes = [frame.offset.note or "no reason given" for frame in refused]
+        why = notes[0] + (", ..." if set(notes[1:]) - {notes[0]} else "")
+        text = (
+            f"{len(refused)} of {total} IFUs, {some(map(label_of, refused))}: offset not accepted ({why}); left out of "
+        )
+        warnings.warn(text + "the shift files", KmosWarning, stacklevel=4)
+
+
+def _check_band(name: str, frames: Sequence[Frame]) -> None:
+    """Refuse a target seen in several bands: `kmos_combine` takes the wavelengths of all frames to be the same."""
+    bands = {frame.exposure.band: frame.path.name for frame in frames if frame.exposure.band}
+    if len(bands) > 1:
+        have = ", ".join(f"{band} ({file})" for band, file in bands.items())
+        msg = f"{name}: frames of several bands, {have}; kmos_combine cannot combine them: leave all but one band out "
+        raise AlignmentError(msg + "(--drop)")
+
+
+def some(names: Iterable[str]) -> str:
+    """Return the first few of many names, for a message."""
+    first, *rest = names
+    return ", ".join([first, *rest[: _MOST_TOLD - 1]]) + (", ..." if rest[_MOST_TOLD - 1 :] else "")
+
+
+def label_of(frame: Frame) -> str:
+    """Return what to call a frame in a message."""
+    return f"{frame.exposure.label} {frame.cube.label}"
 
 
 def is_for(shift_file: Path, name: str) -> bool:
@@ -179,12 +213,15 @@ def write_shift_files(
     return Outcome(products=(shift_file, sof), extras=(readme, record))
 
 
-def first_of_record(shift_file: Path) -> FirstFrame | None:
+def frames_of_record(shift_file: Path) -> WrittenFrames | None:
     """Return what the record beside a shift file tells of its frames; None if there is none of ours."""
     try:
         told = read_json(shift_file.with_suffix(".json"))["measured"]
-        return FirstFrame(
-            str(told["target"]), tuple(told["frames"]), (told["first_dra_arcsec"], told["first_ddec_arcsec"])
+        return WrittenFrames(
+            str(told["target"]),
+            tuple(told["frames"]),
+            (told["first_dra_arcsec"], told["first_ddec_arcsec"]),
+            tuple(math.nan if err is None else float(err) for err in told.get("err_arcsec", ())),
         )
     except (KmosError, KeyError, TypeError):
         return None
@@ -198,12 +235,13 @@ def _line(number: int, frame: Frame, move: tuple[float, float]) -> str:
 
 
 def _step(name: str, frames: Sequence[Frame], table: Path) -> Step:
-    """Describe what was done; a shift file does not tell how the first frame was corrected, its record does."""
+    """Describe what was done; a shift file tells no errors, nor how the first frame was corrected: its record does."""
     first = frames[0].offset
     measured = {
         "target": name,
         "frames": [frame.path.name for frame in frames],
         "first_dra_arcsec": first.dra_arcsec,
         "first_ddec_arcsec": first.ddec_arcsec,
+        "err_arcsec": [frame.offset.err_arcsec for frame in frames],
     }
     return Step(name="offsets", inputs=(*(frame.path for frame in frames), table), measured=measured)
