@@ -47,6 +47,9 @@ class Offset:
         The next best offset, (dRA cos Dec, dDec) in arcsec.
     decision : str
         What a person decided: accepted, rejected or skipped; empty if nobody did.
+    against : str
+        What it is counted from: the name of the exposure whose header it keeps to, of an image, or of a catalogue.
+        Empty if nobody told. Offsets against different things do not belong together.
     """
 
     exposure: int
@@ -64,6 +67,7 @@ class Offset:
     margin: float | None = None
     runner_up: tuple[float, float] | None = None
     decision: str = ""
+    against: str = ""
 
     def __post_init__(self) -> None:
         if self.decision not in DECISIONS:

@@ -29,6 +29,7 @@ ROWS = (
         margin=2.5,
         runner_up=(-0.5, 0.25),
         decision="skipped",
+        against="truth.csv",
     ),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_kmos._napari.reader import files_data
+from napari_kmos._napari.zero_points import warn_of_mixed_zeros
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import FITS_ENDINGS, read_catalogue, read_offsets, write_offsets
@@ -28,7 +29,13 @@ def write_table(offsets: Sequence[Offset], path: Path) -> Path:
     ------
     WriteError
         If it cannot be written.
+
+    Warns
+    -----
+    KmosWarning
+        If offsets of one IFU are counted from different things.
     """
+    warn_of_mixed_zeros(offsets)
     rows = [dataclasses.replace(one, file=name_in_table(Path(one.file), path) if one.file else "") for one in offsets]
     return write_offsets(rows, path, overwrite=True)
 

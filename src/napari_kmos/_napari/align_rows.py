@@ -54,6 +54,8 @@ class AlignRow:
         Where it stands; at its header if nothing is known.
     proposal : Offset, optional
         What was measured of it.
+    is_listed : bool
+        Whether it has an offset of its own; others are there to be compared with only.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class AlignRow:
     half: int | None
     offset: Offset
     proposal: Offset | None
+    is_listed: bool = True
 
     @property
     def identity(self) -> Identity:
@@ -101,12 +104,14 @@ def rows_of(
 ) -> tuple[AlignRow, ...]:
     """Return the rows of the cubes that are open, and of those of further files; by IFU, then by exposure.
 
+    Where exposures are open, combined cubes and mosaics are there to be compared with, unless they are asked for.
+
     Parameters
     ----------
     viewer : ViewerModel
         Its cube layers are the open cubes; those of a layer of several IFUs count each.
     files : sequence of Path
-        Files that have no layers.
+        Files that are asked for, whether they have layers or not.
     offsets, proposals : sequence of Offset
         What is known, of these and other cubes.
 
@@ -121,6 +126,7 @@ def rows_of(
     paths = list(dict.fromkeys(path for path, _ in cubes))
     facts = _facts(paths)
     kept, measured = _by_name(offsets), _by_name(proposals)
+    only = {path for path in paths if facts[path][0] == _EXPOSURE} | set(files) or set(paths)
     rows = []
     for path, cube in cubes:
         kind, night, half = facts[path]
@@ -135,6 +141,7 @@ def rows_of(
                 half=half if found is None or found.half is None else found.half,
                 offset=found or header_offset(path, cube, paths.index(path)),
                 proposal=_own(measured, path, cube, paths),
+                is_listed=path in only,
             )
         )
     return tuple(sorted(rows, key=lambda row: (row.cube.ifu or 0, row.exposure)))

@@ -14,21 +14,22 @@ from napari.layers import Layer
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_kmos._napari import alignment
+from napari_kmos._napari import alignment, bench_state
 from napari_kmos._napari.align_rows import (
+    BY_CLICKS,
     BY_HAND,
     HEADER,
-    REFERENCE,
     AlignRow,
     Identity,
     read_file,
     rows_of,
 )
 from napari_kmos._napari.anchors import Anchors
-from napari_kmos._napari.bench_state import State, named, of_rows, others_of_half, place_of, unsure
+from napari_kmos._napari.bench_state import State, named, place_of
 from napari_kmos._napari.history import History
-from napari_kmos._napari.layers import ifu_layers, kmos_of
+from napari_kmos._napari.layers import kmos_of, layers_by_identity
 from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.words import counted
 from napari_kmos.io.decisions import Decisions, read_decisions
 from napari_kmos.offset import Offset
 from napari_kmos.session import Session
@@ -56,6 +57,8 @@ class Bench:
         Files without layers that have rows, too.
     by_half : bool
         Whether what is moved by hand and decided holds for all exposures of an IFU in the same epoch and half.
+    zero_of : callable
+        Tells of all rows and one of them what that is counted from while it is moved by hand.
     """
 
     changed = Signal()
@@ -65,6 +68,7 @@ class Bench:
         self.viewer, self.session = viewer, session
         self.files: tuple[Path, ...] = ()
         self.by_half = False
+        self.zero_of: Callable[[Sequence[AlignRow], AlignRow], str] = lambda _rows, _row: ""
         self.history = History(State(offsets=session.offsets))
         self._anchors = Anchors(viewer, session)
         self._adopted: WeakSet[Layer] = WeakSet()
@@ -78,7 +82,7 @@ class Bench:
         return self.history.state
 
     def rows(self) -> tuple[AlignRow, ...]:
-        """Return the rows, by IFU, then by exposure."""
+        """Return the rows, by IFU, then by exposure; those too that are there to be compared with only."""
         return rows_of(self.viewer, self.files, offsets=self.state.offsets, proposals=self.state.proposals)
 
     def row(self, identity: Identity | None) -> AlignRow | None:
@@ -113,10 +117,10 @@ class Bench:
         if restored != self.state:
             offsets = set(restored.offsets) - set(self.state.offsets)
             decided = sum(bool(one.decision) for one in offsets)
-            self._step(restored, what := f"Restored {len(offsets)} offsets, {decided} of them decided")
+            self._step(restored, what := f"Restored {counted(len(offsets), 'offset')}, {decided} of them decided")
             self.restored.emit(what)
         known = {row.identity for row in self.rows() if self.state.has(row)}
-        layers = self._layers()
+        layers = layers_by_identity(self.viewer)
         self._place([one for one, layer in layers.items() if one in known and layer not in self._adopted])
         self._adopted.update(layers.values())
         self.take_over()
@@ -130,12 +134,12 @@ class Bench:
         known = {row.identity: row for row in self.rows()}
         moved = {
             known[one]: layer
-            for one, layer in self._layers().items()
+            for one, layer in layers_by_identity(self.viewer).items()
             if not np.allclose(offset_of(layer), place_of(known[one]), rtol=0, atol=_SAME_ARCSEC)
         }
         if moved:
             rows = [
-                unsure(named(row, alignment.offset_row(self.viewer, layer, measured=row.proposal)))
+                self._told(row, alignment.offset_row(self.viewer, layer, measured=row.proposal))
                 for row, layer in moved.items()
             ]
             for row, layer in moved.items():
@@ -157,13 +161,12 @@ class Bench:
         chosen = [row, *(one for one in self._half_of(known, row) if one.identity != reference)]
         rows = [self._decided(one, decision) for one in chosen]
         base = None if reference in (None, identity) else self.row(reference)
-        if base is not None and not self.state.has(base):
-            fixed = dataclasses.replace(base.offset, method=REFERENCE, err_arcsec=0.0, accepted=True)
-            rows.append(named(base, fixed))
+        if base is not None and base.is_listed and not self.state.has(base):
+            rows.append(bench_state.right(base))
         self._step(self.state.put(rows), f"{decision.capitalize()} {row.label}")
         return rows[0]
 
-    def propose(self, found: Mapping[Identity, Offset]) -> int:
+    def propose(self, found: Mapping[Identity, Offset], zeros: Mapping[Identity, str] | None = None) -> int:
         """Take measured offsets as proposals; rows that nobody moved or decided are put there if they are accepted.
 
         Returns
@@ -171,14 +174,8 @@ class Bench:
         int
             How many were put there.
         """
-        proposals, rows = [], []
-        for row in self.rows():
-            if row.identity in found:
-                proposals.append(named(row, found[row.identity]))
-                is_free = not row.offset.decision and row.offset.method != BY_HAND
-                if is_free and found[row.identity].accepted:
-                    rows.append(proposals[-1])
-        self._step(self.state.put(rows, proposals), f"Proposals for {len(proposals)} rows")
+        rows, proposals = bench_state.proposed(self.rows(), found, zeros or {})
+        self._step(self.state.put(rows, proposals), f"Proposals for {counted(len(proposals), 'row')}")
         return len(rows)
 
     def take(self, identity: Identity) -> bool:
@@ -199,21 +196,24 @@ class Bench:
         """Put a row where an offset says, measured in whatever way; nothing is decided by that."""
         row = self.row(identity)
         if row is not None:
-            self._step(self.state.put([named(row, offset)]), f"Moved {row.label}")
+            self._step(self.state.put([self._told(row, offset)]), f"Moved {row.label}")
 
     def read(self, offsets: Sequence[Offset]) -> int:
         """Take offsets of a file; rows it does not have stay. Return how many are for open layers."""
         with self._own():
             n_found = alignment.show_offsets(self.viewer, offsets)
-        known = of_rows(self.rows(), offsets)
+        known = bench_state.of_rows(self.rows(), offsets)
         usable = [one for one in known if one.accepted or one.decision]
-        self._step(self.state.put(usable, [one for one in known if one not in usable]), f"Read {len(offsets)} offsets")
+        self._step(
+            self.state.put(usable, [one for one in known if one not in usable]),
+            f"Read {counted(len(offsets), 'offset')}",
+        )
         return n_found
 
     def replace(self, offsets: Sequence[Offset]) -> None:
         """Take offsets that somebody else put into the session."""
         if not self._busy and offsets is not self._shared:
-            known = of_rows(self.rows(), offsets)
+            known = bench_state.of_rows(self.rows(), offsets)
             self._step(dataclasses.replace(self.state, offsets=known), "Offsets from elsewhere")
 
     def undo(self) -> str:
@@ -231,8 +231,7 @@ class Bench:
 
     def written(self) -> tuple[Offset, ...]:
         """Return what a table of offsets holds: the offsets, and proposals of rows that have no other; whole paths."""
-        only = [row.proposal for row in self.rows() if row.proposal is not None and not self.state.has(row)]
-        return alignment.with_rows(self.state.offsets, only)
+        return bench_state.told_of(self.state, self.rows())
 
     def known(self) -> dict[Path, Decisions]:
         """Return what is known of each file that is or was open, to be kept."""
@@ -240,11 +239,17 @@ class Bench:
 
     def _half_of(self, rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
         """Return the other rows that go along with one."""
-        return others_of_half(rows, row) if self.by_half else []
+        return bench_state.others_of_half(rows, row) if self.by_half else []
 
     def _moved(self, row: AlignRow, east: float, north: float) -> Offset:
         """Return the offset of a row that somebody put there: as it was measured, if that is the place."""
-        return unsure(named(row, alignment.placed(row.cube, east, north, measured=row.proposal)))
+        return self._told(row, alignment.placed(row.cube, east, north, measured=row.proposal))
+
+    def _told(self, row: AlignRow, offset: Offset) -> Offset:
+        """Return an offset as one of a row that waits for a decision; by hand, it is counted from what is shown."""
+        is_by_hand = offset.method in (BY_HAND, BY_CLICKS)
+        against = self.zero_of(self.rows(), row) if is_by_hand else offset.against
+        return bench_state.unsure(named(row, dataclasses.replace(offset, against=against)))
 
     def _decided(self, row: AlignRow, decision: str) -> Offset:
         """Return the offset of a row with a decision; at its header it is right as well as a person sees."""
@@ -272,22 +277,18 @@ class Bench:
         with self._own():
             self.session.offsets = self._shared = alignment.short_names(self.state.offsets)
             self._anchors.look()
-            self._place(self._layers())
+            self._place(layers_by_identity(self.viewer))
             moves = {one: place - before.get(one, place) for one, place in self._places().items()}
             self._anchors.follow({one: tuple(move) for one, move in moves.items() if move.any()})
         self.changed.emit()
 
     def _place(self, identities: Iterable[Identity]) -> None:
         """Put layers where their rows say."""
-        places, layers = self._places(), self._layers()
+        places, layers = self._places(), layers_by_identity(self.viewer)
         with self._own():
             for one in identities:
                 if not np.allclose(offset_of(layers[one]), places[one], rtol=0, atol=_SAME_ARCSEC):
                     alignment.move_all(self.viewer, layers[one], *map(float, places[one]))
-
-    def _layers(self) -> dict[Identity, Layer]:
-        """Return a layer of each IFU that has one."""
-        return {kmos_of(layer).identity: layer for layer in reversed(ifu_layers(self.viewer))}
 
     @contextmanager
     def _own(self) -> Iterator[None]:

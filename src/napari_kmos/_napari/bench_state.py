@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_kmos._napari import alignment
-from napari_kmos._napari.align_rows import BY_HAND, REFERENCE, AlignRow, own_offsets, read_file
+from napari_kmos._napari.align_rows import BY_HAND, REFERENCE, AlignRow, Identity, own_offsets, read_file
+from napari_kmos._napari.zero_points import zero_of
 from napari_kmos.io.decisions import Decisions
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.offset_rows import told_offset
@@ -69,6 +70,33 @@ def named(row: AlignRow, offset: Offset) -> Offset:
     """Return an offset as one of a row: of its file, whole path, exposure, IFU, epoch and half."""
     facts = {"exposure": row.exposure, "file": str(row.path), "ifu": row.cube.ifu}
     return dataclasses.replace(offset, **facts, epoch=row.epoch, half=row.half)
+
+
+def proposed(
+    rows: Iterable[AlignRow], found: Mapping[Identity, Offset], zeros: Mapping[Identity, str]
+) -> tuple[list[Offset], list[Offset]]:
+    """Return the offsets of rows that nobody moved or decided and that are measured well, and all proposals."""
+    offsets, proposals = [], []
+    for row in (row for row in rows if row.is_listed and row.identity in found):
+        one = found[row.identity]
+        proposals.append(named(row, dataclasses.replace(one, against=zeros.get(row.identity, one.against))))
+        is_free = not row.offset.decision and row.offset.method != BY_HAND
+        offsets += [proposals[-1]] if is_free and one.accepted else []
+    return offsets, proposals
+
+
+def right(row: AlignRow) -> Offset:
+    """Return the offset of a row that others are compared with: it is right where it stands."""
+    facts = {"method": REFERENCE, "err_arcsec": 0.0, "accepted": True, "against": zero_of(row)}
+    return named(row, dataclasses.replace(row.offset, **facts))
+
+
+def told_of(state: State, rows: Iterable[AlignRow]) -> tuple[Offset, ...]:
+    """Return what is known of exposures, and what was measured of those of which nothing else is."""
+    rows = list(rows)
+    others = [row.offset for row in rows if not row.is_listed]
+    only = [row.proposal for row in rows if row.is_listed and row.proposal is not None and not state.has(row)]
+    return alignment.with_rows([one for one in state.offsets if one not in others], only)
 
 
 def others_of_half(rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:

@@ -50,6 +50,11 @@ def ifu_layers(viewer: ViewerModel) -> list[Layer]:
     return [layer for layer in cube_layers(viewer) if kmos_of(layer).cube is not None]
 
 
+def layers_by_identity(viewer: ViewerModel) -> dict[tuple[str, int | None], Layer]:
+    """Return a layer of each IFU of each file that has one, the lowest."""
+    return {kmos_of(layer).identity: layer for layer in reversed(ifu_layers(viewer))}
+
+
 def planes_of(layer: Layer) -> tuple[tuple[KmosLayer, Planes], ...]:
     """Return the cubes that a layer shows, each with what napari is shown of it."""
     data = layer.data.parts if isinstance(layer.data, Composite) else (layer.data,)

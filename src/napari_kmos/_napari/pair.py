@@ -15,6 +15,7 @@ from napari_kmos._napari.catalogue import view_of
 from napari_kmos._napari.layers import add_layers, ifu_layers, kmos_layers, kmos_of, layer_data
 from napari_kmos._napari.positions import move_to, offset_of
 from napari_kmos._napari.reader import tag_of
+from napari_kmos._napari.zero_points import zero_of
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.cube import Cube, Image
 from napari_kmos.spatial.wcs import shift_wcs
@@ -115,6 +116,23 @@ class Pair:
         shown = None if self.reference is None else kmos_of(self.reference)
         is_one = shown is not None and (shown.cube is None or read_file(self.path).kind == MOSAIC)
         return self.path, offset_of(self.reference) if is_one else (0.0, 0.0)
+
+    def zero_of(self, rows: Sequence[AlignRow], row: AlignRow) -> str:
+        """Return what a row is counted from if it is measured with all others."""
+        if self.catalogue is not None:
+            return self.catalogue.name if self.catalogue.path is None else self.catalogue.path.name
+        if self.path is not None and all(one.path != self.path for one in rows):
+            return self.path.name
+        base = row if row.path == self.path else counterpart(rows, row, self.path)
+        if base is None or base.path != self.path:  # the file does not have its target: the first that has is right
+            base = next(one for one in rows if _show_the_same(one, row))
+        return zero_of(base)
+
+    def zero_shown(self, rows: Sequence[AlignRow], row: AlignRow) -> str:
+        """Return what a row is counted from if it is compared with what is shown."""
+        base = next((one for one in rows if one.identity == self.base), None)
+        is_shown = row.identity == self.identity and base is not None and self.catalogue is None
+        return zero_of(base) if is_shown else self.zero_of(rows, row)
 
     def choose_row(self, rows: Sequence[AlignRow], row: AlignRow) -> None:
         """Choose a row, and what there is of its target in the file that rows are compared with, else in another."""

@@ -16,6 +16,7 @@ from napari_kmos.offset import Offset
 
 _REQUIRED = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec")
 _RUNNER_UP = ("runner_up_dra_arcsec", "runner_up_ddec_arcsec")
+_WORDS = ("decision", "against")
 _MEASURED = ("dra_arcsec", "ddec_arcsec", "err_arcsec")
 _ANGLES = (*_MEASURED, *_RUNNER_UP)
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -111,8 +112,9 @@ def _add_judgement(table: Table, rows: Sequence[Offset]) -> None:
             table[name] = _numbers(values)
             table[name].info.format = ".5f" if name in _ANGLES else ".2f"
             table[name].unit = u.arcsec if name in _ANGLES else None
-    if any(row.decision for row in rows):
-        table["decision"] = np.array([row.decision for row in rows], dtype=str)
+    for name in _WORDS:
+        if any(getattr(row, name) for row in rows):
+            table[name] = np.array([getattr(row, name) for row in rows], dtype=str)
 
 
 def _numbers(values: Sequence[float | None]) -> MaskedColumn:
@@ -146,7 +148,7 @@ def _offset(path: Path, number: int, table: Table) -> Offset:
             score=_optional_float(row.get("score")),
             margin=_optional_float(row.get("margin")),
             runner_up=_runner_up(row),
-            decision=str(row.get("decision") or ""),
+            **{name: str(row.get(name) or "") for name in _WORDS},
         )
     except (TypeError, ValueError, AlignmentError) as err:
         msg = f"{path}: row {number + 1} of the offset table cannot be understood ({err}); mend or remove it"

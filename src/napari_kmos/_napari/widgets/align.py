@@ -19,6 +19,7 @@ from napari_kmos._napari.mover import Mover
 from napari_kmos._napari.pair import Pair, references_of
 from napari_kmos._napari.widgets.align_parts import AlignParts
 from napari_kmos._napari.widgets.dock import Dock, Link
+from napari_kmos._napari.zero_points import mixed_zeros
 from napari_kmos.io.decisions import NAME
 
 
@@ -37,6 +38,7 @@ class AlignDock(Dock):
         self.keeper = Keeper(self.bench)
         self.mover = Mover(self.viewer)
         self.pair = Pair(self.viewer)
+        self.bench.zero_of = self.pair.zero_shown
         self.parts = AlignParts(self)
         self.edit, self.table = self.parts.edit, self.parts.table
         self.move_button, self.colours = self.parts.move, self.parts.pair.shown
@@ -98,6 +100,10 @@ class AlignDock(Dock):
         if self.move_button.isChecked():
             self.mover.begin()
 
+    def tell(self, text: str) -> None:
+        """Say what was done, and whether the rows still belong together."""
+        self.say(text + mixed_zeros(self.bench.written()))
+
     def accept(self) -> None:
         """Accept the chosen row where it stands."""
         self.decide("accepted")
@@ -109,7 +115,7 @@ class AlignDock(Dock):
             return
         row = self.bench.decide(self.pair.identity, decision, reference=self.pair.base)
         if row is not None:
-            self.say(f"{decision.capitalize()} {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method})")
+            self.tell(f"{decision.capitalize()} {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method}). ")
 
     def next_doubtful(self) -> None:
         """Choose the next row that somebody has to look at."""
@@ -161,7 +167,7 @@ class AlignDock(Dock):
         """Show what the bench did."""
         with notified(self.say):
             rows = self.bench.rows()
-            self.table.show_rows(rows, self.pair.identity)
+            self.table.show_rows([row for row in rows if row.is_listed], self.pair.identity)
             self._show_references(rows)
         self.parts.decisions.show_steps(self.bench.history.undoable, self.bench.history.redoable)
         self.keeper.schedule()

@@ -20,6 +20,7 @@ from napari_kmos._napari.errors import notified
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.files import IMPORTS, OFFSETS, ask_open, ask_save
 from napari_kmos._napari.widgets.parts import button
+from napari_kmos._napari.words import counted
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.outcome import Outcome
@@ -77,7 +78,7 @@ class AlignFiles(QWidget):
         with notified(dock.say):
             write_table(dock.bench.written(), path)
             dock.session.offsets_file = path
-            dock.say(f"Written: {path}")
+            dock.tell(f"Written: {path}. ")
 
     def write_products(self, folder: Path, *, shifts: bool = False, crval: bool = False) -> None:
         """Write the table and shift files or corrected copies into a folder, in a thread."""
@@ -118,7 +119,7 @@ class AlignFiles(QWidget):
         with notified(self._dock.say):
             n_found = self._dock.bench.read(rows)
             self._dock.session.offsets_file = path if path.suffix == ".ecsv" else self._dock.session.offsets_file
-            self._dock.say(f"{path.name}: {len(rows)} offsets, {n_found} of them for open layers")
+            self._dock.say(f"{path.name}: {counted(len(rows), 'offset')}, {n_found} of them for open layers")
 
     def _on_table(self, catalogue: Catalogue) -> None:
         with notified(self._dock.say):
@@ -128,4 +129,4 @@ class AlignFiles(QWidget):
 
     def _on_written(self, outcome: Outcome) -> None:
         self._dock.session.offsets_file = outcome.products[0]
-        self._dock.say(f"Done: {len(outcome.products)} files in {outcome.products[0].parent}")
+        self._dock.tell(f"Done: {counted(len(outcome.products), 'file')} in {outcome.products[0].parent}. ")

@@ -18,6 +18,7 @@ from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, folded, row_of
 from napari_kmos._napari.widgets.versus import VersusEdit
+from napari_kmos._napari.zero_points import warn_of_mixed_zeros
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
 from napari_kmos.offset import UNACCEPTED
 from napari_kmos.recipes.combine_tasks import CombineChoice
@@ -64,6 +65,7 @@ class CombineDock(Dock):
     def run(self) -> None:
         """Start."""
         with notified(self.say):
+            placing = self._placing()
             self.start(
                 combine_files,
                 self.session.inputs,
@@ -72,7 +74,7 @@ class CombineDock(Dock):
                 which=self.which.text().strip(),
                 scheduler=self.scheduler.text().strip(),
                 parameters=self._parameters(),
-                **self._placing(),
+                **placing,
                 overwrite=self.overwrite.isChecked(),
                 done=self._on_done,
             )
@@ -104,6 +106,8 @@ class CombineDock(Dock):
     def _placing(self) -> dict[str, Any]:
         """Return what is known of where the exposures lie."""
         offsets = (self.offsets.path() or self.session.offsets) if self.method.currentText() == USER else None
+        if offsets is self.session.offsets:
+            warn_of_mixed_zeros(self.session.offsets)
         return {"offsets": offsets, "unaccepted": self.unaccepted.currentText()}
 
     def _build(self) -> None:

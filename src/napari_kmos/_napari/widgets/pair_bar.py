@@ -20,6 +20,7 @@ from napari_kmos._napari.pair_view import PairView
 from napari_kmos._napari.pictures import COLOURS, MODES
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos._napari.widgets.score_view import ScoreView
+from napari_kmos._napari.words import counted
 from napari_kmos.align.clicks import StarShift
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.spectral.windows import parse_window
@@ -159,7 +160,9 @@ class PairBar(QWidget):
         pair, bench = self._dock.pair, self._dock.bench
         row = bench.row(pair.identity)
         if row is not None:
-            note = f"{found.n_pairs} stars" + ("" if math.isnan(found.rms_arcsec) else f", rms {found.rms_arcsec:.3f}″")
+            note = counted(found.n_pairs, "star") + (
+                "" if math.isnan(found.rms_arcsec) else f", rms {found.rms_arcsec:.3f}″"
+            )
             facts = {"dra_arcsec": found.dra_arcsec, "ddec_arcsec": found.ddec_arcsec, "err_arcsec": found.err_arcsec}
             offset = dataclasses.replace(header_offset(row.path, row.cube, row.exposure), method=BY_CLICKS, note=note)
             bench.put(row.identity, dataclasses.replace(offset, **facts))

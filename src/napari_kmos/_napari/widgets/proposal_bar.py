@@ -12,6 +12,7 @@ from napari_kmos._napari.errors import notified
 from napari_kmos._napari.proposals import CORRELATION, propose
 from napari_kmos._napari.widgets.decision_bar import TAKE, key_text
 from napari_kmos._napari.widgets.parts import button
+from napari_kmos._napari.words import counted
 from napari_kmos.align import OFFSET_METHODS
 from napari_kmos.offset import Offset
 
@@ -58,8 +59,13 @@ class ProposalBar(QWidget):
         if row is None or reference is None:
             self._dock.say("Choose two different layers")
             return
-        method = self.method.currentText()
-        self._dock.start(propose, [row], reference=reference, method=method, done=self._on_measured)
+        method, pair = self.method.currentText(), self._dock.pair
+        zero = pair.zero_shown(self._dock.bench.rows(), row)
+
+        def done(found: dict[Identity, Offset]) -> None:
+            self._on_measured(found, zero)
+
+        self._dock.start(propose, [row], reference=reference, method=method, done=done)
 
     def measure_all(self) -> None:
         """Propose offsets for all rows, in a thread."""
@@ -69,8 +75,11 @@ class ProposalBar(QWidget):
             if reference is None:
                 dock.say("Open exposures first")
                 return
+            rows = dock.bench.rows()
+            zeros = {row.identity: dock.pair.zero_of(rows, row) for row in rows}
+            measured = [row for row in rows if row.is_listed or row.path == reference]
             how = {"reference": reference, "base": base, "method": self.method.currentText()}
-            dock.start(propose, dock.bench.rows(), **how, done=self._on_proposed)
+            dock.start(propose, measured, **how, done=lambda found: self._on_proposed(found, zeros))
 
     def suit(self, *, by_catalogue: bool) -> None:
         """Choose a method that can be used with the reference."""
@@ -83,16 +92,20 @@ class ProposalBar(QWidget):
         if identity is None or not self._dock.bench.take(identity):
             self._dock.say("This row has no proposal: measure it first")
 
-    def _on_measured(self, proposals: dict[Identity, Offset]) -> None:
-        self._dock.bench.propose(proposals)
+    def _on_measured(self, proposals: dict[Identity, Offset], zero: str) -> None:
+        self._dock.bench.propose(proposals, dict.fromkeys(proposals, zero))
         (found,) = proposals.values()
         if math.isnan(found.dra_arcsec):
             self._dock.say(f"Not measured: {found.note}")
             return
         doubt = "" if found.accepted else f" (doubtful: look, {key_text(TAKE)} puts it there)"
-        self._dock.say(f"Measured to ±{found.err_arcsec:.3f}″{doubt}. {found.note}")
+        note = f"{found.note}. " if found.note else ""
+        self._dock.tell(f"Measured to ±{found.err_arcsec:.3f}″ against {zero}{doubt}. {note}")
 
-    def _on_proposed(self, found: dict[Identity, Offset]) -> None:
-        n_placed = self._dock.bench.propose(found)
-        n_sure = sum(one.accepted for one in found.values())
-        self._dock.say(f"{len(found)} proposals, {n_sure} of them sure; {n_placed} rows put there")
+    def _on_proposed(self, found: dict[Identity, Offset], zeros: dict[Identity, str]) -> None:
+        bench = self._dock.bench
+        n_placed = bench.propose(found, zeros)
+        listed = [found[row.identity] for row in bench.rows() if row.is_listed and row.identity in found]
+        n_sure = sum(one.accepted for one in listed)
+        done = f"{counted(len(listed), 'proposal')}, {n_sure} of them sure; {counted(n_placed, 'row')} put there"
+        self._dock.tell(f"{done}. ")

@@ -26,6 +26,8 @@ _COLUMNS = {
     "y": "The correction in spaxels, along the columns of the cube",
     "score": "Evidence for what was measured: logarithm of odds",
     "method": "How the offset was found",
+    "against": "What it is counted from: an exposure that keeps to its header, an image or a catalogue; "
+    "rows against different things do not fit together",
 }
 #: On the ground of a dark theme, and of a light one.
 _COLOURS = {
@@ -100,7 +102,10 @@ class RowTable(QTableWidget):
 
     def _show_row(self, number: int, row: AlignRow) -> None:
         word = decision_of(row)
-        tip = "\n".join(part for part in (str(row.path), row.cube.label, row.offset.note, proposal_text(row)) if part)
+        against = f"against {row.offset.against}" if row.offset.against else ""
+        tip = "\n".join(
+            part for part in (str(row.path), row.cube.label, against, row.offset.note, proposal_text(row)) if part
+        )
         for column, text in enumerate((word, *_texts(row))):
             item = QTableWidgetItem(text)
             item.setToolTip(tip)
@@ -160,6 +165,7 @@ def _texts(row: AlignRow) -> tuple[str, ...]:
         *((f"{x:+z.2f}", f"{y:+z.2f}") if is_known else ("", "")),
         "" if offset.score is None else _number(offset.score, ".1f"),
         offset.method if row.kind == "exposure" or is_known else row.kind,
+        offset.against,
     )
 
 
