@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ from astropy.table import Table
 from factories import DEC, RA, star_image
 
 from napari_kmos.align import AlignParameters, measure_by_catalogue, measure_by_stars, measure_offsets, white_light
-from napari_kmos.align.catalogue import check_overlap
+from napari_kmos.align.catalogue import check_magnitudes, check_overlap
 from napari_kmos.align.voting import vote
 from napari_kmos.cube import Image
-from napari_kmos.errors import AlignmentError, KmosError
+from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.io import catalogue_of
 from napari_kmos.spatial.fields import field_of
 from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky, shift_wcs
@@ -71,6 +72,40 @@ def test_sources_without_magnitude_are_used(make_field):
     image = white_light(field.expose(error=ERRORS[1]))
     found = measure_by_catalogue(image, catalogue, parameters=AlignParameters(flux_error=1.0))
     assert not found.accepted or off(found, ERRORS[1]) < 0.5 * SPAXEL
+
+
+@pytest.mark.parametrize(
+    ("magnitudes", "said"),
+    [
+        (None, "stars: no column is known as a magnitude: all stars count as equally bright"),
+        (
+            np.nan,
+            "its magnitude, Kmag, has no numbers in the fields: .* another column .--magnitude.; it has ra, dec, Kmag",
+        ),
+        (99.0, "its magnitude, Kmag, is the same for all sources in the fields"),
+    ],
+)
+def test_catalogues_without_usable_magnitudes_are_told(make_field, magnitudes, said):
+    field = make_field(3, 20)
+    catalogue, fields = field.catalogue(), [field_of(field.expose())]
+    check_magnitudes(catalogue, fields)  # and no warning
+    if magnitudes is None:
+        catalogue = dataclasses.replace(catalogue, magnitude_name="")
+    else:
+        catalogue.table["Kmag"] = magnitudes
+    with pytest.warns(KmosWarning, match=said):
+        check_magnitudes(catalogue, fields)
+
+
+def test_notes_say_how_much_evidence_is_needed_and_count_stars(make_field):
+    image = white_light(make_field(0, 60).expose())
+    found = measure_by_catalogue(image, make_field(100, 60).catalogue(), parameters=AlignParameters(margin=0.0))
+    assert re.fullmatch(r"no match: evidence -?\d+\.\d, 30 is needed; .*next best shift", found.note)
+    alone = make_field(5, 1)
+    alone.flux[:], alone.east[:], alone.north[:] = 3000.0, 0.1, -0.2
+    easy = AlignParameters(catalogue_evidence=1e-3, margin=0.0)
+    found = measure_by_catalogue(white_light(alone.expose()), alone.catalogue(), parameters=easy)
+    assert found.note.endswith("; 1 star")
 
 
 def test_other_field_is_not_matched(make_field):

@@ -126,6 +126,11 @@ def test_a_table_without_positions_says_what_it_has_and_what_is_expected(tmp_pat
         read_catalogue(tmp_path / "t.csv", CatalogueColumns(ra="lon"))
 
 
+def test_a_file_that_is_not_there(tmp_path: Path):
+    with pytest.raises(NotKmosError, match=r"nothere\.csv: cannot be read as a table \(no such file\); expected"):
+        read_catalogue(tmp_path / "nothere.csv")
+
+
 def test_of_columns_with_endless_names_some_letters_are_told(tmp_path: Path):
     (tmp_path / "junk.fits").write_bytes(b"hello" * 1000)
     with pytest.raises(KmosError, match=r"found (hello){60}\.\.\.; expected"):

@@ -44,6 +44,20 @@ def test_targets_are_followed_through_swapped_arms(files, tmp_path):
     assert outcome.measured["accepted"] == outcome.measured["total"] == 6
 
 
+def test_exposures_of_several_bands_are_told(files, tmp_path):
+    exposure = make_visit(VISITS[1], 1, crowded=True, sigma=0.1)
+    exposure.header["HIERARCH ESO INS GRAT1 ID"] = "H"
+    other = write_exposure(dataclasses.replace(exposure, band="H"), tmp_path / "h.fits")
+    said = (
+        r"exposures of several bands, H \(h\.fits\), K \(exp0\.fits\): their stars are not alike.*each band by itself"
+    )
+    with pytest.warns(KmosWarning, match=said):
+        align([files[0], other], tmp_path / "both.ecsv", ifu=3)
+    with pytest.warns(KmosWarning, match=said):
+        align([files[0]], tmp_path / "one.ecsv", ifu=3, reference=other)
+    align([files[0], other], tmp_path / "header.ecsv", method="header")  # nothing is compared, and no warning
+
+
 def test_other_reference(files, tmp_path):
     outcome = align(files, tmp_path / "offsets.ecsv", reference=2)
     rows = read_offsets(outcome.products[0])

@@ -1,6 +1,6 @@
 """Offsets of exposures: what to add to their header WCS so that the stars fall on each other."""
 
-from napari_kmos.align.catalogue import check_overlap, measure_by_catalogue
+from napari_kmos.align.catalogue import check_magnitudes, check_overlap, measure_by_catalogue
 from napari_kmos.align.displacement import correction_arcsec, displacement_pix
 from napari_kmos.align.images import white_light
 from napari_kmos.align.methods import OFFSET_METHODS, NoReferenceError, measure_offsets
@@ -12,6 +12,7 @@ __all__ = [
     "OFFSET_METHODS",
     "AlignParameters",
     "NoReferenceError",
+    "check_magnitudes",
     "check_overlap",
     "correction_arcsec",
     "displacement_pix",

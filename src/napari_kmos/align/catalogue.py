@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.star_lists import catalogue_rows, relative_flux
 from napari_kmos.align.star_model import ModelErrors, Profile, StarFit, StarModel
 from napari_kmos.cube import pixel_scale_arcsec
-from napari_kmos.errors import AlignmentError
+from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.offset import Offset
 from napari_kmos.spatial.fields import centre_of, is_inside, rows_near
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky, sky_to_pixel
@@ -42,6 +43,8 @@ _HIGHEST_CORRELATION = 0.999
 _FLOOR_PIX, _MODEL_FACTOR = 0.03, 1.25
 #: An image without structure above its noise shows no star.
 _LEAST_STRUCTURE = 5.0
+#: So many columns of a catalogue are told in a warning.
+_MOST_COLUMNS = 12
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +72,28 @@ def check_overlap(catalogue: Catalogue, fields: Sequence[Field]) -> None:
         f"Dec {dec:.4f}); choose another catalogue or other columns (--ra, --dec)"
     )
     raise AlignmentError(msg)
+
+
+def check_magnitudes(catalogue: Catalogue, fields: Sequence[Field]) -> None:
+    """Warn of a catalogue that does not tell which of its sources in some fields are bright.
+
+    Warns
+    -----
+    KmosWarning
+        If it has no column of magnitudes, or that has no numbers there, or one only for several sources.
+    """
+    known = catalogue.magnitude[rows_near(fields, catalogue.ra, catalogue.dec)]
+    n_different = len(np.unique(known[np.isfinite(known)]))
+    if n_different >= min(2, max(len(known), 1)):
+        return
+    why = "no column is known as a magnitude"
+    if catalogue.magnitude_name:
+        what = "is the same for all sources" if n_different else "has no numbers"
+        why = f"its magnitude, {catalogue.magnitude_name}, {what} in the fields"
+    columns = catalogue.table.colnames
+    shown = ", ".join(columns[:_MOST_COLUMNS]) + (", ..." if columns[_MOST_COLUMNS:] else "")
+    text = f"{catalogue.name}: {why}: all stars count as equally bright, and hardly any field will be matched; choose "
+    warnings.warn(text + f"another column (--magnitude); it has {shown}", KmosWarning, stacklevel=3)
 
 
 def measure_by_catalogue(image: Image, catalogue: Catalogue, *, parameters: AlignParameters | None = None) -> Offset:
@@ -184,20 +209,21 @@ def _judged(image: Image, model: StarModel, candidates: Sequence[_Candidate], pa
     others = [one for one in candidates[1:] if np.hypot(*np.subtract(one.fit.shift, best.fit.shift)) > _SAME_PIX]
     margin = best.evidence - others[0].evidence if others else None
     lead = "no other shift comes near" if margin is None else f"{margin:.1f} more than for the next best shift"
-    numbers = f"evidence {best.evidence:.1f}, {lead}"
     if best.evidence < parameters.catalogue_evidence:
-        none = _refused(image, f"no match: {numbers}", parameters)
+        note = f"no match: evidence {best.evidence:.1f}, {parameters.catalogue_evidence:g} is needed; {lead}"
+        none = _refused(image, note, parameters)
         return dataclasses.replace(none, score=best.evidence, runner_up=_correction(image, best.fit.shift))
     fit = model.completed(best.fit, parameters.star_power)
     scale = pixel_scale_arcsec(image.wcs)
     dra, ddec = _correction(image, fit.shift)
+    stars = "1 star" if fit.n_stars == 1 else f"{fit.n_stars} stars"
     reason = ""
     if margin is not None and margin < parameters.margin:
         reason = "ambiguous: "
     elif fit.at_limit:
         reason = f"fit ended at a limit of shift or width ({fit.fwhm_pix * scale:.2f} arcsec): "
     return dataclasses.replace(
-        _refused(image, f"{reason}{numbers}; {fit.n_stars} stars", parameters),
+        _refused(image, f"{reason}evidence {best.evidence:.1f}, {lead}; {stars}", parameters),
         dra_arcsec=dra,
         ddec_arcsec=ddec,
         err_arcsec=_MODEL_FACTOR * float(np.hypot(fit.err_pix, _FLOOR_PIX)) * scale,

@@ -74,7 +74,7 @@ def read_any_table(path: Path | str) -> Table:
     Raises
     ------
     NotKmosError
-        If the file cannot be read as a table.
+        If there is no such file, or it cannot be read as a table.
     """
     try:
         with warnings.catch_warnings():
@@ -85,7 +85,8 @@ def read_any_table(path: Path | str) -> Table:
                 return Table.read(Path(path), format="ascii")
     except Exception as err:
         lines = str(err).strip().splitlines() or [type(err).__name__]
-        msg = f"{path}: cannot be read as a table ({lines[0]}); expected FITS, ECSV, VOTable, CSV or a plain text table"
+        reason = lines[0] if Path(path).exists() else "no such file"
+        msg = f"{path}: cannot be read as a table ({reason}); expected FITS, ECSV, VOTable, CSV or a plain text table"
         raise NotKmosError(msg) from err
 
 

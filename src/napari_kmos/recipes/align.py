@@ -7,12 +7,13 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.align import AlignParameters, NoReferenceError, check_overlap, measure_offsets
+from napari_kmos.align import AlignParameters, NoReferenceError, check_magnitudes, check_overlap, measure_offsets
 from napari_kmos.catalogue import Catalogue
-from napari_kmos.errors import AlignmentError, GeometryError, KmosWarning
+from napari_kmos.errors import AlignmentError, GeometryError, KmosWarning, NotKmosError
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
@@ -138,6 +139,11 @@ def measure_exposures(
         If there is no such reference, or the catalogue has no source in the fields.
     KmosError
         If there is no such IFU.
+
+    Warns
+    -----
+    KmosWarning
+        If exposures of several bands are compared, or the catalogue has no magnitudes.
     """
     parameters = parameters or AlignParameters()
     if isinstance(reference, Catalogue):
@@ -145,6 +151,8 @@ def measure_exposures(
     if isinstance(reference, int) and not 0 <= reference < len(exposures):
         msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
         raise AlignmentError(msg)
+    if method != "header":
+        _warn_of_bands(exposures, reference)
     targets = targets_of(exposures, reference if isinstance(reference, int) else 0, ifu)
     if method == "correlation" and isinstance(reference, int):
         targets = mosaics_of(targets, min_overlap=parameters.min_overlap)
@@ -163,6 +171,21 @@ def measure_exposures(
     return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
 
 
+def _warn_of_bands(exposures: Sequence[Exposure], reference: int | Path) -> None:
+    """Say that stars are not alike in exposures of several bands; a reference that is no exposure has none."""
+    compared = list(exposures)
+    if isinstance(reference, Path):
+        with suppress(NotKmosError):
+            compared.append(read_exposure(reference))
+    bands = {exposure.band: exposure.label for exposure in reversed(compared) if exposure.band}
+    if len(bands) > 1:
+        have = ", ".join(f"{band} ({label})" for band, label in sorted(bands.items()))
+        text = (
+            f"exposures of several bands, {have}: their stars are not alike, and the errors come out too small; align "
+        )
+        warnings.warn(text + "each band by itself, or all of them against a catalogue", KmosWarning, stacklevel=4)
+
+
 def _by_catalogue(
     exposures: Sequence[Exposure], catalogue: Catalogue, ifu: int | None, choice: dict[str, Any], progress: Progress
 ) -> tuple[Offset, ...]:
@@ -170,7 +193,10 @@ def _by_catalogue(
     chosen = [[cube for cube in exposure.cubes if ifu in (None, cube.ifu)] for exposure in exposures]
     if not any(chosen):
         exposures[0].cube(ifu)  # raises, naming what there is
-    check_overlap(catalogue, [field_of(cube) for cubes in chosen for cube in cubes])
+    fields = [field_of(cube) for cubes in chosen for cube in cubes]
+    check_overlap(catalogue, fields)
+    if choice["method"] == "catalogue":
+        check_magnitudes(catalogue, fields)
     rows: list[Offset] = []
     for number, (exposure, cubes) in enumerate(zip(exposures, chosen, strict=True)):
         told = part_of(progress, number, len(exposures))
