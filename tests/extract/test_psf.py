@@ -320,3 +320,17 @@ def test_it_can_be_cancelled():
 def test_parameters_that_make_no_sense(parameters: dict[str, object], message: str):
     with pytest.raises(ExtractionError, match=message):
         ExtractParameters(**parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["psf", "optimal"])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 14)])
+def test_cubes_too_small_for_their_stars_are_no_error(method: str, shape: tuple[int, int]):
+    pair = ((0.0, 0.0, 300.0), (0.4, 0.2, 100.0))
+    cube, _ = make_field(pair, n_wave=2, shape=shape)
+    sharp = dataclasses.replace(cube, noise=np.full(cube.shape, 1e-30, dtype=np.float32))
+    apertures = [dataclasses.replace(one, radius_arcsec=0.15) for one in apertures_of(cube, pair)]
+
+    for each in (cube, sharp):
+        for spectrum in extract_spectra(each, apertures, method=method):
+            assert_array_equal(spectrum.mask, ~np.isfinite(spectrum.flux))
+            assert not np.isinf(spectrum.flux).any()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: Of what its neighbours stand out by, a voxel of a star may stand out by so many times: it is at most twice, where
 #: stars are wider than two spaxels.
 _SHARED = 3.0
+#: Of the typical noise: a voxel has no less, or it alone would count.
+_LEAST_SIGMA = 1e-4
+_PRECISION = 1e-6
 #: A spaxel that has no data in more than this part of a bin is left out of it.
 _LEAST_SHARE = 0.5
 
@@ -80,9 +83,9 @@ def field_data(
     """
     n_wave, n_y, n_x = flux.shape
     is_known = np.isfinite(noise) & (noise > 0)
-    scale = float(np.median(noise[is_known])) if is_known.any() else 1.0
-    values, sigma = (np.where(good, each / np.float32(scale), np.nan) for each, good in (
-        (flux, np.isfinite(flux)), (noise, is_known)))  # fmt: skip
+    scale = _typical_noise(flux, noise[is_known])
+    values = np.where(np.isfinite(flux), flux / np.float32(scale), np.nan)
+    sigma = np.where(is_known, np.maximum(noise / np.float32(scale), np.float32(_LEAST_SIGMA)), np.nan)
     typical = nan_median(sigma.reshape(n_wave, -1).T).astype(np.float32)
     typical[~np.isfinite(typical)] = 1.0
     sigma = np.where(is_known, sigma, typical[:, None, None])
@@ -99,6 +102,13 @@ def field_data(
         scale,
         correlation,
     )
+
+
+def _typical_noise(flux: Singles, noise: Singles) -> float:
+    """Return the median noise; no less than what single precision can tell of the flux, and 1 without any."""
+    light = np.abs(flux[np.isfinite(flux)])
+    least = _PRECISION * float(np.median(light)) if light.size else 0.0
+    return max(float(np.median(noise)) if noise.size else 0.0, least) or 1.0
 
 
 def collapsed(data: FieldData, n_bins: int) -> list[Bin]:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_kmos.extract.aperture import Extraction, areas_sky, own_sky
 from napari_kmos.extract.crowded import fit_crowded
 from napari_kmos.extract.psf_model import N_SHARED, BandImages, PsfModel
-from napari_kmos.spectral.nan import divide
+from napari_kmos.spectral.nan import divide, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def _star(
     light = np.sum(profile * known, axis=0)
     if parameters.sky == "annulus":
         ring = around.ring(parameters.inner, parameters.outer)
-        profile = profile - np.median(images[:, *ring.places], axis=1)
+        profile = profile - nan_median(images[:, *ring.places].T)
     scale = np.nanmedian(np.where(known, spaxels.noise, np.nan)) if known.any() else 1.0
     weights = profile * np.where(known, divide(np.full(known.shape, scale), spaxels.noise), 0) ** 2
     weights = np.where(known, divide(weights, np.sum(profile * weights, axis=0)), 0)

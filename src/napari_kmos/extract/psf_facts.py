@@ -49,7 +49,7 @@ def extraction_of(
 
 def psf_facts(cube: Cube, fit: FieldFit, members: Sequence[Placed], place: int, blend_fwhm: float) -> PsfFit:
     """Return what the fit tells of one star, on the sky."""
-    theta, errors = fit.solution.theta, np.sqrt(np.diag(fit.solution.covariance))
+    theta, errors = fit.solution.theta, np.sqrt(np.maximum(np.diag(fit.solution.covariance), 0))
     scale = pixel_scale_arcsec(cube.wcs)
     fwhm = math.exp(theta[LN_FWHM]) * scale
     at = fit.model.positions(theta)[place] + [part.start for part in fit.field.box]
@@ -61,7 +61,7 @@ def psf_facts(cube: Cube, fit: FieldFit, members: Sequence[Placed], place: int, 
     return PsfFit(
         ra=ra,
         dec=dec,
-        error_arcsec=float(np.sqrt(spread.mean())) * scale,
+        error_arcsec=float(np.sqrt(max(spread.mean(), 0))) * scale,
         fwhm_arcsec=fwhm,
         fwhm_error_arcsec=fwhm * float(errors[LN_FWHM]),
         exponent=float(theta[EXPONENT]),

@@ -129,7 +129,7 @@ class BinFit:
             downhill = slopes.T @ residual - weights * (theta - prior.values)[free]
             gain = 0.0
             while damping < _MOST_DAMPING:
-                step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), downhill)
+                step = _inverse(curvature, damping) @ downhill
                 trial = self._within_reach(theta, free, step, prior)
                 trial_bins, trial_cost = self._evaluate(trial, prior)
                 if trial_cost <= cost:
@@ -193,7 +193,7 @@ class BinFit:
         n_data = sum(np.count_nonzero(one.root_weights) for one in self._bins)
         n_fluxes = sum(len(one.fluxes) for one in bins)
         chi2 = sum(float(one.residual @ one.residual) for one in bins) / max(n_data - n_fluxes - len(free), 1)
-        inverse = np.linalg.inv(curvature + np.diag(weights))
+        inverse = _inverse(curvature + np.diag(weights), _LEAST_DAMPING)
         covariance = np.zeros((len(theta), len(theta)))
         covariance[np.ix_(free, free)] = inverse @ (max(chi2, 1.0) * spread + np.diag(weights)) @ inverse
         n_stars = len(self._model.places)
@@ -219,6 +219,13 @@ class BinFit:
             return images
         stack = images.reshape(-1, *self._model.shape)
         return np.asarray(convolve(stack, self._correlation[None], mode="constant").reshape(images.shape))
+
+
+def _inverse(matrix: Floats, damping: float) -> Floats:
+    """Invert a matrix with positive diagonal, of which a part is added; scaled to 1 first, or digits are lost."""
+    size = np.sqrt(np.diag(matrix))
+    scaled = matrix / size / size[:, None]
+    return np.asarray(np.linalg.inv(scaled + damping * np.eye(len(size))) / size / size[:, None])
 
 
 def outshone(places: Floats, brightness: Floats, closer_than: float) -> tuple[int, ...]:

@@ -149,7 +149,7 @@ def whole_variance(fluxes: PlaneFluxes, bins: Sequence[BinErrors], wave_um: Floa
         near = share > 0
         flux = known[near]
         by_parameters = np.stack([np.sum((flux @ matrix) * flux, axis=1) for matrix in one.shares], axis=1)
-        total[near] += share[near, None] * (one.inflation * fluxes.variance[near] + by_parameters)
+        total[near] += share[near, None] * (one.inflation * fluxes.variance[near] + np.maximum(by_parameters, 0))
     inflation = np.mean([one.inflation for one in bins], axis=0)
     return total, inflation
 
