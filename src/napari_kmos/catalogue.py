@@ -109,6 +109,11 @@ class Catalogue:
         return len(self.ra)
 
     @property
+    def label(self) -> str:
+        """What to call it in messages: the name of its file, if it has one."""
+        return self.name if self.path is None else self.path.name
+
+    @property
     def magnitude(self) -> NDArray[np.float64]:
         """Magnitude of each source, shape (n,); NaN where it is not known."""
         if not self.magnitude_name:

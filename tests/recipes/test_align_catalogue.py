@@ -77,7 +77,7 @@ def test_exposure_without_a_date(files, tmp_path):
     for key in ("MJD-OBS", "DATE-OBS"):
         undated.header.remove(key, ignore_missing=True)
     path = write_exposure(undated, tmp_path / "undated.fits")
-    with pytest.warns(KmosWarning, match=r"undated\.fits: has no date; proper motions of gc are not applied"):
+    with pytest.warns(KmosWarning, match=r"undated\.fits: has no date; proper motions of gc\.csv are not applied"):
         align([path], tmp_path / "o.ecsv", method="catalogue", reference=catalogue_of(files), ifu=3)
 
 
@@ -97,9 +97,9 @@ def test_command(files, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)["measured"]
     assert told["accepted"] == told["total"] == 3
     for wrong, expected in (
-        (["--ra", "lon"], "gc: has no column 'lon'; found RAJ2000, DEJ2000"),
-        (["--ra", "Ksmag", "--dec", "Ksmag"], "gc: none of its 120 sources lies in the fields"),
-        (["--pm-ra", "speed"], "gc: has no column 'speed'"),
+        (["--ra", "lon"], "gc.csv: has no column 'lon'; found RAJ2000, DEJ2000"),
+        (["--ra", "Ksmag", "--dec", "Ksmag"], "gc.csv: none of its 120 sources lies in the fields"),
+        (["--pm-ra", "speed"], "gc.csv: has no column 'speed'"),
         (["--reference", "1"], f"--catalogue {catalogue[1]} and --reference 1: only one can be right"),
     ):
         assert main([*words, *catalogue, *wrong]) == 2

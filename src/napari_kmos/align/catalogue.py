@@ -12,7 +12,7 @@ import numpy as np
 from napari_kmos.align.correlation import best_shifts
 from napari_kmos.align.images import with_noise
 from napari_kmos.align.parameters import AlignParameters
-from napari_kmos.align.star_lists import catalogue_rows, relative_flux
+from napari_kmos.align.star_lists import catalogue_rows, relative_flux, stars_told
 from napari_kmos.align.star_model import ModelErrors, Profile, StarFit, StarModel
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError, KmosWarning
@@ -68,7 +68,7 @@ def check_overlap(catalogue: Catalogue, fields: Sequence[Field]) -> None:
         return
     ra, dec = centre_of(fields[0])
     msg = (
-        f"{catalogue.name}: none of its {len(catalogue)} sources lies in the fields (about RA {ra:.4f}, "
+        f"{catalogue.label}: none of its {len(catalogue)} sources lies in the fields (about RA {ra:.4f}, "
         f"Dec {dec:.4f}); choose another catalogue or other columns (--ra, --dec)"
     )
     raise AlignmentError(msg)
@@ -92,7 +92,7 @@ def check_magnitudes(catalogue: Catalogue, fields: Sequence[Field]) -> None:
         why = f"its magnitude, {catalogue.magnitude_name}, {what} in the fields"
     columns = catalogue.table.colnames
     shown = ", ".join(columns[:_MOST_COLUMNS]) + (", ..." if columns[_MOST_COLUMNS:] else "")
-    text = f"{catalogue.name}: {why}: all stars count as equally bright, and hardly any field will be matched; choose "
+    text = f"{catalogue.label}: {why}: all stars count as equally bright, and hardly any field will be matched; choose "
     warnings.warn(text + f"another column (--magnitude); it has {shown}", KmosWarning, stacklevel=3)
 
 
@@ -216,14 +216,13 @@ def _judged(image: Image, model: StarModel, candidates: Sequence[_Candidate], pa
     fit = model.completed(best.fit, parameters.star_power)
     scale = pixel_scale_arcsec(image.wcs)
     dra, ddec = _correction(image, fit.shift)
-    stars = "1 star" if fit.n_stars == 1 else f"{fit.n_stars} stars"
     reason = ""
     if margin is not None and margin < parameters.margin:
         reason = "ambiguous: "
     elif fit.at_limit:
         reason = f"fit ended at a limit of shift or width ({fit.fwhm_pix * scale:.2f} arcsec): "
     return dataclasses.replace(
-        _refused(image, f"{reason}evidence {best.evidence:.1f}, {lead}; {stars}", parameters),
+        _refused(image, f"{reason}evidence {best.evidence:.1f}, {lead}; {stars_told(fit.n_stars)}", parameters),
         dra_arcsec=dra,
         ddec_arcsec=ddec,
         err_arcsec=_MODEL_FACTOR * float(np.hypot(fit.err_pix, _FLOOR_PIX)) * scale,

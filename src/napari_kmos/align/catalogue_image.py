@@ -49,7 +49,7 @@ def catalogue_image(
     if not len(rows):
         ra, dec = centre_of(field_of(image))
         msg = (
-            f"{catalogue.name}: none of its {len(catalogue)} sources lies within {reach_arcsec:g} arcsec of "
+            f"{catalogue.label}: none of its {len(catalogue)} sources lies within {reach_arcsec:g} arcsec of "
             f"{image.name or 'the image'} (RA {ra:.4f}, Dec {dec:.4f}); choose another catalogue or other columns"
         )
         raise AlignmentError(msg)

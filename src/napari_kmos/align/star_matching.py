@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_kmos.align.images import with_noise
 from napari_kmos.align.solving import LEAST_PAIRS, StarPairs
-from napari_kmos.align.star_lists import catalogue_rows, search_of
+from napari_kmos.align.star_lists import catalogue_rows, search_of, stars_told
 from napari_kmos.align.star_pairs import pair_stars, star_places
 from napari_kmos.align.star_parameters import SolveParameters
 from napari_kmos.align.voting import count_pairs, evidence, vote
@@ -80,16 +80,14 @@ def match_stars(image: Image, catalogue: Catalogue, *, parameters: SolveParamete
     n_used = int(_DEEPER * len(places)) if catalogue.magnitude_name else len(catalogue)
     rows = catalogue_rows(catalogue, image, parameters.max_shift_arcsec, n_used)
     if min(len(places), len(rows)) < LEAST_PAIRS:
-        msg = (
-            f"{catalogue.name}: {len(places)} stars are found in the image and {len(rows)} of the catalogue lie near "
-            f"it; {LEAST_PAIRS} or more are needed: give pairs by hand (--pairs), or another catalogue"
-        )
-        raise AlignmentError(msg)
+        seen = f"{stars_told(len(places))} {'is' if len(places) == 1 else 'are'} found in the image"
+        msg = f"{catalogue.label}: {seen} and {len(rows)} of the catalogue lie near it; {LEAST_PAIRS} or more are needed: "
+        raise AlignmentError(msg + "give pairs by hand (--pairs), or another catalogue")
     sky = np.stack(offset_arcsec(*origin, catalogue.ra[rows], catalogue.dec[rows]), axis=1)
     pairs, odds = _best(places, sky, pixel_scale_arcsec(image.wcs), parameters)
     if len(pairs) < LEAST_PAIRS or odds < parameters.star_evidence:
         msg = (
-            f"{catalogue.name}: no match: {len(pairs)} of {len(places)} stars found agree with {len(rows)} of the "
+            f"{catalogue.label}: no match: {len(pairs)} of {len(places)} stars found agree with {len(rows)} of the "
             f"catalogue, evidence {odds:.1f} where {parameters.star_evidence:g} is needed; allow for more "
             "(--max-shift-arcsec, --max-rotation-deg, --max-scale), or give pairs by hand (--pairs)"
         )

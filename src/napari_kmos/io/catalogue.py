@@ -64,8 +64,8 @@ def read_catalogue(path: Path | str, columns: CatalogueColumns = _FOUND) -> Cata
     KmosWarning
         If the table has proper motions that are not used, as it does not tell the date of the positions.
     """
-    found = catalogue_of(read_any_table(path), Path(path).stem, columns)
-    return dataclasses.replace(found, path=Path(path))
+    found = catalogue_of(read_any_table(path), Path(path).name, columns)  # errors name the file
+    return dataclasses.replace(found, name=Path(path).stem, path=Path(path))
 
 
 def read_any_table(path: Path | str) -> Table:

@@ -23,6 +23,6 @@ def catalogue_at(catalogue: Catalogue, exposure: Exposure) -> Catalogue:
     if exposure.date is not None:
         return catalogue.at(float(exposure.date.jyear))
     if catalogue.motion is not None:
-        text = f"{exposure.label}: has no date; proper motions of {catalogue.name} are not applied"
+        text = f"{exposure.label}: has no date; proper motions of {catalogue.label} are not applied"
         warnings.warn(text, KmosWarning, stacklevel=2)
     return catalogue
