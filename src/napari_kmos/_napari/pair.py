@@ -120,7 +120,7 @@ class Pair:
     def zero_of(self, rows: Sequence[AlignRow], row: AlignRow) -> str:
         """Return what a row is counted from if it is measured with all others."""
         if self.catalogue is not None:
-            return self.catalogue.name if self.catalogue.path is None else self.catalogue.path.name
+            return self.catalogue.label
         if self.path is not None and all(one.path != self.path for one in rows):
             return self.path.name
         base = row if row.path == self.path else counterpart(rows, row, self.path)

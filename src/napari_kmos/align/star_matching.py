@@ -81,8 +81,8 @@ def match_stars(image: Image, catalogue: Catalogue, *, parameters: SolveParamete
     rows = catalogue_rows(catalogue, image, parameters.max_shift_arcsec, n_used)
     if min(len(places), len(rows)) < LEAST_PAIRS:
         seen = f"{stars_told(len(places))} {'is' if len(places) == 1 else 'are'} found in the image"
-        msg = f"{catalogue.label}: {seen} and {len(rows)} of the catalogue lie near it; {LEAST_PAIRS} or more are needed: "
-        raise AlignmentError(msg + "give pairs by hand (--pairs), or another catalogue")
+        msg = f"{catalogue.label}: {seen} and {len(rows)} of the catalogue lie near it; {LEAST_PAIRS} or more are "
+        raise AlignmentError(msg + "needed: give pairs by hand (--pairs), or another catalogue")
     sky = np.stack(offset_arcsec(*origin, catalogue.ra[rows], catalogue.dec[rows]), axis=1)
     pairs, odds = _best(places, sky, pixel_scale_arcsec(image.wcs), parameters)
     if len(pairs) < LEAST_PAIRS or odds < parameters.star_evidence:
