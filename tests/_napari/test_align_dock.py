@@ -21,6 +21,7 @@ from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.decision_bar import NEXT, REDO, UNDO
+from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos.align import white_light
 from napari_kmos.align.clicks import StarShift
 from napari_kmos.io import read_offsets, write_image
@@ -307,3 +308,68 @@ def test_what_cannot_be_used_is_told_and_changes_nothing(two: Viewer, dock_of, q
         wait(dock, qtbot)
         assert said in dock.message.text()
         assert dock.session.offsets == before
+
+
+def test_a_pair_ends_where_another_dock_is_opened_below(two: Viewer, dock_of, qtbot: QtBot):
+    dock = dock_of()
+    click_row(dock, 1)
+    assert dock.parts.pair.view.is_shown
+    two.window.add_dock_widget(MapsDock(two), area="right")
+    qtbot.waitUntil(lambda: not dock.parts.pair.view.is_shown, timeout=WAIT_MS)
+    assert dock.isVisible()
+    assert [layer.opacity for layer in two.layers] == [1.0, 1.0]
+    assert not dock.mover.is_active
+    click_row(dock, 1)
+    assert dock.parts.pair.view.is_shown
+
+
+def test_nothing_jumps_while_the_dock_says_something(two: Viewer, dock_of, qtbot: QtBot):
+    dock = dock_of()
+    qtbot.wait(50)
+    before = dock.parts.files.mapTo(dock, dock.parts.files.rect().topLeft())
+    dock.say("Two lines of text, for which there is room. " * 2)
+    dock._show_running(True)
+    qtbot.wait(50)
+    assert dock.cancel.isVisible()
+    assert dock.parts.files.mapTo(dock, dock.parts.files.rect().topLeft()) == before
+    dock._show_running(False)
+    click_row(dock, 1)
+    dock.say("Measured")
+    dock.mover.nudge(1, 0)
+    assert "Measured" not in dock.message.text()
+
+
+def test_shift_files_that_are_refused_leave_no_table_behind(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):
+    dock = dock_of()
+    click_row(dock, 1)
+    dock.accept()
+    dock.decide("rejected")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for before in (None, "as it was"):
+        if before:
+            (folder / "offsets.ecsv").write_text(before)
+        dock.parts.files.write_products(folder, shifts=True)
+        wait(dock, qtbot)
+        assert "nothing to shift" in dock.message.text()
+        assert [path.read_text() for path in folder.iterdir()] == ([before] if before else [])
+
+
+def test_a_row_against_a_catalogue_among_others_is_told(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):
+    right = kmos_of(two.layers[0]).cube.wcs
+    dock = dock_of()
+    click_row(dock, 1)
+    dock.automatic.click()
+    wait(dock, qtbot)
+    assert "against first.fits" in dock.message.text()
+    dock.decide("accepted")
+    ra, dec = np.transpose([pixel_to_sky(right, y, x) for y, x in ((4.3, 8.7), (9.2, 3.6))])
+    Table({"ra": ra, "dec": dec, "kmag": [13.0, 13.6]}).write(tmp_path / "truth.csv")
+    dock.parts.files.open_reference(tmp_path / "truth.csv")
+    wait(dock, qtbot)
+    first_row, second_row = dock.bench.rows()
+    dock.bench.propose({first_row.identity: second_row.offset}, {first_row.identity: "truth.csv"})
+    dock.write(tmp_path / "offsets.ecsv")
+    assert "rows are against first.fits and truth.csv" in dock.message.text()
+    assert dock.table.item(1, dock.table.columnCount() - 1).text() == "first.fits"
+    assert "against first.fits" in dock.table.item(1, 0).toolTip()

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, show_catalogue
 from napari_kmos._napari.commands import switch_layout
+from napari_kmos._napari.labels import outline_layer, show_names
 from napari_kmos._napari.layers import add_layers, kmos_of, layer_data
 from napari_kmos._napari.pair_images import BAND, LINE, WHITE, PairImage
 from napari_kmos._napari.pair_view import PairView
@@ -46,7 +47,8 @@ def state(viewer: ViewerModel):
         (layer, layer.visible, layer.opacity, layer.blending, layer.contrast_limits, layer.colormap.name)
         for layer in viewer.layers
     ]
-    return looks, tuple(camera.center), camera.zoom, viewer.layers.selection.active
+    ground = viewer.canvas.background_color_override
+    return looks, tuple(camera.center), camera.zoom, viewer.layers.selection.active, ground
 
 
 def shown(qtbot: QtBot, view: PairView, **how):
@@ -67,6 +69,7 @@ def test_hiding_puts_everything_back(qtbot, viewer, view, mode):
     before = state(viewer)
     shown(qtbot, view, mode=mode)
     assert view.is_shown
+    assert tuple(viewer.canvas.background_color[:3]) == (0, 0, 0)  # red and cyan added to white are white
     assert [layer.visible for layer in viewer.layers if "kmos" in layer.metadata] == [True, True, False]
     assert viewer.layers.selection.active is viewer.layers[1]
     view.hide()
@@ -202,6 +205,34 @@ def test_changing_the_mode_makes_no_image_anew_and_another_pair_does(qtbot, view
     assert viewer.scene.camera.zoom == pytest.approx(zoom, rel=0.1)
     view.show(None, viewer.layers[0])
     qtbot.waitUntil(lambda: view.pictures is not None and view.pictures.reference is None)
+
+
+def test_what_comes_while_a_pair_is_shown_is_hidden_until_it_is_not(qtbot, viewer, view, exposure_file):
+    viewer.layers.selection.active = viewer.layers[1]
+    shown(qtbot, view)
+    active = viewer.layers.selection.active
+    (product,) = add_file(viewer, exposure_file("product.fits", ifus=(5,), wcs=factories.make_wcs(rotation_deg=20.0)))
+    assert not product.visible
+    qtbot.waitUntil(lambda: viewer.layers.selection.active is active)
+    shown(qtbot, view, mode=DIFFERENCE)
+    assert not product.visible
+    view.hide()
+    assert product.visible
+    assert product.opacity == 1.0
+
+
+def test_names_are_not_drawn_over_a_pair_nor_are_sources_it_is_not_compared_with(qtbot, viewer, view):
+    ra, dec = pixel_to_sky(factories.make_wcs(rotation_deg=20.0), *np.array(factories.STARS)[:, :2].T)
+    catalogue = catalogue_of(Table({"ra": ra, "dec": dec}), "stars")
+    show_names(viewer)
+    show_catalogue(viewer, CatalogueView(catalogue=catalogue))
+    drawn = outline_layer(viewer), catalogue_layer(viewer)
+    for reference, seen in ((catalogue, True), (viewer.layers[0], False), (catalogue, True)):
+        with qtbot.waitSignal(view.scored):
+            view.show(reference, viewer.layers[1])
+        assert [layer.visible for layer in drawn] == [False, seen]
+    view.hide()
+    assert all(layer.visible for layer in drawn)
 
 
 def test_what_cannot_be_compared_is_told(qtbot, viewer, view, exposure_file):

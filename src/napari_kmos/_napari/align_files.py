@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_kmos._napari.reader import files_data
@@ -53,11 +55,30 @@ def write_products(
     Raises
     ------
     KmosError
-        As that does.
+        As that does; the table is then as it was before.
     """
-    table = write_table(offsets, folder / TABLE)
-    made = hand_on(table, folder, shifts=shifts, crval=crval, overwrite=True, progress=progress)
+    with _as_it_was(folder / TABLE):
+        table = write_table(offsets, folder / TABLE)
+        made = hand_on(table, folder, shifts=shifts, crval=crval, overwrite=True, progress=progress)
     return dataclasses.replace(made, products=(table, *made.products))
+
+
+@contextmanager
+def _as_it_was(path: Path) -> Iterator[None]:
+    """Put a file back as it was, or remove it, if the block fails."""
+    before = path.with_name(f"{path.name}.before")
+    if path.is_file():
+        shutil.copy2(path, before)
+    try:
+        yield
+    except BaseException:
+        if before.is_file():
+            before.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        before.unlink(missing_ok=True)
 
 
 def read_any_offsets(path: Path, files: Sequence[Path], *, progress: Progress = silent) -> tuple[Offset, ...]:

@@ -27,7 +27,7 @@ from napari_kmos._napari.align_rows import (
 from napari_kmos._napari.anchors import Anchors
 from napari_kmos._napari.bench_state import State, named, place_of
 from napari_kmos._napari.history import History
-from napari_kmos._napari.layers import kmos_of, layers_by_identity
+from napari_kmos._napari.layers import layers_by_identity
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.words import counted
 from napari_kmos.io.decisions import Decisions, read_decisions

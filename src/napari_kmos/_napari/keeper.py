@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.workers import Latest
-from napari_kmos.io.decisions import Decisions, write_decisions
+from napari_kmos.io.decisions import NAME, Decisions, write_decisions
 
 #: What was written, and where.
 Written = tuple[Mapping[Path, Decisions], tuple[Path, ...]]
@@ -73,6 +73,12 @@ class Keeper(QObject):
         self._places.update(new)
         if new:
             self.kept.emit(new)
+
+
+def where_kept(places: Sequence[Path]) -> str:
+    """Tell where decisions are kept."""
+    others = [str(place) for place in places if place.name != NAME]
+    return f"{', '.join(others)}: the data's folder cannot be written to" if others else f"{NAME} beside the data"
 
 
 def _write(known: Mapping[Path, Decisions]) -> Written:

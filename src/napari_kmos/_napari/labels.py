@@ -29,7 +29,7 @@ _WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 600
 def show_names(viewer: ViewerModel) -> None:
     """Draw the outline of each visible IFU, and the name of each target over the first of its fields."""
     corners, names, width = _outlines(viewer)
-    layer = _outline_layer(viewer)
+    layer = outline_layer(viewer)
     if layer is None:
         active = viewer.layers.selection.active
         layer = _make(corners, names, width)
@@ -46,7 +46,7 @@ def show_names(viewer: ViewerModel) -> None:
 
 def hide_names(viewer: ViewerModel) -> None:
     """Remove the outlines and names."""
-    layer = _outline_layer(viewer)
+    layer = outline_layer(viewer)
     if layer is not None:
         viewer.layers.remove(layer)
 
@@ -66,7 +66,7 @@ def switch_names_here(viewer: Viewer) -> None:
 
 def are_shown(viewer: ViewerModel) -> bool:
     """Tell whether outlines and names are shown."""
-    return _outline_layer(viewer) is not None
+    return outline_layer(viewer) is not None
 
 
 def show_names_soon(viewer: ViewerModel) -> None:
@@ -99,7 +99,8 @@ def _prepare(*, progress: Progress = silent) -> None:
     _make(np.array([[[0, 0], [0, 1], [1, 1.0]]]), [""], 0.1)
 
 
-def _outline_layer(viewer: ViewerModel) -> Shapes | None:
+def outline_layer(viewer: ViewerModel) -> Shapes | None:
+    """Return the layer of the outlines and names, if they are shown."""
     return next((layer for layer in viewer.layers if KEY in layer.metadata), None)
 
 

@@ -19,6 +19,8 @@ from napari_kmos._napari.planes import Planes
 from napari_kmos._napari.shown import CompositeLayer, KmosLayer, shape_of
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import GeometryError
+from napari_kmos.spatial.fields import centre_of
+from napari_kmos.spatial.wcs import offset_arcsec
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -59,6 +61,13 @@ def planes_of(layer: Layer) -> tuple[tuple[KmosLayer, Planes], ...]:
     """Return the cubes that a layer shows, each with what napari is shown of it."""
     data = layer.data.parts if isinstance(layer.data, Composite) else (layer.data,)
     return tuple(zip(kmos_of(layer).parts, data, strict=True))
+
+
+def part_near(layer: Layer, moving: KmosLayer) -> KmosLayer:
+    """Return what a layer shows at the place of another: of all IFUs of an exposure, the nearest."""
+    here = centre_of((moving.product.wcs, moving.shape))
+    fields = [(part, (part.product.wcs, part.shape)) for part in kmos_of(layer).parts]
+    return min(fields, key=lambda one: np.hypot(*offset_arcsec(*here, *centre_of(one[1]))))[0]
 
 
 def active_layer(viewer: ViewerModel) -> Layer | None:

@@ -24,9 +24,10 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_kmos._napari.catalogue import CatalogueView, hide_catalogue, show_catalogue, view_of
+from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, hide_catalogue, show_catalogue, view_of
 from napari_kmos._napari.errors import notify
-from napari_kmos._napari.layers import kmos_of
+from napari_kmos._napari.labels import outline_layer
+from napari_kmos._napari.layers import kmos_of, part_near
 from napari_kmos._napari.looks import Looks
 from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair, prepare
 from napari_kmos._napari.pictures import (
@@ -41,16 +42,12 @@ from napari_kmos._napari.pictures import (
     box_of,
 )
 from napari_kmos._napari.positions import offset_of
-from napari_kmos._napari.shown import KmosLayer
 from napari_kmos._napari.workers import Latest, begin_thread
 from napari_kmos.align.score import Score
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
-from napari_kmos.spatial.fields import centre_of
-from napari_kmos.spatial.wcs import offset_arcsec
 
-_BLINK_MS = 500
-_WHITE = PairImage()
+_BLINK_MS, _WHITE = 500, PairImage()
 _EVENTS = ("affine", "translate")
 
 
@@ -106,6 +103,10 @@ class PairView(QObject):
         self._scoring.ready.connect(self._on_scored)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._on_blink)
+        self._arriving = QTimer(self)
+        self._arriving.setSingleShot(True)
+        self._arriving.timeout.connect(self._on_arrived)
+        self._active: Layer | None = None
         self.blink_ms = _BLINK_MS
         begin_thread(prepare)
 
@@ -139,6 +140,7 @@ class PairView(QObject):
         if mode not in MODES:
             msg = f"mode {mode!r} does not exist; there are {', '.join(MODES)}"
             raise KmosError(msg)
+        self._arriving.stop()
         is_new = (reference, moving) != (self.reference, self.moving)
         if is_new:
             self._follow(on=False)
@@ -154,6 +156,7 @@ class PairView(QObject):
     def hide(self) -> None:
         """Take the pictures away; layers and camera are as they were before the first `show`."""
         self._follow(on=False)
+        self._arriving.stop()
         self.reference = self.moving = self.images = self._wanted = None
         self._drop()
         self._show_catalogue()
@@ -176,7 +179,9 @@ class PairView(QObject):
         """Show what there is of the pair in the mode chosen, and nothing else."""
         self._drop()
         pair = self._layers()
-        self._looks.show_alone(pair)
+        drawn = [outline_layer(self.viewer)]  # names are as large as the pair
+        drawn += [] if isinstance(self.reference, Catalogue) else [catalogue_layer(self.viewer)]
+        self._looks.show_alone(pair, without=[one for one in drawn if one is not None])
         if self.mode == COLOURS and len(pair) == 2:  # until there are pictures
             self._looks.change(
                 {one: {"blending": "additive", "colormap": two} for one, two in zip(pair, PAIR_COLOURS, strict=True)}
@@ -215,7 +220,8 @@ class PairView(QObject):
 
     def _follow(self, *, on: bool) -> None:
         """Listen to the layers of the pair, or stop."""
-        links = [(self.viewer.layers.events.removed, self._on_removed)]
+        layers = self.viewer.layers.events
+        links = [(layers.removed, self._on_removed), (layers.inserted, self._on_inserted)]
         for layer, slot in zip(reversed(self._layers()), (self._on_moved, self._on_reference_moved), strict=False):
             links += [(getattr(layer.events, name), slot) for name in _EVENTS]
         for event, slot in links if self.moving is not None else ():
@@ -226,7 +232,7 @@ class PairView(QObject):
         moving, reference = kmos_of(self.moving), self.reference
         is_layer = isinstance(reference, Layer)
         self._wanted = wanted = Wanted(
-            reference=_part_near(reference, moving).product if is_layer else reference,
+            reference=part_near(reference, moving).product if is_layer else reference,
             moving=moving.product,
             base=offset_of(reference) if is_layer else (0.0, 0.0),
             offset=offset_of(self.moving),
@@ -272,17 +278,23 @@ class PairView(QObject):
 
     def _on_removed(self, event: object) -> None:
         """Give up a pair of which a layer is gone."""
-        shown = () if self.pictures is None else self.pictures.layers
-        if event.value in (self.reference, self.moving, *shown):
+        if event.value in (self.reference, self.moving, *(self.pictures.layers if self.pictures else ())):
             self.hide()
+
+    def _on_inserted(self, event: object) -> None:
+        """Hide a layer that comes, as a product of a step; napari makes it the active one only after this."""
+        if kmos_of(event.value) is None:
+            return
+        self._looks.hide(event.value)
+        if not self._arriving.isActive():
+            self._active = self.viewer.layers.selection.active
+            self._arriving.start(0)
+
+    def _on_arrived(self) -> None:
+        """Have the layer active again that was: it can be dragged on."""
+        if self._active in self.viewer.layers:
+            self.viewer.layers.selection.active = self._active
 
     def _on_blink(self) -> None:
         if self.pictures is not None:
             self.pictures.blink()
-
-
-def _part_near(layer: Layer, moving: KmosLayer) -> KmosLayer:
-    """Return what a layer shows at the place of another: of all IFUs of an exposure, the nearest."""
-    here = centre_of((moving.product.wcs, moving.shape))
-    fields = [(part, (part.product.wcs, part.shape)) for part in kmos_of(layer).parts]
-    return min(fields, key=lambda one: np.hypot(*offset_arcsec(*here, *centre_of(one[1]))))[0]

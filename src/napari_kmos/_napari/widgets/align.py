@@ -12,7 +12,7 @@ from napari_kmos._napari import alignment
 from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels, next_doubtful
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
-from napari_kmos._napari.keeper import Keeper
+from napari_kmos._napari.keeper import Keeper, where_kept
 from napari_kmos._napari.keys import focus_canvas
 from napari_kmos._napari.layers import cube_layers, ifu_layers, kmos_of
 from napari_kmos._napari.mover import Mover
@@ -20,7 +20,6 @@ from napari_kmos._napari.pair import Pair, references_of
 from napari_kmos._napari.widgets.align_parts import AlignParts
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.zero_points import mixed_zeros
-from napari_kmos.io.decisions import NAME
 
 
 class AlignDock(Dock):
@@ -31,6 +30,8 @@ class AlignDock(Dock):
     napari_viewer : Viewer
         Its cube layers are what is moved.
     """
+
+    least_lines = 3
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -72,6 +73,7 @@ class AlignDock(Dock):
             rows = self.bench.rows()
             row = next((one for one in rows if one.identity == identity), None)
             if row is not None:
+                self.say("")
                 self.pair.choose_row(rows, row)
                 self.colours.setChecked(True)
                 self.move_button.setChecked(not self.parts.pair.click.isChecked())
@@ -92,6 +94,12 @@ class AlignDock(Dock):
     def write(self, path: Path) -> None:
         """Write the offsets of the table."""
         self.parts.files.write(path)
+
+    def give_back(self) -> None:
+        """Show everything as it was."""
+        self.colours.setChecked(False)
+        self.move_button.setChecked(False)
+        self.show_pair()
 
     def show_pair(self) -> None:
         """Show the pair and let it be moved, as the buttons say."""
@@ -124,16 +132,6 @@ class AlignDock(Dock):
             self.say("No doubtful row is left")
         else:
             self.choose_row(row.identity)
-
-    def undo(self) -> None:
-        """Take the last change back."""
-        what = self.bench.undo()
-        self.say(f"Undone: {what}" if what else "Nothing to undo")
-
-    def redo(self) -> None:
-        """Make the change again that was taken back."""
-        what = self.bench.redo()
-        self.say(f"Redone: {what}" if what else "Nothing to redo")
 
     def _show_state(self) -> None:
         self.parts.keys.take()
@@ -192,9 +190,8 @@ class AlignDock(Dock):
 
     def _on_moved(self, _east: float, _north: float) -> None:
         self._show_offset()
+        self.say("")  # what was said before is true no more
 
     def _on_kept(self, places: tuple[Path, ...]) -> None:
         """Say where decisions are kept."""
-        others = [str(place) for place in places if place.name != NAME]
-        where = f"{', '.join(others)}: the data's folder cannot be written to" if others else f"{NAME} beside the data"
-        self.say(f"{self.message.text()} (kept in {where})".strip())
+        self.say(f"{self.message.text()} (kept in {where_kept(places)})".strip())

@@ -52,7 +52,12 @@ class AlignFiles(QWidget):
                 self._on_read,
             ),
             ("Write…", "Write the offsets of the table above to a file", self._on_write),
-            ("Shift files…", "Write shift files and sets of frames for kmos_combine into a folder", self._on_shifts),
+            (
+                "Shift files…",
+                "Write shift files and sets of frames for kmos_combine into a folder; "
+                "exposures whose rows are rejected are left out",
+                self._on_shifts,
+            ),
             ("Copies…", "Write copies with the corrections in CRVAL of DATA and NOISE into a folder", self._on_copies),
         ):
             made = button(text, tip, slot)

@@ -50,8 +50,8 @@ class AlignParts:
             SKIP: lambda: dock.decide("skipped"),
             NEXT: dock.next_doubtful,
             TAKE: self.measure.take,
-            UNDO: dock.undo,
-            REDO: dock.redo,
+            UNDO: lambda: dock.say(f"Undone: {what}" if (what := dock.bench.undo()) else "Nothing to undo"),
+            REDO: lambda: dock.say(f"Redone: {what}" if (what := dock.bench.redo()) else "Nothing to redo"),
         }
         self._show_pair = dock.show_pair
         self.keys = Keys(dock.viewer, self._actions)

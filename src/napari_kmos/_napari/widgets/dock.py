@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QCoreApplication, QEvent, QSize
 from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
@@ -20,8 +19,9 @@ from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.watch import watch
 from napari_kmos._napari.white_light import white_light_of
-from napari_kmos._napari.widgets.parts import Message, Scrolled, button
+from napari_kmos._napari.widgets.parts import Message, Scrolled, button, keep_room, row_of
 from napari_kmos._napari.widgets.view_bar import ViewBar
+from napari_kmos._napari.words import counted
 from napari_kmos._napari.workers import Task
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.session import Session
@@ -47,6 +47,7 @@ class Dock(QWidget):
     """
 
     scrolls = True
+    least_lines = 1  # of the message, for which there is always room
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -79,16 +80,19 @@ class Dock(QWidget):
         super().showEvent(event)
         if not self._linked:
             events = self.viewer.layers.events
-            common = [
+            self._linked = [
                 (self.viewer.dims.events.current_step, self.view_bar.show_state),
                 (self.viewer.layers.selection.events.active, self.view_bar.show_state),
                 (events.inserted, self.view_bar.show_state),
                 (events.removed, self.view_bar.show_state),
                 (white_light_of(self.viewer).changed, self.view_bar.show_white),
+                *self.links(),
             ]
-            self._linked = [*common, *self.links()]
             for signal, slot in self._linked:
                 signal.connect(slot)
+            for other in tuple(_docks):
+                if other is not self and other._linked and other.viewer is self.viewer:
+                    other.give_back()
         self.view_bar.show_state()
         self._show_state()
 
@@ -99,6 +103,9 @@ class Dock(QWidget):
         self._linked = []
         self._on_hidden()
         super().hideEvent(event)
+
+    def give_back(self) -> None:
+        """Leave the canvas to a dock that is opened beside this one; for subclasses."""
 
     def start(self, function: Callable[..., Any], *args: Any, done: Callable[[Any], None], **arguments: Any) -> None:
         """Run a step in a thread; ``done`` gets what it returns. One step a dock at a time."""
@@ -116,12 +123,10 @@ class Dock(QWidget):
     def show_products(self, outcome: Outcome) -> None:
         """Add the cubes that a step wrote as layers."""
         with notified(self.say):
-            added: list[Layer] = []
-            for path in (path for path in outcome.products if path.suffix == ".fits"):
-                added += add_file(self.viewer, path)
+            cubes = [path for path in outcome.products if path.suffix == ".fits"]
+            added = [layer for path in cubes for layer in add_file(self.viewer, path)]
             sheet_if_scattered(self.viewer, added)
-            n_products = len(outcome.products)
-            self.say(f"Done: {n_products} {'file' if n_products == 1 else 'files'} in {outcome.products[0].parent}")
+            self.say(f"Done: {counted(len(outcome.products), 'file')} in {outcome.products[0].parent}")
 
     @property
     def is_running(self) -> bool:
@@ -138,13 +143,14 @@ class Dock(QWidget):
 
     def _make_footer(self) -> QBoxLayout:
         """Message, progress and cancel: below each other, or in a wide dock, whose height is dear, in a row."""
-        self.message = Message()
+        self.message = Message(least_lines=self.least_lines)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.cancel = button("Cancel", "Stop after the piece that is being computed", self._on_cancel)
-        row = QHBoxLayout()
-        row.addWidget(self.bar, stretch=1)
-        row.addWidget(self.cancel)
+        row = row_of(self.bar, self.cancel)
+        row.setStretch(1, 0)
+        if self.least_lines > 1:
+            keep_room(self.bar, self.cancel)
         footer = QVBoxLayout() if self.scrolls else QHBoxLayout()
         footer.addLayout(row, stretch=0 if self.scrolls else 1)
         footer.insertWidget(1 if self.scrolls else 0, self.message, stretch=0 if self.scrolls else 3)

@@ -21,8 +21,11 @@ from napari_kmos._napari.widgets.parts import button, row_of
 from napari_kmos.io import FITS_ENDINGS
 
 CUBES = f"FITS ({' '.join(f'*{ending}' for ending in FITS_ENDINGS)})"
+_TABLE_ENDINGS = (".fits", ".fit", ".ecsv", ".vot", ".xml", ".csv", ".tsv", ".txt", ".dat", ".tbl")
 NEW_CUBE = "FITS (*.fits)"
-TABLES = "Tables (*.fits *.fit *.ecsv *.vot *.xml *.csv *.tsv *.txt *.dat *.tbl);;All files (*)"
+TABLES = f"Tables ({' '.join(f'*{ending}' for ending in _TABLE_ENDINGS)});;All files (*)"
+_EITHER = dict.fromkeys((*FITS_ENDINGS, *_TABLE_ENDINGS))
+CUBES_AND_TABLES = f"Cubes, images and tables ({' '.join(f'*{ending}' for ending in _EITHER)});;{CUBES};;{TABLES}"
 OFFSETS = "Offsets (*.ecsv)"
 IMPORTS = "Shift files, logs, corrected copies (*.txt *.log *.fits);;All files (*)"
 APERTURES = "Apertures (*.ecsv *.reg)"

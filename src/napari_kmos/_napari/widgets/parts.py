@@ -74,6 +74,14 @@ def row_of(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
+def keep_room(*widgets: QWidget) -> None:
+    """Keep the room of widgets while they are hidden, so that others do not jump."""
+    for widget in widgets:
+        policy = widget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        widget.setSizePolicy(policy)
+
+
 class Scrolled(QScrollArea):
     """A frameless scroll area, up and down only, and as wide as its content needs.
 
@@ -115,13 +123,13 @@ class Message(QPlainTextEdit):
 
     Parameters
     ----------
-    most_lines : int
-        It grows no higher, but scrolls; all of the text is in the tip.
+    least_lines, most_lines : int
+        It keeps the room of so many, and grows no higher than so many, but scrolls; all of the text is in the tip.
     """
 
-    def __init__(self, *, most_lines: int = _MOST_LINES) -> None:
+    def __init__(self, *, least_lines: int = 1, most_lines: int = _MOST_LINES) -> None:
         super().__init__()
-        self._most_lines = most_lines
+        self._least_lines, self._most_lines = least_lines, most_lines
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setStyleSheet("background: transparent; border: none; padding: 0")
@@ -136,7 +144,7 @@ class Message(QPlainTextEdit):
         return self.toPlainText()
 
     def say(self, text: str) -> None:
-        """Show a text; the room of a line stays when it is empty."""
+        """Show a text; some room stays when it is empty."""
         self.setPlainText(text)
         self.setToolTip(text)
         self._fit()
@@ -147,7 +155,7 @@ class Message(QPlainTextEdit):
         self._fit()
 
     def _fit(self) -> None:
-        needed = max(round(self.document().size().height()), 1)
+        needed = max(round(self.document().size().height()), self._least_lines)
         has_more = needed > self._most_lines
         policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if has_more else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(policy)

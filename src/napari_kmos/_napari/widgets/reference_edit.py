@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QWidget
 
 from napari_kmos._napari.pair import Reference
-from napari_kmos._napari.widgets.files import CUBES, TABLES
+from napari_kmos._napari.widgets.files import CUBES, CUBES_AND_TABLES
 from napari_kmos._napari.widgets.parts import button
 
 
@@ -31,7 +31,9 @@ class ReferenceEdit(QWidget):
         tip = "Open a cube, a mosaic, an image with coordinates or a catalogue, and compare with it"
         self.open = button("Open…", tip, self._on_open)
         self.add = button(
-            "Add rows…", "Add exposures to the table; their layers are made when a row is chosen", self._on_add
+            "Add rows…",
+            "Add files to the table: exposures, whose layers are made when a row is chosen, or combined cubes",
+            self._on_add,
         )
         line = QHBoxLayout()
         line.addWidget(self.box, stretch=1)
@@ -55,7 +57,7 @@ class ReferenceEdit(QWidget):
         self.chosen.emit(self.box.currentData())
 
     def _on_open(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Compare with", "", f"{CUBES};;{TABLES}")
+        chosen, _ = QFileDialog.getOpenFileName(self, "Compare with", "", CUBES_AND_TABLES)
         if chosen:
             self.open_requested.emit(Path(chosen))
 
