@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 from astropy.table import Table
 from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
 
 from napari_kmos._napari.align_files import write_table
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.pair import Pair
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
+from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.zero_points import mixed_zeros
 from napari_kmos.errors import KmosWarning
 from napari_kmos.io import catalogue_of, read_exposure, read_offsets, write_exposure
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.crop import crop
+from napari_kmos.recipes.outcome import Outcome
 
 FOUND = Offset(
     exposure=0, file="", ifu=5, dra_arcsec=-0.4, ddec_arcsec=0.2, err_arcsec=0.01, method="correlation", against=""
@@ -142,3 +145,17 @@ def test_combined_cubes_alone_have_rows(three: tuple[Path, ...], tmp_path: Path)
         add_file(viewer, crop(path, tmp_path / f"epoch{number}.fits", ifu=5).products[0])
     bench = Bench(viewer, session_of(viewer))
     assert all(row.is_listed for row in bench.rows())
+
+
+def test_combine_warns_of_offsets_that_do_not_fit_together(viewer: ViewerModel, qtbot: QtBot, tmp_path: Path):
+    dock = CombineDock(viewer)
+    qtbot.addWidget(dock)
+    told = [dataclasses.replace(FOUND, file=f"{number}.fits", against=f"{number}.fits") for number in range(2)]
+    dock.session.offsets = tuple(told)
+    dock.method.setCurrentText("header")
+    assert dock._placing()["offsets"] is None
+    dock.method.setCurrentText("user")
+    with pytest.warns(KmosWarning, match=r"rows are against 0\.fits and 1\.fits"):
+        dock._placing()
+    dock._on_done(Outcome(products=(tmp_path / "table.ecsv",)))
+    assert "rows are against 0.fits and 1.fits" in dock.message.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, folded, row_of
 from napari_kmos._napari.widgets.versus import VersusEdit
-from napari_kmos._napari.zero_points import warn_of_mixed_zeros
+from napari_kmos._napari.zero_points import mixed_zeros
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
+from napari_kmos.errors import KmosWarning
 from napari_kmos.offset import UNACCEPTED
 from napari_kmos.recipes.combine_tasks import CombineChoice
 from napari_kmos.recipes.outcome import Outcome
@@ -53,6 +55,7 @@ class CombineDock(Dock):
         self.form = ParameterForm(CombineParameters, exclude=("method", "cmethod"))
         self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
         self.overwrite = QCheckBox("Replace products that exist")
+        self._doubt = ""
         self.versus, self.comparer = VersusEdit(), Comparer()
         self.run_button = button("Combine", "Run in the background; the results come as layers", self.run)
         self._build()
@@ -106,8 +109,9 @@ class CombineDock(Dock):
     def _placing(self) -> dict[str, Any]:
         """Return what is known of where the exposures lie."""
         offsets = (self.offsets.path() or self.session.offsets) if self.method.currentText() == USER else None
-        if offsets is self.session.offsets:
-            warn_of_mixed_zeros(self.session.offsets)
+        self._doubt = mixed_zeros(self.session.offsets) if offsets is self.session.offsets else ""
+        if self._doubt:
+            warnings.warn(self._doubt, KmosWarning, stacklevel=2)
         return {"offsets": offsets, "unaccepted": self.unaccepted.currentText()}
 
     def _build(self) -> None:
@@ -158,6 +162,7 @@ class CombineDock(Dock):
     def _on_done(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, STEP: outcome}
         self.show_products(outcome)
+        self.say(f"{self.message.text()}. {self._doubt}" if self._doubt else self.message.text())
 
     def _on_compared(self, answer: Answer) -> None:
         self.versus.table.choose(*answer.files)
