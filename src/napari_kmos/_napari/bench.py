@@ -29,10 +29,10 @@ from napari_kmos._napari.bench_state import State, named, place_of
 from napari_kmos._napari.history import History
 from napari_kmos._napari.layers import layers_by_identity
 from napari_kmos._napari.positions import offset_of
-from napari_kmos._napari.words import counted
 from napari_kmos.io.decisions import Decisions, read_decisions
 from napari_kmos.offset import Offset
 from napari_kmos.session import Session
+from napari_kmos.words import counted
 
 _SAME_ARCSEC = 1e-6
 

@@ -12,13 +12,14 @@ import numpy as np
 from napari_kmos.align.correlation import best_shifts
 from napari_kmos.align.images import with_noise
 from napari_kmos.align.parameters import AlignParameters
-from napari_kmos.align.star_lists import catalogue_rows, relative_flux, stars_told
+from napari_kmos.align.star_lists import catalogue_rows, relative_flux
 from napari_kmos.align.star_model import ModelErrors, Profile, StarFit, StarModel
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError, KmosWarning
 from napari_kmos.offset import Offset
 from napari_kmos.spatial.fields import centre_of, is_inside, rows_near
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky, sky_to_pixel
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -222,7 +223,7 @@ def _judged(image: Image, model: StarModel, candidates: Sequence[_Candidate], pa
     elif fit.at_limit:
         reason = f"fit ended at a limit of shift or width ({fit.fwhm_pix * scale:.2f} arcsec): "
     return dataclasses.replace(
-        _refused(image, f"{reason}evidence {best.evidence:.1f}, {lead}; {stars_told(fit.n_stars)}", parameters),
+        _refused(image, f"{reason}evidence {best.evidence:.1f}, {lead}; {counted(fit.n_stars, 'star')}", parameters),
         dra_arcsec=dra,
         ddec_arcsec=ddec,
         err_arcsec=_MODEL_FACTOR * float(np.hypot(fit.err_pix, _FLOOR_PIX)) * scale,

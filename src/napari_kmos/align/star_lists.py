@@ -16,6 +16,7 @@ from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.offset import Offset
 from napari_kmos.spatial.fields import centre_of, field_of, rows_near
 from napari_kmos.spatial.wcs import offset_arcsec
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def measure_by_stars(
     others = _reference_places(reference, moving, origin, parameters)
     radius = parameters.star_match_arcsec
     if min(len(places), len(others)) < _LEAST_PAIRS:
-        found = f"{stars_told(len(places))} in the image and {len(others)} in the reference"
+        found = f"{counted(len(places), 'star')} in the image and {len(others)} in the reference"
         return _refused(moving, f"no match: {found}; {_LEAST_PAIRS} are needed", parameters)
     reach = parameters.max_shift_arcsec
     votes = vote(places, others, reach=reach, radius=radius, number=2 * parameters.candidates)
@@ -99,11 +100,6 @@ def catalogue_rows(catalogue: Catalogue, image: Image, reach_arcsec: float, most
     return rows[np.argsort(catalogue.magnitude[rows], kind="stable")[:most]]
 
 
-def stars_told(number: int) -> str:
-    """Return how many stars there are, in words."""
-    return f"{number} star{'' if number == 1 else 's'}"
-
-
 def relative_flux(catalogue: Catalogue, rows: NDArray[np.intp]) -> Floats:
     """Return the fluxes of some sources over that of their median magnitude; 1 where the magnitude is not known."""
     magnitude = catalogue.magnitude[rows]
@@ -119,7 +115,7 @@ def _judged(moving: Image, votes: list[Vote], numbers: tuple[int, int], paramete
     margin = best.evidence - others[0].evidence if others else None
     lead = "no other shift comes near" if margin is None else f"{margin:.1f} more than for the next best shift"
     pairs = f"{n_pairs} pair{'' if n_pairs == 1 else 's'}"
-    told = f"{pairs} of {numbers[0]} and {stars_told(numbers[1])}, evidence {best.evidence:.1f}, {lead}"
+    told = f"{pairs} of {numbers[0]} and {counted(numbers[1], 'star')}, evidence {best.evidence:.1f}, {lead}"
     runner_up = others[0].shift if others else None
     if n_pairs < _LEAST_PAIRS or best.evidence < parameters.star_evidence:
         refused = _refused(moving, f"no match: {told}", parameters)

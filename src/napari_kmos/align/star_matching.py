@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_kmos.align.images import with_noise
 from napari_kmos.align.solving import LEAST_PAIRS, StarPairs
-from napari_kmos.align.star_lists import catalogue_rows, search_of, stars_told
+from napari_kmos.align.star_lists import catalogue_rows, search_of
 from napari_kmos.align.star_pairs import pair_stars, star_places
 from napari_kmos.align.star_parameters import SolveParameters
 from napari_kmos.align.voting import count_pairs, evidence, vote
@@ -16,6 +16,7 @@ from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError
 from napari_kmos.spatial.fields import centre_of, field_of
 from napari_kmos.spatial.wcs import make_wcs, offset_arcsec, pixel_to_pixel
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def match_stars(image: Image, catalogue: Catalogue, *, parameters: SolveParamete
     n_used = int(_DEEPER * len(places)) if catalogue.magnitude_name else len(catalogue)
     rows = catalogue_rows(catalogue, image, parameters.max_shift_arcsec, n_used)
     if min(len(places), len(rows)) < LEAST_PAIRS:
-        seen = f"{stars_told(len(places))} {'is' if len(places) == 1 else 'are'} found in the image"
+        seen = f"{counted(len(places), 'star')} {'is' if len(places) == 1 else 'are'} found in the image"
         msg = f"{catalogue.label}: {seen} and {len(rows)} of the catalogue lie near it; {LEAST_PAIRS} or more are "
         raise AlignmentError(msg + "needed: give pairs by hand (--pairs), or another catalogue")
     sky = np.stack(offset_arcsec(*origin, catalogue.ra[rows], catalogue.dec[rows]), axis=1)

@@ -20,10 +20,10 @@ from napari_kmos._napari.errors import notified
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.files import IMPORTS, OFFSETS, ask_open, ask_save
 from napari_kmos._napari.widgets.parts import button
-from napari_kmos._napari.words import counted
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.align import AlignDock

@@ -21,10 +21,10 @@ from napari_kmos._napari.watch import watch
 from napari_kmos._napari.white_light import white_light_of
 from napari_kmos._napari.widgets.parts import Message, Scrolled, button, keep_room, row_of
 from napari_kmos._napari.widgets.view_bar import ViewBar
-from napari_kmos._napari.words import counted
 from napari_kmos._napari.workers import Task
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.session import Session
+from napari_kmos.words import counted
 
 Link = tuple[Any, Callable[..., Any]]
 

@@ -20,10 +20,10 @@ from napari_kmos._napari.pair_view import PairView
 from napari_kmos._napari.pictures import COLOURS, MODES
 from napari_kmos._napari.widgets.parts import button
 from napari_kmos._napari.widgets.score_view import ScoreView
-from napari_kmos._napari.words import counted
 from napari_kmos.align.clicks import StarShift
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.spectral.windows import parse_window
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.align import AlignDock

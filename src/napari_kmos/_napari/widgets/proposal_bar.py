@@ -12,9 +12,9 @@ from napari_kmos._napari.errors import notified
 from napari_kmos._napari.proposals import CORRELATION, propose
 from napari_kmos._napari.widgets.decision_bar import TAKE, key_text
 from napari_kmos._napari.widgets.parts import button
-from napari_kmos._napari.words import counted
 from napari_kmos.align import OFFSET_METHODS
 from napari_kmos.offset import Offset
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.align import AlignDock
