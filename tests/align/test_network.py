@@ -104,4 +104,7 @@ def test_references_that_are_tied_share_the_zero_and_headers_say_it_where_there_
     # the two that no reference is tied to have the mean of two headers
     assert network.err_arcsec[3:5] == pytest.approx(0.25 / np.sqrt(2), rel=0.01)
     assert 0 < network.err_arcsec[:3].max() < 0.02
-    assert network.err_arcsec[5] == 0
+    # a reference that is not tied to the others is as wrong as its header
+    assert network.err_arcsec[5] == 0.25
+    assert list(network.is_tied) == [True, True, True, False, False, True]
+    assert list(network.is_placed) == [True, True, True, False, False, False]

@@ -112,8 +112,23 @@ def test_what_no_pair_ties_to_the_reference_stays_where_headers_say_on_average(m
         assert row.err_arcsec == pytest.approx(0.25 / np.sqrt(2), rel=0.02)
 
 
+def test_parts_of_a_mosaic_that_nothing_ties_have_no_zero_of_their_own(make_field):
+    errors = [(0.2, -0.3), (-0.25, 0.1), (0.0, 0.2)]
+    small, large = (
+        [white_light(field.expose(error=error)) for error in errors[:number]]
+        for field, number in ((make_field(105, 60), 2), (make_field(5, 60), 3))
+    )
+    rows = measure_together([*small, *large], (0, 2), AlignParameters())
+    assert [row.accepted for row in rows] == [False, False, True, True, True]
+    assert rows[1].note.startswith("no match: nothing but headers ties it to the largest part of the mosaic")
+    assert [row.err_arcsec for row in rows[:2]] == pytest.approx([0.25, 0.25], rel=0.01)
+    assert rows[2].err_arcsec == 0
+    assert max(row.err_arcsec for row in rows[2:]) < 0.025
+
+
 def test_errors_that_add_up_along_a_chain_are_not_accepted():
-    facts = {"offsets": np.zeros((2, 2)), "is_tied": np.array([True, True]), "is_used": np.array([True])}
+    both = np.array([True, True])
+    facts = {"offsets": np.zeros((2, 2)), "is_tied": both, "is_placed": both, "is_used": np.array([True])}
     solved = Network(err_arcsec=np.array([0.02, 0.031]), **facts)
     assert _why_not(solved, 0, AlignParameters()) == ""
     assert _why_not(solved, 1, AlignParameters()) == "the shift is known to 0.031 arcsec only; "

@@ -66,6 +66,8 @@ class Network:
         1 sigma of each coordinate; 0 for what is the only reference of those that it is tied to.
     is_tied : ndarray of bool, shape (n,)
         Whether it is a reference or tied to one, at first hand or through others.
+    is_placed : ndarray of bool, shape (n,)
+        Whether it is in the largest part that has a reference: how others lie to that only headers tell.
     is_used : ndarray of bool
         For each tie whether it agrees with the rest.
     """
@@ -73,6 +75,7 @@ class Network:
     offsets: Floats
     err_arcsec: Floats
     is_tied: Bools
+    is_placed: Bools
     is_used: Bools
 
 
@@ -93,12 +96,14 @@ def solve_network(
     ties : sequence of Tie
         Pairs that were matched.
     references : sequence of int
-        Exposures whose headers are right: the mean of the offsets of those that are tied to each other is zero.
+        Exposures whose headers are right on average: the mean of the offsets of those that are tied to each other is
+        zero.
     agreement_arcsec : float
         A tie that misses the rest by more contradicts it and is left out.
     header_arcsec : float
         What any header is trusted to, 1 sigma in each axis: the mean offset of exposures that are tied to each other
-        but to no reference is zero within it. NaN: nothing is known of them.
+        but to no reference is zero within it, and so is that of the references in all parts but the largest one, where
+        nothing ties these to each other. NaN: nothing is known of them.
 
     Returns
     -------
@@ -131,12 +136,12 @@ def solve_network(
     groups = connected_components(_adjacency(ends[used], number), directed=False)[1]
     scatter = _scatter(misses[used] / errors[used], int(used.sum()) - number + groups.max() + 1)
     own = max(_LEAST_OWN, 1 - scatter) * _own_variances(ends[used], errors[used], number)
-    zero, is_open = _zero_points(groups, references)
+    zero, is_tied, is_placed = _zero_points(groups, references)
     from_zero = np.eye(number) - zero
     variance = np.diag(from_zero @ (scatter * inverse + np.diag(own)) @ from_zero.T).copy()
-    variance[is_open] += header_arcsec**2 * np.diag(zero)[is_open]
+    variance[~is_placed] += header_arcsec**2 * np.sum(zero**2, axis=1)[~is_placed]
     offsets = np.where(np.isfinite(variance)[:, None], from_zero @ offsets, np.nan)
-    return Network(offsets=offsets, err_arcsec=np.sqrt(variance), is_tied=~is_open, is_used=used)
+    return Network(offsets=offsets, err_arcsec=np.sqrt(variance), is_tied=is_tied, is_placed=is_placed, is_used=used)
 
 
 def _along_tree(number: int, ties: Sequence[Tie]) -> Floats:
@@ -165,13 +170,14 @@ def _adjacency(ends: Ints, number: int) -> Bools:
     return is_tied
 
 
-def _zero_points(groups: Ints, references: Sequence[int]) -> tuple[Floats, Bools]:
-    """Matrix from offsets to what is zero in the group of each, and whether, for lack of references, headers say so."""
+def _zero_points(groups: Ints, references: Sequence[int]) -> tuple[Floats, Bools, Bools]:
+    """Matrix from offsets to what is zero in the group of each; whether that has a reference, and is the largest so."""
     is_reference = np.isin(np.arange(groups.size), references)
     is_one = groups[:, None] == groups
-    is_open = ~(is_one & is_reference).any(axis=1)
-    counted = is_one & (is_reference | is_open)
-    return np.asarray(counted / counted.sum(axis=1, keepdims=True)), is_open
+    is_tied = (is_one & is_reference).any(axis=1)
+    counted = is_one & (is_reference | ~is_tied)
+    largest = groups[np.argmax(is_one.sum(axis=1) * is_tied)]
+    return np.asarray(counted / counted.sum(axis=1, keepdims=True)), is_tied, is_tied & (groups == largest)
 
 
 def _own_variances(ends: Ints, errors: Floats, number: int) -> Floats:

@@ -15,8 +15,8 @@ from napari_kmos.align.network import Network, Tie, solve_network
 from napari_kmos.align.single import Aligned, measure_image, unmatched
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
+from napari_kmos.spatial.correction import corrected_wcs
 from napari_kmos.spatial.fields import field_of, near_pairs
-from napari_kmos.spatial.wcs import shift_wcs
 from napari_kmos.threads import compute_ahead
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def measure_together(
         With noise, of any rotation; one without data is not accepted.
     references : sequence of int
         Images, 0-based, whose headers are right. Where the fields of several are tied to each other, by those that lie
-        over both, they are so on average: each then has a correction of its own.
+        over both, they are so on average: each then has a correction of its own. Parts that nothing ties to the largest
+        one with a reference are not accepted: there would be a seam, as wide as headers are wrong.
     parameters : AlignParameters
         With one pass every image is matched to the references alone. With more all pairs are matched and solved
         together, and what then stays alone is matched to the sum of the others, in all passes but the first.
@@ -176,6 +177,8 @@ def _why_not(solved: Network, number: int, parameters: AlignParameters) -> str:
     """Say why a solved offset cannot be trusted; nothing if it can."""
     if not solved.is_tied[number]:
         return "nothing ties it to a reference; "
+    if not solved.is_placed[number]:
+        return "nothing but headers ties it to the largest part of the mosaic; "
     if solved.err_arcsec[number] > parameters.max_error_arcsec:
         return f"the shift is known to {solved.err_arcsec[number]:.3f} arcsec only; "
     return ""
@@ -212,7 +215,7 @@ def _against_sum(
         image, (gain, background) = images[one.exposure], scales[one.exposure]
         data, noise = (image.data - background) / gain, np.asarray(image.noise) / gain
         scaled.append(dataclasses.replace(image, data=data, noise=noise))
-    wcs = [shift_wcs(images[one.exposure].wcs, one.dra_arcsec, one.ddec_arcsec) for one in others]
+    wcs = [corrected_wcs(field_of(images[one.exposure]), one) for one in others]
     found = measure_image(add_images(scaled, wcs), images[row.exposure], parameters).offset
     # the sum is where those are that it is made of: their errors are alike, since all have that of the reference
     err = float(np.hypot(found.err_arcsec, np.mean([one.err_arcsec for one in others])))
