@@ -7,8 +7,8 @@ in "slitlets" each row has a throughput of its own (2 %). Beside pairs of one fi
 those that overlap without a star in common: nothing may be accepted there.
 
 Found: the best proposal is within 0.5 spaxel, whether it is accepted or not. Error: the median distance of those, in
-spaxels. Pull: scatter of accepted offsets over their errors, and how well it is known, by the scatter of the fields, each of
-which has errors in common. The last line is of networks: all pairs of 6 exposures, a sixth of the fields.
+spaxels. Pull: scatter of accepted offsets over their errors, and how well it is known, by the scatter of the fields. The
+last line is of networks: all pairs of 6 exposures, whose errors are not independent, of half as many fields.
 
     python benchmarks/align_trials.py [--trials 300] [--densities 3,8,20,45] [--seed 1] [--workers 2]
 """
@@ -68,7 +68,7 @@ def main() -> None:
                     fields = list(pool.map(_pair, repeat(sky), repeat(kind), seeds, chunksize=8))
                     _print_row([sky, kind, str(density), *_cells(fields, density, sky)])
             for density in densities:
-                seeds = [(given.seed, density, number) for number in range(-(-given.trials // N_EXPOSURES))]
+                seeds = [(given.seed, density, number) for number in range(-(-given.trials // 2))]
                 fields = list(pool.map(_network, repeat(sky), seeds, chunksize=2))
                 _print_row([sky, f"all of {N_EXPOSURES}", str(density), *_cells(fields, density, sky)])
 
