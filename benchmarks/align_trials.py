@@ -7,7 +7,7 @@ in "slitlets" each row has a throughput of its own (2 %). Beside pairs of one fi
 those that overlap without a star in common: nothing may be accepted there.
 
 Found: the best proposal is within 0.5 spaxel, whether it is accepted or not. Error: the median distance of those, in
-spaxels. Pull: scatter of accepted offsets over their errors, and how well it is known, by the scatter of the fields. The
+spaxels. Pull: scatter of accepted offsets over their errors, and how well it is known, by the scatter of fields. The
 last line is of networks: all pairs of 6 exposures, whose errors are not independent, of half as many fields.
 
     python benchmarks/align_trials.py [--trials 300] [--densities 3,8,20,45] [--seed 1] [--workers 2]
