@@ -16,6 +16,9 @@ UNACCEPTED = ("error", "header", "skip")
 class Offset:
     """Correction of one IFU of one exposure: added to its header WCS, zero means that the header is right.
 
+    Corrections of one cube add up, number by number and in any order: the rotation is about its own centre, which is
+    what the shift moves. `napari_kmos.spatial.correction` applies them.
+
     Parameters
     ----------
     exposure : int
@@ -50,6 +53,11 @@ class Offset:
     against : str
         What it is counted from: the name of the exposure whose header it keeps to, of an image, or of a catalogue.
         Empty if nobody told. Offsets against different things do not belong together.
+    rotation_deg : float
+        By how much the position angle of the y axis, from north through east, grows: the field is turned about the
+        centre of its pixels. 0 is as the header says.
+    rotation_err_deg : float, optional
+        1 sigma of it; None where nobody measured it.
     """
 
     exposure: int
@@ -68,6 +76,8 @@ class Offset:
     runner_up: tuple[float, float] | None = None
     decision: str = ""
     against: str = ""
+    rotation_deg: float = 0.0
+    rotation_err_deg: float | None = None
 
     def __post_init__(self) -> None:
         if self.decision not in DECISIONS:

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from napari_kmos.errors import AlignmentError
 from napari_kmos.spatial.fields import centre_of
-from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky, shift_wcs
+from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky, shift_wcs, turn_wcs
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -99,20 +99,6 @@ class Solution:
     def rms_arcsec(self) -> float:
         """Root mean square of the residuals of the stars used, in two dimensions."""
         return float(np.sqrt(np.mean(np.sum(self.residuals_arcsec[self.used] ** 2, axis=1))))
-
-
-def turn_wcs(wcs: WCS, rotation_deg: float, scale: float) -> WCS:
-    """Return a copy whose position angle is larger by a rotation, and its pixels by a scale; CRPIX and CRVAL stay."""
-    turned = wcs.deepcopy()
-    angle = np.deg2rad(rotation_deg)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    matrix = scale * turn @ wcs.pixel_scale_matrix
-    if wcs.wcs.has_cd():
-        turned.wcs.cd = matrix
-    else:
-        turned.wcs.pc = matrix / wcs.wcs.cdelt[:, None]
-    turned.wcs.set()
-    return turned
 
 
 def solve_wcs(field: Field, pairs: StarPairs) -> Solution:

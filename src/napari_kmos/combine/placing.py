@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_kmos.errors import AlignmentError
 from napari_kmos.spatial.centroid import fit_centroid
+from napari_kmos.spatial.correction import corrected_wcs
+from napari_kmos.spatial.fields import field_of
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky, shift_wcs
 from napari_kmos.spectral import collapse_median
 
@@ -60,10 +62,7 @@ def _by_header(cubes: Sequence[Cube], offsets: Sequence[Offset] | None) -> list[
 
 def _by_offsets(cubes: Sequence[Cube], offsets: Sequence[Offset] | None) -> list[WCS]:
     """Header plus correction, the first included."""
-    return [
-        shift_wcs(cube.wcs, offset.dra_arcsec, offset.ddec_arcsec)
-        for cube, offset in zip(cubes, offsets or (), strict=True)
-    ]
+    return [corrected_wcs(field_of(cube), offset) for cube, offset in zip(cubes, offsets or (), strict=True)]
 
 
 def _by_star(cubes: Sequence[Cube], offsets: Sequence[Offset] | None) -> list[WCS]:

@@ -18,9 +18,11 @@ _REQUIRED = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec")
 _RUNNER_UP = ("runner_up_dra_arcsec", "runner_up_ddec_arcsec")
 _WORDS = ("decision", "against")
 _MEASURED = ("dra_arcsec", "ddec_arcsec", "err_arcsec")
-_ANGLES = (*_MEASURED, *_RUNNER_UP)
+_ROTATION = ("rotation_deg", "rotation_err_deg")
+_ANGLES = dict.fromkeys((*_MEASURED, *_RUNNER_UP), u.arcsec) | dict.fromkeys(_ROTATION, u.deg)
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 _CONVENTION = "correction added to the header WCS: dRA cos Dec east positive, dDec north positive"
+_TURNED = "rotation added to the position angle of the y axis, north through east, about the centre of the pixels"
 
 
 def read_offsets(path: str | Path) -> tuple[Offset, ...]:
@@ -97,6 +99,7 @@ def offsets_table(offsets: Iterable[Offset]) -> Table:
     if any(row.half is not None for row in rows):
         table["half"] = _whole_numbers([row.half for row in rows])
     _add_judgement(table, rows)
+    _add_rotation(table, rows)
     return table
 
 
@@ -111,10 +114,21 @@ def _add_judgement(table: Table, rows: Sequence[Offset]) -> None:
         if any(value is not None for value in values):
             table[name] = _numbers(values)
             table[name].info.format = ".5f" if name in _ANGLES else ".2f"
-            table[name].unit = u.arcsec if name in _ANGLES else None
+            table[name].unit = _ANGLES.get(name)
     for name in _WORDS:
         if any(getattr(row, name) for row in rows):
             table[name] = np.array([getattr(row, name) for row in rows], dtype=str)
+
+
+def _add_rotation(table: Table, rows: Sequence[Offset]) -> None:
+    """Add by how much fields are turned, where some are or were looked at."""
+    if not any(row.rotation_deg or row.rotation_err_deg is not None for row in rows):
+        return
+    table.meta["comments"].append(_TURNED)
+    for name in _ROTATION:
+        table[name] = _numbers([getattr(row, name) for row in rows])
+        table[name].info.format = ".6f"
+        table[name].unit = _ANGLES[name]
 
 
 def _numbers(values: Sequence[float | None]) -> MaskedColumn:
@@ -148,6 +162,8 @@ def _offset(path: Path, number: int, table: Table) -> Offset:
             score=_optional_float(row.get("score")),
             margin=_optional_float(row.get("margin")),
             runner_up=_runner_up(row),
+            rotation_deg=_optional_float(row.get("rotation_deg")) or 0.0,
+            rotation_err_deg=_optional_float(row.get("rotation_err_deg")),
             **{name: str(row.get(name) or "") for name in _WORDS},
         )
     except (TypeError, ValueError, AlignmentError) as err:
@@ -156,14 +172,14 @@ def _offset(path: Path, number: int, table: Table) -> Offset:
 
 
 def _plain(table: Table, name: str, number: int) -> Any:
-    """Cell as a plain value; masked and empty cells as None, angles in arcsec."""
+    """Cell as a plain value; masked and empty cells as None, angles in the unit of their name."""
     column = table[name]
     value = column[number]
     if value is np.ma.masked:
         return None
     if name in _ANGLES:
-        unit = column.unit or u.arcsec
-        return (float(getattr(value, "value", value)) * unit).to_value(u.arcsec)
+        unit = column.unit or _ANGLES[name]
+        return (float(getattr(value, "value", value)) * unit).to_value(_ANGLES[name])
     return value.item() if hasattr(value, "item") else value
 
 

@@ -147,7 +147,7 @@ class CombineTask:
                 "file": member.exposure.label,
                 "ifu": member.cube.ifu,
                 **({} if member.half is None else {"half": member.half}),
-                "correction_arcsec": None if self.offsets is None else _numbers(self.offsets[number]),
+                **_told(None if self.offsets is None else self.offsets[number]),
                 **({} if self.zero_points is None else {"zero_pix": self.zero_points[number].shift_pix}),
             }
             for number, member in enumerate(self.members)
@@ -281,12 +281,12 @@ def _placed(selection: Selection, tables: Sequence[Table], unaccepted: str) -> C
 
 def _rejoined(placed: Sequence[tuple[Member, Offset]]) -> list[tuple[Member, Offset]]:
     """Return fields of a mosaic that are moved alike as one field: it is read in one piece then."""
-    together: dict[tuple[int, float, float], list[tuple[Member, Offset]]] = defaultdict(list)
+    together: dict[tuple[float, ...], list[tuple[Member, Offset]]] = defaultdict(list)
     for number, (member, offset) in enumerate(placed):
         file = -1 - number if member.own is None else id(member.exposure)
-        together[file, offset.dra_arcsec, offset.ddec_arcsec].append((member, offset))
+        together[file, offset.dra_arcsec, offset.ddec_arcsec, offset.rotation_deg].append((member, offset))
     joined = []
-    for (_, *_), group in together.items():
+    for group in together.values():
         if len(group) == 1:
             joined += group
         else:
@@ -294,5 +294,7 @@ def _rejoined(placed: Sequence[tuple[Member, Offset]]) -> list[tuple[Member, Off
     return joined
 
 
-def _numbers(row: Offset) -> list[float]:
-    return [row.dra_arcsec, row.ddec_arcsec]
+def _told(row: Offset | None) -> dict[str, Any]:
+    correction = None if row is None else [row.dra_arcsec, row.ddec_arcsec]
+    turn = {} if row is None or not row.rotation_deg else {"rotation_deg": row.rotation_deg}
+    return {"correction_arcsec": correction, **turn}

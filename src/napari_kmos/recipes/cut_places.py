@@ -17,8 +17,9 @@ from napari_kmos.io import read_cuts, read_exposure, read_logged_shifts, read_of
 from napari_kmos.recipes.cut_parameters import CutParameters, parse_ifus
 from napari_kmos.recipes.offset_rows import usable_offset
 from napari_kmos.recipes.pairing import group_epochs, split_at_gap
+from napari_kmos.spatial.correction import corrected
+from napari_kmos.spatial.fields import field_of
 from napari_kmos.spatial.footprints import Footprint, footprint_between, footprint_of, hull
-from napari_kmos.spatial.wcs import shift_wcs
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -77,8 +78,8 @@ def places_by_exposures(
                 msg = f"{exposure.label}: does not tell which IFU it is; expected exposures with IFU.<n>.DATA"
                 raise KmosError(msg)
             offset = None if rows is None else usable_offset(rows, exposure, cube, unaccepted="header")
-            wcs = cube.wcs if offset is None else shift_wcs(cube.wcs, offset.dra_arcsec, offset.ddec_arcsec)
-            footprint = footprint_of((wcs, cube.shape[1:]), mosaic.wcs)
+            placed = cube if offset is None else corrected(cube, offset)
+            footprint = footprint_of(field_of(placed), mosaic.wcs)
             if footprint is not None:
                 found.append(Place(ifu=cube.ifu, half=half, name=cube.name, footprint=footprint))
     return _joined(found)

@@ -7,7 +7,7 @@ import math
 import statistics
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +24,9 @@ from napari_kmos.io import (
 )
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.offset_rows import night_of
-from napari_kmos.recipes.offsets import corrected_error, corrected_key
+from napari_kmos.recipes.offsets import corrected_error, corrected_key, turned_key
 from napari_kmos.recipes.shift_files import target_of
-from napari_kmos.spatial.wcs import is_parallel, offset_between, shift_wcs
+from napari_kmos.spatial.wcs import is_parallel, offset_between, position_angle_deg, shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -39,6 +39,8 @@ _OWN_STEP = "napari-kmos offsets"
 _SHIFT_ZERO_PIX = 1e-3
 _SAME_TIME_DAYS = 1e-6
 _SAME_SCALE = 1e-3
+#: A copy turned by more is of other pixels; one turned by less, by the rounding of its header.
+_MOST_TURN_DEG, _LEAST_TURN_DEG = 5.0, 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +174,8 @@ def rows_of_copy(copy: Path, opened: Opened) -> list[Offset]:
     Raises
     ------
     AlignmentError
-        If it is no copy of any of the exposures, or more than its place on the sky was changed.
+        If it is no copy of any of the exposures, or more than its place on the sky, and a few degrees of its rotation,
+        was changed.
     """
     corrected = read_exposure(copy)
     number = _original(copy, corrected, opened)
@@ -186,12 +189,29 @@ def rows_of_copy(copy: Path, opened: Opened) -> list[Offset]:
         _check_twin(copy, cube, twin)
         middle = ((cube.shape[1] - 1) / 2, (cube.shape[2] - 1) / 2)
         row = opened.row(number, cube, offset_between(cube.wcs, twin.wcs, pixel=middle), COPY)
+        row = dataclasses.replace(row, rotation_deg=_turn_deg(cube, twin))
         if done and corrected_key(cube.ifu) not in done[0]:
             row = dataclasses.replace(row, accepted=False, note="the copy has the header of its exposure")
         elif done:
-            row = dataclasses.replace(row, err_arcsec=corrected_error(done[0][corrected_key(cube.ifu)]))
+            row = _with_errors(row, done[0])
         rows.append(row)
     return rows
+
+
+def _turn_deg(cube: Cube, twin: Cube) -> float:
+    """Return by how much the position angle of a copy is larger."""
+    turn = (position_angle_deg(twin.wcs) - position_angle_deg(cube.wcs) + 180) % 360 - 180
+    return turn if abs(turn) > _LEAST_TURN_DEG else 0.0
+
+
+def _with_errors(row: Offset, told: Mapping[str, str]) -> Offset:
+    """Return a row with the errors that the header of our own copy tells."""
+    turned = corrected_error(told.get(turned_key(row.ifu), ""))
+    return dataclasses.replace(
+        row,
+        err_arcsec=corrected_error(told[corrected_key(row.ifu)]),
+        rotation_err_deg=turned if math.isfinite(turned) else None,
+    )
 
 
 def _check_found(source: Path, lost: Sequence[str], found: Sequence[object], opened: Opened) -> None:
@@ -247,7 +267,7 @@ def _original(copy: Path, corrected: Exposure, opened: Opened) -> int:
 def _check_twin(copy: Path, cube: Cube, twin: Cube) -> None:
     """Refuse a copy whose pixels or orientation are others."""
     scales = pixel_scale_arcsec(cube.wcs), pixel_scale_arcsec(twin.wcs)
-    same = is_parallel(cube.wcs, twin.wcs) and abs(scales[1] / scales[0] - 1) < _SAME_SCALE
-    if cube.shape[1:] != twin.shape[1:] or not same:
+    is_like = is_parallel(cube.wcs, twin.wcs, tolerance_deg=_MOST_TURN_DEG)
+    if cube.shape[1:] != twin.shape[1:] or not is_like or abs(scales[1] / scales[0] - 1) >= _SAME_SCALE:
         msg = f"{copy} {cube.label}: size, rotation or scale are not those of its exposure, which no offset can say; "
-        raise AlignmentError(msg + "expected a copy with other CRVAL only")
+        raise AlignmentError(msg + f"expected a copy with other CRVAL, turned by {_MOST_TURN_DEG:g} deg at most")

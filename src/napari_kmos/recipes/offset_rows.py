@@ -15,7 +15,7 @@ from astropy.time import TimeDelta
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning
 from napari_kmos.io import fits_stem
 from napari_kmos.offset import UNACCEPTED, Offset
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.spatial.correction import corrected
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -166,8 +166,7 @@ def corrected_cube(
     used = [offset for offset in found if offset is not None]
     if len(used) < len(found):
         return None
-    whole = added(used)
-    return dataclasses.replace(cube, wcs=shift_wcs(cube.wcs, whole.dra_arcsec, whole.ddec_arcsec))
+    return corrected(cube, added(used))
 
 
 def epoch_of(tables: Sequence[Sequence[Offset]], exposure: Exposure, cube: Cube, half: int | None) -> str:
@@ -181,8 +180,11 @@ def added(rows: Sequence[Offset]) -> Offset:
     """Return the sum of corrections, as a row of the first one's file; it is accepted if all of them are."""
     if len(rows) == 1:
         return rows[0]
+    turn_errors = [row.rotation_err_deg for row in rows if row.rotation_err_deg is not None]
     return dataclasses.replace(
         rows[0],
+        rotation_deg=sum(row.rotation_deg for row in rows),
+        rotation_err_deg=math.hypot(*turn_errors) if turn_errors else None,
         dra_arcsec=sum(row.dra_arcsec for row in rows),
         ddec_arcsec=sum(row.ddec_arcsec for row in rows),
         err_arcsec=math.hypot(*(row.err_arcsec for row in rows)),
@@ -193,10 +195,20 @@ def added(rows: Sequence[Offset]) -> Offset:
 
 
 def own_row(rows: Sequence[Offset], path: Path, cube: Cube, half: int | None) -> Offset | None:
-    """Return the row of a cube's file, or of that which `cut` writes of this part of a mosaic; see `row_of`."""
+    """Return the row of a cube's file, or of that which `cut` writes of this part of a mosaic; see `row_of`.
+
+    Raises
+    ------
+    AlignmentError
+        As `row_of` says, or if the row of a cut is turned: its centre is not that of the mosaic.
+    """
     row = row_of(rows, path, cube, half=half)
-    if row is None and cube.ifu is not None:
-        row = row_of(rows, path.with_name(cut_name(path, cube.ifu, half)), cube)
+    if row is not None or cube.ifu is None:
+        return row
+    row = row_of(rows, path.with_name(cut_name(path, cube.ifu, half)), cube)
+    if row is not None and row.rotation_deg:
+        msg = f"{row.file}: turned by {row.rotation_deg:+.3f} deg about the centre of this cut, not of {path.name}; "
+        raise AlignmentError(msg + "combine the cuts themselves, or set its rotation to 0")
     return row
 
 
@@ -218,7 +230,7 @@ def cuts_name(mosaic: Path) -> str:
 
 
 def _is_number(row: Offset) -> bool:
-    return math.isfinite(row.dra_arcsec) and math.isfinite(row.ddec_arcsec)
+    return all(map(math.isfinite, (row.dra_arcsec, row.ddec_arcsec, row.rotation_deg)))
 
 
 def _why_not(rows: Sequence[Offset], found: Sequence[Offset], path: Path, epoch: str) -> str:
@@ -267,6 +279,8 @@ def _ends_alike(named: Path, path: Path) -> bool:
 
 def told_of(rows: Sequence[Offset]) -> dict[str, Any]:
     """Return what --json tells of offsets."""
-    names = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec", "err_arcsec", "accepted", "note")
+    names = ["exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec", "err_arcsec", "accepted", "note"]
+    if any(row.rotation_deg for row in rows):
+        names += ["rotation_deg", "rotation_err_deg"]
     listed = [{name: getattr(row, name) for name in names} for row in rows]
     return {"offsets": listed, "accepted": sum(row.accepted for row in rows), "total": len(rows)}

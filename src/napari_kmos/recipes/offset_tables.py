@@ -45,7 +45,7 @@ def read_tables(tables: Sequence[Path]) -> tuple[tuple[Offset, ...], ...]:
 
 def _moves(row: Offset) -> bool:
     """Tell whether a row moves the cubes of a file."""
-    return bool(row.file) and row.accepted and (row.dra_arcsec, row.ddec_arcsec) != (0, 0)
+    return bool(row.file) and row.accepted and any((row.dra_arcsec, row.ddec_arcsec, row.rotation_deg))
 
 
 def _is_same(row: Offset, other: Offset) -> bool:

@@ -67,8 +67,8 @@ def offsets(
         accepted are left out, with a warning.
     crval : bool
         Write a copy of each exposure, ``<stem>_OFFSET.fits``, with the corrections added to CRVAL1 and CRVAL2 of data
-        and noise; no bit of the pixels changes. IFUs without an accepted offset keep their headers, and exposures
-        without any get no copy, with a warning.
+        and noise, and rotations to CD or PC and CRPIX; no bit of the pixels changes. IFUs without an accepted offset
+        keep their headers, and exposures without any get no copy, with a warning.
     drop : sequence of path
         Exposures to be left out; the last part of a name is enough. With ``overwrite``, shift file and SOF are made
         again without them, the shifts against the first exposure that is left.
@@ -87,7 +87,7 @@ def offsets(
     ------
     AlignmentError
         If a file of the table cannot be found, no offset is accepted, or the exposures of a target differ in rotation
-        or band.
+        or band. A shift file cannot tell a rotation: offsets that have one are refused, copies are the way.
     KmosError
         If neither ``shifts`` nor ``crval`` is asked for, or what is to be dropped is none of the exposures.
     WriteError
@@ -157,7 +157,7 @@ def _write_copies(
     records = []
     for number, (path, exposure) in enumerate(outputs.items()):
         corrected = {frame.cube.ifu: frame for frame in frames if frame.exposure is exposure and frame.offset.accepted}
-        used = {corrected_key(ifu): _arcsec(frame.offset) for ifu, frame in corrected.items()}
+        used = {key: text for ifu, frame in corrected.items() for key, text in _told(ifu, frame.offset).items()}
         step = Step(name="offsets", inputs=(exposure.path or Path(), table), parameters=used)
         wcs = {frame.cube.source: frame.wcs for frame in corrected.values()}
         told = part_of(progress, number, len(outputs))
@@ -201,14 +201,20 @@ def _copies_of(frames: Sequence[Frame], folder: Path, overwrite: bool) -> dict[P
     return outputs
 
 
-def _arcsec(offset: Offset) -> str:
-    """Return a correction as the header of a copy tells it."""
-    error = f" {_ERROR} {offset.err_arcsec:.5f}" if math.isfinite(offset.err_arcsec) else ""
-    return f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f}{error} arcsec"
+def _told(ifu: int | None, offset: Offset) -> dict[str, str]:
+    """Return a correction as the header of a copy tells it: by the names of parameters."""
+    told = {corrected_key(ifu): f"{offset.dra_arcsec:+.5f} {offset.ddec_arcsec:+.5f}{_error(offset.err_arcsec)} arcsec"}
+    if offset.rotation_deg:
+        told[turned_key(ifu)] = f"{offset.rotation_deg:+.6f}{_error(offset.rotation_err_deg)} deg"
+    return told
+
+
+def _error(error: float | None) -> str:
+    return "" if error is None or not math.isfinite(error) else f" {_ERROR} {error:.5f}"
 
 
 def corrected_error(told: str) -> float:
-    """Return the error, in arcsec, of a correction as the header of a copy tells it; NaN if it does not."""
+    """Return the error of a correction or rotation as the header of a copy tells it; NaN if it does not."""
     number = told.partition(_ERROR)[2].split()
     try:
         return float(number[0])
@@ -219,3 +225,8 @@ def corrected_error(told: str) -> float:
 def corrected_key(ifu: int | None) -> str:
     """Return the parameter by which a copy tells that the header of an IFU is corrected."""
     return f"IFU{ifu or 0}"
+
+
+def turned_key(ifu: int | None) -> str:
+    """Return the parameter by which a copy tells that an IFU is turned."""
+    return f"{corrected_key(ifu)} rotation"

@@ -155,7 +155,8 @@ def _selected(row: Offset, is_left_out: bool, unaccepted: str) -> Offset:
         )
         raise AlignmentError(msg)
     note = f"header; measured, not accepted: {row.dra_arcsec:+.3f} {row.ddec_arcsec:+.3f}"
-    return dataclasses.replace(row, dra_arcsec=0.0, ddec_arcsec=0.0, accepted=True, method="header", note=note)
+    straight = dataclasses.replace(row, rotation_deg=0.0, rotation_err_deg=None)
+    return dataclasses.replace(straight, dra_arcsec=0.0, ddec_arcsec=0.0, accepted=True, method="header", note=note)
 
 
 def combine_jobs(

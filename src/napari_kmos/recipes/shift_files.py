@@ -15,7 +15,8 @@ from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteErro
 from napari_kmos.io import check_free, read_json, safe_name, write_record, write_shifts, write_sof, write_text
 from napari_kmos.provenance import Step
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.spatial.correction import corrected_wcs
+from napari_kmos.spatial.fields import field_of
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -75,7 +76,7 @@ class Frame:
     @property
     def wcs(self) -> WCS:
         """Corrected coordinates."""
-        return shift_wcs(self.cube.wcs, self.offset.dra_arcsec, self.offset.ddec_arcsec)
+        return corrected_wcs(field_of(self.cube), self.offset)
 
 
 def target_of(cube: Cube) -> str:
@@ -187,9 +188,14 @@ def displacements(name: str, frames: Sequence[Frame]) -> list[tuple[float, float
     Raises
     ------
     AlignmentError
-        If its exposures differ in rotation.
+        If its exposures differ in rotation, or are turned by their offsets.
     """
     first = frames[0]
+    turned = [frame for frame in frames if frame.offset.rotation_deg]
+    if turned:
+        angle = f"{turned[0].offset.rotation_deg:+.3f} deg"
+        msg = f"{name}: the offset of {label_of(turned[0])} has a rotation, {angle}, which no shift file can tell; "
+        raise AlignmentError(msg + "write corrected copies (--crval), or combine with napari-kmos combine")
     try:
         return [displacement_pix(first.wcs, frame.wcs, shape=first.cube.shape[1:]) for frame in frames]
     except AlignmentError as err:

@@ -91,6 +91,32 @@ def shift_wcs(wcs: WCS, dra_arcsec: float, ddec_arcsec: float) -> WCS:
     return shifted
 
 
+def turn_wcs(wcs: WCS, rotation_deg: float, scale: float = 1.0, *, about: tuple[float, float] | None = None) -> WCS:
+    """Return a copy whose position angle is larger by a rotation, and its pixels by a scale.
+
+    Parameters
+    ----------
+    wcs : WCS
+        It is not modified; CRVAL stays.
+    rotation_deg, scale : float
+        Of the y axis, from north through east; and of the side of a pixel.
+    about : tuple of float, optional
+        Pixel (y, x), 0-based, that keeps its place on the sky; the reference pixel if not given.
+    """
+    turned = wcs.deepcopy()
+    angle = np.deg2rad(rotation_deg)
+    matrix = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ _matrix(wcs)
+    if wcs.wcs.has_cd():
+        turned.wcs.cd = matrix
+    else:
+        turned.wcs.pc = matrix / wcs.wcs.cdelt[:, None]
+    if about is not None:
+        fixed = np.array([about[1], about[0]]) + 1
+        turned.wcs.crpix = fixed - np.linalg.solve(matrix, _matrix(wcs) @ (fixed - wcs.wcs.crpix))
+    turned.wcs.set()
+    return turned
+
+
 def window_wcs(wcs: WCS, y: float, x: float, *, zoom: float = 1.0) -> WCS:
     """Return the WCS of an image that starts ``(y, x)`` pixels into this one, with pixels ``zoom`` times as large.
 
@@ -137,6 +163,20 @@ def offset_arcsec(ra0: float, dec0: float, ra: Number, dec: Number) -> tuple[Num
     east = np.rad2deg(np.cos(d) * np.sin(dra) / depth) * 3600
     north = np.rad2deg((np.cos(d0) * np.sin(d) - np.sin(d0) * np.cos(d) * np.cos(dra)) / depth) * 3600
     return (float(east), float(north)) if np.ndim(east) == 0 else (east, north)  # type: ignore[return-value]
+
+
+def tangent_offsets(wcs: WCS, dy: ArrayLike, dx: ArrayLike) -> tuple[Floats, Floats]:
+    """Return steps of so many pixels as offsets (east, north) in arcsec, in the tangent plane: fast, for small fields.
+
+    Examples
+    --------
+    >>> east, north = tangent_offsets(make_wcs(10.0, 5.0, crpix=(1, 1), rotation_deg=90.0), 5.0, 0.0)
+    >>> round(float(east), 6), round(float(north), 6)
+    (1.0, 0.0)
+    """
+    dy, dx = np.asarray(dy, dtype=float), np.asarray(dx, dtype=float)
+    east, north = 3600 * _matrix(wcs)
+    return east[0] * dx + east[1] * dy, north[0] * dx + north[1] * dy
 
 
 def offset_between(first: WCS, second: WCS, *, pixel: tuple[float, float] | None = None) -> tuple[float, float]:
