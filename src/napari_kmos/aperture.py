@@ -12,6 +12,8 @@ from typing import Any
 from napari_kmos.errors import ExtractionError
 
 KINDS = ("star", "sky")
+#: Sides of a star on the sky, with north up: left is east. Empty is the side that the parameters of the extraction say.
+SIDES = ("", "all", "left", "right", "up", "down")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +30,19 @@ class Aperture:
         Centre in degrees, ICRS (KMOS headers say FK5; the two agree to 0.03 arcsec).
     radius_arcsec : float
         Radius.
+    sky_side : str
+        Side of the star from which the sky of its ring comes: ``"all"``, ``"left"`` (east), ``"right"`` (west),
+        ``"up"`` (north), ``"down"`` (south), or ``""``, which leaves it to the parameters of the extraction.
+    excluded_spaxels : tuple of (float, float)
+        Right ascension and declination, in degrees, in spaxels of which neither star nor ring makes use. Of each cube
+        it is the one spaxel that holds the position, so that they serve every epoch and every pixel size.
     extra : mapping
         Further columns of the user's table, kept as they are.
 
     Raises
     ------
     ExtractionError
-        If it has no id, the position is not on the sky, the radius not positive, or the kind unknown.
+        If it has no id, the position is not on the sky, the radius not positive, or the kind or side unknown.
     """
 
     id: str
@@ -42,6 +50,8 @@ class Aperture:
     ra: float
     dec: float
     radius_arcsec: float
+    sky_side: str = ""
+    excluded_spaxels: tuple[tuple[float, float], ...] = ()
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -51,9 +61,13 @@ class Aperture:
         if self.kind not in KINDS:
             msg = f"aperture {self.id!r}: kind is {self.kind!r}; expected {' or '.join(KINDS)}"
             raise ExtractionError(msg)
-        if not (math.isfinite(self.ra) and -90 <= self.dec <= 90):
-            msg = f"aperture {self.id!r}: position is ({self.ra}, {self.dec}); expected RA and Dec in degrees"
+        if self.sky_side not in SIDES:
+            msg = f"aperture {self.id!r}: sky_side is {self.sky_side!r}; expected {', '.join(SIDES[1:])} or nothing"
             raise ExtractionError(msg)
+        for ra, dec in ((self.ra, self.dec), *self.excluded_spaxels):
+            if not (math.isfinite(ra) and -90 <= dec <= 90):
+                msg = f"aperture {self.id!r}: position is ({ra}, {dec}); expected RA and Dec in degrees"
+                raise ExtractionError(msg)
         if not 0 < self.radius_arcsec < math.inf:
             msg = f"aperture {self.id!r}: radius is {self.radius_arcsec} arcsec; expected a positive number"
             raise ExtractionError(msg)

@@ -238,7 +238,7 @@ def test_star_at_the_edge_says_what_is_missing():
     )
 
     assert_allclose(near.flux, math.pi * RADIUS_PIX**2, rtol=1e-6)
-    assert near.note == "4 % of the aperture has no data, scaled up"
+    assert near.note == "4 % of the aperture has no data, scaled up; overlaps the aperture of 2"
     assert half.mask.all()
     assert half.note == "no data: at most 55 % of the aperture is covered"
 
@@ -408,6 +408,11 @@ def test_what_cannot_be_extracted_is_said():
         ({"inner": 3.0, "outer": 2.0}, r"from 3.0 to 2.0 radii; expected 0 <= inner < outer"),
         ({"outer": float("inf")}, "expected 0 <= inner < outer"),
         ({"min_coverage": 0.0}, "min_coverage is 0.0"),
+        ({"side": "east"}, "side is 'east'; expected one of all, left, right, up, down"),
+        ({"side_deg": 0.0}, "side_deg is 0.0; expected an angle above 0, at most 360"),
+        ({"avoid_arcsec": -1.0}, "avoid_arcsec is -1.0; expected zero or more"),
+        ({"ring_statistic": "mode"}, "ring_statistic is 'mode'; expected one of median, mean, clipped"),
+        ({"sky_clip": 0.0}, "sky_clip is 0.0; expected a positive number"),
     ],
 )
 def test_parameters_that_make_no_sense(parameters: dict[str, object], message: str):

@@ -62,13 +62,13 @@ def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Ap
     viewer : ViewerModel
         Viewer with at least one KMOS layer; without one there is no sky, and nothing is returned.
     known : sequence of Aperture
-        Apertures whose further columns are kept, by id.
+        Apertures whose side, excluded spaxels and further columns are kept, by id.
     """
     drawn = frames_of(viewer)
-    extras = {aperture.id: aperture.extra for aperture in known}
+    kept = {one.id: {name: getattr(one, name) for name in ("sky_side", "excluded_spaxels", "extra")} for one in known}
     layers = [layer for kind in KINDS if (layer := points_layer(viewer, kind)) is not None] if drawn else []
     found = [one for layer in layers for one in apertures_of(layer.data, _attributes(layer), drawn)]
-    return tuple(dataclasses.replace(one, extra=extras[one.id]) if one.id in extras else one for one in found)
+    return tuple(dataclasses.replace(one, **kept.get(one.id, {})) for one in found)
 
 
 def apertures_of(data: np.ndarray, attributes: Mapping[str, Any], drawn: Sequence[Frame]) -> list[Aperture]:

@@ -2,6 +2,7 @@
 
 from napari_kmos.extract.aperture import extract_aperture
 from napari_kmos.extract.crowded import extract_psf
+from napari_kmos.extract.footprint import Footprint, draw_footprints, footprints
 from napari_kmos.extract.methods import EXTRACT_METHODS, PSF_METHODS, ExtractMethod
 from napari_kmos.extract.parameters import ExtractParameters, PsfParameters
 from napari_kmos.extract.placing import apertures_around, apertures_inside
@@ -12,12 +13,15 @@ __all__ = [
     "PSF_METHODS",
     "ExtractMethod",
     "ExtractParameters",
+    "Footprint",
     "PsfParameters",
     "apertures_around",
     "apertures_inside",
+    "draw_footprints",
     "extract_aperture",
     "extract_psf",
     "extract_sky",
     "extract_spectra",
     "extract_with_residual",
+    "footprints",
 ]

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.extract.aperture import Extraction, areas_sky, own_sky
+from napari_kmos.extract.aperture import Extraction
 from napari_kmos.extract.crowded import fit_crowded
+from napari_kmos.extract.footprint import lay_out
 from napari_kmos.extract.psf_model import N_SHARED, BandImages, PsfModel
+from napari_kmos.extract.sky import areas_sky, own_sky
 from napari_kmos.spectral.nan import divide, nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_kmos.extract.aperture import SkyLevel
     from napari_kmos.extract.fields import FieldFit
     from napari_kmos.extract.parameters import ExtractParameters
     from napari_kmos.extract.placing import Placed
     from napari_kmos.extract.reading import CubeReader, Surroundings
+    from napari_kmos.extract.sky import SkyLevel
 
     Floats = NDArray[np.float64]
 
@@ -64,9 +66,9 @@ def extract_optimal(
         if fit is not None
         for place, number in enumerate(fit.field.members[: fit.field.n_own])
     }
-    reach = max(parameters.outer, 1.0) if parameters.sky == "annulus" else 1.0
+    laid_out = [lay_out(reader.cube, one, (*stars, *others), parameters) for one in stars]
     found = []
-    for number, around in enumerate(reader.around(stars, reach)):
+    for number, around in enumerate(reader.around(laid_out)):
         if number not in homes:
             found.append(fitted[number])
             continue
@@ -80,7 +82,7 @@ def _images(fit: FieldFit, place: int, around: Surroundings, wave_um: Floats) ->
     """Profile of one star on the spaxels around it, shape (n_wavelength, n_y, n_x)."""
     theta = fit.solution.theta
     own = np.append(theta[:N_SHARED], theta[N_SHARED + 2 * place :][:2])
-    corners = [np.array([part.start for part in box]) for box in (fit.field.box, around.box)]
+    corners = [np.array([part.start for part in box]) for box in (fit.field.box, around.footprint.box)]
     n_y, n_x = around.flux.shape[1:]
     at = fit.model.places[place] + corners[0] - corners[1]
     model = PsfModel(at[None], (n_y, n_x), fit.model.wave_range_um)
@@ -101,7 +103,7 @@ def _star(
     known = np.isfinite(spaxels.flux) & (spaxels.noise > 0) & inside
     light = np.sum(profile * known, axis=0)
     if parameters.sky == "annulus":
-        ring = around.ring(parameters.inner, parameters.outer)
+        ring = around.ring()
         profile = profile - nan_median(images[:, *ring.places].T)
     scale = np.nanmedian(np.where(known, spaxels.noise, np.nan)) if known.any() else 1.0
     weights = profile * np.where(known, divide(np.full(known.shape, scale), spaxels.noise), 0) ** 2
@@ -114,7 +116,7 @@ def _star(
     return Extraction(
         flux=flux,
         noise=np.where(is_told, np.sqrt(variance), np.nan),
-        sky=around.placed.area_pix * sky.level,
+        sky=around.footprint.placed.area_pix * sky.level,
         coverage=light,
         n_sky=sky.n_sky,
         note=note,

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 from napari_kmos.errors import ExtractionError
 
 Sky = Literal["annulus", "areas", "none"]
+Side = Literal["all", "left", "right", "up", "down"]
+Statistic = Literal["median", "mean", "clipped"]
 Background = Literal["constant", "plane", "none"]
 
 #: Stars this many widths outside a field still reach into it.
@@ -110,10 +112,22 @@ class ExtractParameters(PsfParameters):
     Parameters
     ----------
     sky : str
-        Sky to subtract: ``annulus``, the median of a ring around each star; ``areas``, the mean of the apertures of
-        kind sky in the same cube, any number of them; ``none``. The method psf fits a background instead.
+        Sky to subtract: ``annulus``, a ring around each star; ``areas``, the apertures of kind sky in the same cube,
+        any number of them; ``none``. The method psf fits a background instead.
     inner, outer : float
         Radii of the ring in units of the aperture's radius.
+    side : str
+        Side of the ring that is used, on the sky with north up: ``left`` is east, ``right`` west, ``up`` north,
+        ``down`` south, in cubes turned by any angle. An aperture's own ``sky_side`` goes before.
+    side_deg : float
+        Angle of that side as seen from the star: 180 is half of the ring.
+    avoid_arcsec : float
+        Spaxels of the ring nearer than this to another star are left out; 0 keeps all.
+    ring_statistic, areas_statistic : str
+        How the values of the spaxels of a ring, or of the areas, make one: ``median``, ``mean``, or ``clipped``, the
+        mean of those within ``sky_clip``.
+    sky_clip : float
+        How far from the median a value may lie, in units of the robust scatter.
     min_coverage : float
         Share of an aperture's area that must have data; below it the wavelength is masked, above it the flux is
         scaled up to the whole area.
@@ -127,16 +141,27 @@ class ExtractParameters(PsfParameters):
     sky: Sky = "annulus"
     inner: float = 2.0
     outer: float = 3.0
+    side: Side = "all"
+    side_deg: float = 180.0
+    avoid_arcsec: float = 0.0
+    ring_statistic: Statistic = "median"
+    areas_statistic: Statistic = "mean"
+    sky_clip: float = 3.0
     min_coverage: float = 0.8
 
     def __post_init__(self) -> None:
         PsfParameters.__post_init__(self)
-        if self.sky not in get_args(Sky):
-            msg = f"sky is {self.sky!r}; expected one of {', '.join(get_args(Sky))}"
-            raise ExtractionError(msg)
+        for name, known in (
+            ("sky", Sky),
+            ("side", Side),
+            ("ring_statistic", Statistic),
+            ("areas_statistic", Statistic),
+        ):
+            self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
         if not 0 <= self.inner < self.outer < float("inf"):
             msg = f"the sky ring goes from {self.inner} to {self.outer} radii; expected 0 <= inner < outer"
             raise ExtractionError(msg)
-        if not 0 < self.min_coverage <= 1:
-            msg = f"min_coverage is {self.min_coverage}; expected a share above 0, at most 1"
-            raise ExtractionError(msg)
+        self._check("side_deg", 0 < self.side_deg <= 360, "an angle above 0, at most 360")
+        self._check("avoid_arcsec", 0 <= self.avoid_arcsec < float("inf"), "zero or more")
+        self._check("sky_clip", 0 < self.sky_clip < float("inf"), "a positive number")
+        self._check("min_coverage", 0 < self.min_coverage <= 1, "a share above 0, at most 1")

@@ -66,6 +66,17 @@ def apertures_inside(cube: Cube, apertures: Iterable[Aperture]) -> tuple[Apertur
     return tuple(placed.aperture for placed in place_apertures(cube, apertures)[0])
 
 
+def overlapping(one: Placed, others: Iterable[Placed]) -> tuple[str, ...]:
+    """Return the ids of the stars whose apertures overlap that of one."""
+    return tuple(
+        other.aperture.id
+        for other in others
+        if other.aperture.kind == "star"
+        and other.aperture.id != one.aperture.id
+        and math.hypot(other.y - one.y, other.x - one.x) < other.radius_pix + one.radius_pix
+    )
+
+
 def neighbours_of(cube: Cube, apertures: Iterable[Aperture], margin_arcsec: float) -> tuple[Placed, ...]:
     """Return the stars whose centre lies outside a cube but no further from its edge than this, on its pixels."""
     scale = pixel_scale_arcsec(cube.wcs)

@@ -13,15 +13,15 @@ from dask.base import compute
 from napari_kmos.errors import ExtractionError
 from napari_kmos.io import read_boxes
 from napari_kmos.progress import Progress, part_of, silent
-from napari_kmos.spatial.apertures import annulus_mask, aperture_weights, bounding_box
 from napari_kmos.spatial.covariance import correlated_variance
+from napari_kmos.spectral.nan import divide
 from napari_kmos.spectral.noise import NoiseModel, ensure_noise, with_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Cube
-    from napari_kmos.extract.placing import Placed
+    from napari_kmos.extract.footprint import Footprint
     from napari_kmos.io.source import Box
 
 #: A cube up to this size is read whole, once; of a larger one only the surroundings of the apertures.
@@ -54,34 +54,39 @@ class Spaxels:
             return correlated_variance(terms, *self.places, self.correlation)
         return np.asarray(np.square(terms, out=terms).sum(axis=0))
 
+    def mean(
+        self, area_pix: float, min_coverage: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weighted mean, its variance, and the share of the area with data; NaN where that is too small."""
+        weights, squares = self.weights, self.weights**2
+        used = np.isfinite(self.flux)
+        total = weights @ used.astype(float)
+        coverage = total / area_pix
+        mean = divide(weights @ np.where(used, self.flux, 0), total)
+        mean[coverage < min_coverage] = np.nan
+        known = used & np.isfinite(self.noise)
+        # A spaxel with flux but without noise is taken to be as noisy as the others.
+        unknown_share = divide(squares @ used.astype(float), squares @ known.astype(float))
+        variance = divide(self.variance(known, weights) * unknown_share, total**2)
+        return mean, variance, coverage
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """An aperture and the rows and columns of the cube around it: flux and noise in memory, all wavelengths."""
+    """The part of a cube that an aperture needs: flux and noise in memory, all wavelengths."""
 
-    placed: Placed
-    box: Box
+    footprint: Footprint
     flux: NDArray[Any]
     noise: NDArray[Any]
     correlation: NDArray[np.float64] | None
 
     def circle(self) -> Spaxels:
         """Return the spaxels that the aperture touches, with exact weights."""
-        return self._spaxels(aperture_weights(self._shape, *self._centre, self.placed.radius_pix))
+        return self._spaxels(self.footprint.weights)
 
-    def ring(self, inner: float, outer: float) -> Spaxels:
-        """Return the spaxels of a ring around the aperture, radii in units of its own; weights are one."""
-        radii = inner * self.placed.radius_pix, outer * self.placed.radius_pix
-        return self._spaxels(annulus_mask(self._shape, *self._centre, *radii))
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        n_y, n_x = self.flux.shape[1:]
-        return n_y, n_x
-
-    @property
-    def _centre(self) -> tuple[float, float]:
-        return self.placed.y - self.box[0].start, self.placed.x - self.box[1].start
+    def ring(self) -> Spaxels:
+        """Return the spaxels of the ring around the aperture; weights are one."""
+        return self._spaxels(self.footprint.sky)
 
     def _spaxels(self, weights: NDArray[np.float64] | NDArray[np.bool_]) -> Spaxels:
         chosen = weights > 0
@@ -108,12 +113,22 @@ class CubeReader:
         surroundings of the aperture in a large one.
     noise_model : NoiseModel, optional
         What the noise of a large cube is known to follow from; then it need not be estimated.
+    excluded : ndarray of bool, shape (n_y, n_x), optional
+        Spaxels that are read as if they had no data.
     progress : Progress
         Told while a large cube is read; it may raise `Cancelled`.
     """
 
-    def __init__(self, cube: Cube, *, noise_model: NoiseModel | None = None, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        cube: Cube,
+        *,
+        noise_model: NoiseModel | None = None,
+        excluded: NDArray[np.bool_] | None = None,
+        progress: Progress = silent,
+    ) -> None:
         self.cube = cube
+        self._excluded = excluded
         self.noise_estimated = cube.noise_estimated or cube.noise is None
         self._model = noise_model
         self._progress = progress
@@ -123,12 +138,10 @@ class CubeReader:
             flux, noise = compute(whole.flux, whole.noise)  # together, so that shared work is done once
             self._whole = replace(whole, flux=flux, noise=noise)
 
-    def around(self, placed: Sequence[Placed], reach: float) -> Iterator[Surroundings]:
-        """Yield the surroundings of each aperture in turn, out to ``reach`` of its radii; see `pieces`."""
-        _, n_y, n_x = self.cube.shape
-        boxes = [bounding_box((n_y, n_x), one.y, one.x, reach * one.radius_pix) for one in placed]
-        for one, piece in zip(placed, self.pieces(boxes), strict=True):
-            yield Surroundings(one, piece.box, piece.flux, piece.noise, self.cube.correlation)
+    def around(self, found: Sequence[Footprint]) -> Iterator[Surroundings]:
+        """Yield what each footprint needs in turn; see `pieces`."""
+        for one, piece in zip(found, self.pieces([one.box for one in found]), strict=True):
+            yield Surroundings(one, piece.flux, piece.noise, self.cube.correlation)
 
     def pieces(self, boxes: Sequence[Box]) -> Iterator[Piece]:
         """Yield rows and columns of the cube in turn, with noise.
@@ -188,7 +201,13 @@ class CubeReader:
             piece = replace(cube, flux=fluxes[number], noise=noise)
             piece = with_noise(piece, self._model) if noise is None and self._model else ensure_noise(piece)
             inner = (slice(None), *(_within(one, other) for one, other in zip(box, around, strict=True)))
-            yield Piece(box, np.asarray(piece.flux)[inner], np.asarray(piece.noise)[inner])
+            yield Piece(box, self._used(np.asarray(piece.flux)[inner], box), np.asarray(piece.noise)[inner])
+
+    def _used(self, flux: NDArray[Any], box: Box) -> NDArray[Any]:
+        """Flux of a box without the spaxels that are excluded."""
+        if self._excluded is None or not self._excluded[box].any():
+            return flux
+        return np.where(self._excluded[box], np.float32(np.nan), flux)
 
 
 def _within(part: slice, whole: slice) -> slice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +13,22 @@ import numpy as np
 
 from napari_kmos.aperture import Aperture, check_apertures
 from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract.aperture import Extraction, sky_of_areas
+from napari_kmos.extract.aperture import Extraction
 from napari_kmos.extract.crowded import fit_crowded
+from napari_kmos.extract.footprint import excluded_spaxels
 from napari_kmos.extract.methods import EXTRACT_METHODS, PSF_METHODS
 from napari_kmos.extract.parameters import ExtractParameters, PsfParameters
-from napari_kmos.extract.placing import Placed, neighbours_of, place_apertures
+from napari_kmos.extract.placing import Placed, neighbours_of, overlapping, place_apertures
 from napari_kmos.extract.reading import CubeReader
+from napari_kmos.extract.sky import sky_of_areas
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import parameters_of
 from napari_kmos.spectral.snr import measure_snr
 from napari_kmos.spectrum import StarSpectrum
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_kmos.cube import Cube
     from napari_kmos.spectral.noise import NoiseModel
 
@@ -37,6 +41,7 @@ def extract_spectra(
     *,
     method: str = "aperture",
     parameters: ExtractParameters = _DEFAULTS,
+    wanted: Collection[str] | None = None,
     noise_model: NoiseModel | None = None,
     progress: Progress = silent,
 ) -> tuple[StarSpectrum, ...]:
@@ -50,11 +55,13 @@ def extract_spectra(
     apertures : iterable of Aperture
         Those of kind star are extracted, those of kind sky serve ``parameters.sky`` ``"areas"``. An aperture belongs to
         the cube if its centre lies on one of its spaxels; methods that fit the point spread function make use of stars
-        outside whose light reaches in.
+        outside whose light reaches in, and rings may keep away from them.
     method : str
         A key of `EXTRACT_METHODS`.
     parameters : ExtractParameters
         Sky and limits.
+    wanted : collection of str, optional
+        Ids of the stars whose spectra are wanted, all by default; the others are known as their neighbours.
     noise_model : NoiseModel, optional
         What the noise of a large cube without noise follows from, if that is known of the whole cube; else it is
         estimated from the surroundings of each aperture.
@@ -65,7 +72,7 @@ def extract_spectra(
     -------
     tuple of StarSpectrum
         One for each star inside the cube, in the order of the apertures, in the cube's unit; masked (NaN) where the
-        aperture has too little data, and ``note`` says so.
+        aperture has too little data, and ``note`` says so, and which apertures share light with it.
 
     Raises
     ------
@@ -76,9 +83,15 @@ def extract_spectra(
     if method not in EXTRACT_METHODS:
         msg = f"method {method!r} is unknown; expected one of {', '.join(EXTRACT_METHODS)}"
         raise ExtractionError(msg)
-    stars, others = _placed(cube, apertures, method, parameters)
-    reader = CubeReader(cube, noise_model=noise_model, progress=progress)
+    stars, others = _placed(cube, apertures, method, parameters, wanted)
+    hidden = _hidden(cube, (*stars, *others)) if method in PSF_METHODS else None
+    reader = CubeReader(cube, noise_model=noise_model, excluded=hidden, progress=progress)
     extractions = EXTRACT_METHODS[method](reader, stars, others, parameters)
+    if method != "psf":
+        everyone = (*stars, *others)
+        extractions = [
+            _shared(found, overlapping(one, everyone)) for one, found in zip(stars, extractions, strict=True)
+        ]
     return _spectra(reader, stars, extractions, method=method, parameters=parameters)
 
 
@@ -109,7 +122,8 @@ def extract_with_residual(
         As `extract_spectra`.
     """
     stars, others = _placed(cube, apertures, "psf", parameters)
-    reader = CubeReader(cube, noise_model=noise_model, progress=progress)
+    hidden = _hidden(cube, (*stars, *others))
+    reader = CubeReader(cube, noise_model=noise_model, excluded=hidden, progress=progress)
     fit, extractions = fit_crowded(reader, stars, others, parameters)
     return _spectra(reader, stars, extractions, method="psf", parameters=parameters), fit.residual()
 
@@ -154,10 +168,27 @@ def extract_sky(
     return dataclasses.replace(spectrum, area_pix=1.0, parameters=facts, snr=math.nan, snr_noise=math.nan)
 
 
+def _hidden(cube: Cube, placed: Iterable[Placed]) -> NDArray[np.bool_]:
+    """Spaxels that no star of a common fit may use, as one of them excludes them."""
+    return excluded_spaxels(cube, [one.aperture for one in placed if one.aperture.kind == "star"])
+
+
+def _shared(found: Extraction, overlaps: Sequence[str]) -> Extraction:
+    """Say whose light is in an aperture, too."""
+    if not overlaps or not np.isfinite(found.flux).any():
+        return found
+    text = f"overlaps the aperture of {', '.join(overlaps)}"
+    return dataclasses.replace(found, note=f"{found.note}; {text}" if found.note else text)
+
+
 def _placed(
-    cube: Cube, apertures: Iterable[Aperture], method: str, parameters: ExtractParameters
+    cube: Cube,
+    apertures: Iterable[Aperture],
+    method: str,
+    parameters: ExtractParameters,
+    wanted: Collection[str] | None = None,
 ) -> tuple[tuple[Placed, ...], tuple[Placed, ...]]:
-    """Stars in the cube; sky areas and, where the method wants them, stars around it. A warning names the others."""
+    """Wanted stars in the cube; sky areas, and stars whose light may matter. A warning names those too far outside."""
     rows = check_apertures(apertures)
     stars = [row for row in rows if row.kind == "star"]
     if not stars:
@@ -171,13 +202,15 @@ def _placed(
             "give apertures of this field, in degrees"
         )
         raise ExtractionError(msg)
-    near = neighbours_of(cube, outside, parameters.outside_arcsec) if method in PSF_METHODS else ()
+    near = neighbours_of(cube, outside, parameters.outside_arcsec if method in PSF_METHODS else parameters.avoid_arcsec)
     known = {one.aperture.id for one in near}
     far = [row.id for row in outside if row.id not in known]
     if far:
         warnings.warn(f"{cube.label}: outside the cube: {', '.join(far)}", KmosWarning, stacklevel=3)
     skies, _ = place_apertures(cube, (row for row in rows if row.kind == "sky"))
-    return inside, (*skies, *near)
+    mine = inside if wanted is None else tuple(one for one in inside if one.aperture.id in wanted)
+    others = tuple(one for one in inside if one not in mine)
+    return mine, (*skies, *others, *near)
 
 
 def _used(method: str, parameters: ExtractParameters) -> dict[str, Any]:
