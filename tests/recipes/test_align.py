@@ -109,6 +109,9 @@ def test_dead_ifu_of_the_reference_is_measured_against_the_next(tmp_path):
     assert "1 of 6 offsets not accepted (exposure 0 IFU 3)" in texts
     gc1 = [row for row in rows if (row.exposure, row.ifu) in ((0, 3), (1, 12), (2, 3))]
     assert [row.accepted for row in gc1] == [False, True, True]
+    assert {row.against for row in gc1} == {"exp1.fits"}
+    assert all(row.note.endswith("; not tied to exp0.fits, which has no data here: against exp1.fits") for row in gc1)
+    assert {row.against for row in rows if row not in gc1} == {"exp0.fits"}
     assert max(errors(gc1[1:], reference=1)) < 0.02
 
 
@@ -141,6 +144,7 @@ def test_against_a_file_that_is_none_of_them(files, tmp_path):
     rows = read_offsets(align(files[1:], tmp_path / "beside.ecsv", reference=files[0]).products[0])
     assert [(row.exposure, row.ifu) for row in rows] == [(0, 3), (0, 12), (1, 3), (1, 12)]
     assert all(row.accepted for row in rows)
+    assert {row.against for row in rows} == {"exp0.fits"}
     shifted = [dataclasses.replace(row, exposure=row.exposure + 1) for row in rows]
     assert max(errors(shifted)) < 0.02  # against the headers of the first exposure, which is not in the table
     record = json.loads((tmp_path / "beside.json").read_text())

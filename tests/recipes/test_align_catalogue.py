@@ -55,6 +55,7 @@ def test_every_ifu_is_measured_on_its_own(files, tmp_path):
     assert [(row.exposure, row.ifu) for row in rows] == [(0, 3), (0, 12), (1, 3), (1, 12), (2, 3), (2, 12)]
     assert all(row.accepted for row in rows)
     assert {row.method for row in rows} == {"catalogue"}
+    assert {row.against for row in rows} == {"gc.csv"}
     # the stars are Gaussians, the model is not: a quarter of a spaxel; without their motion all were 0.6 arcsec off
     assert max(errors(rows)) < 0.05
     record = json.loads(outcome.extras[0].read_text())

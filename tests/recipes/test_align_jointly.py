@@ -70,3 +70,10 @@ def test_what_contradicts_the_others_is_accepted_no_more(night):
     assert found[-1].note.startswith("no match: 4 IFUs of the exposure point to +0.60 -0.50 arcsec")
     assert (found[-1].dra_arcsec, found[-1].ddec_arcsec) == (-1.6, 1.5)
     assert all(one.accepted for one in found[:-1])
+
+
+def test_what_is_against_another_exposure_is_not_compared_with_the_pointing_of_the_others(night):
+    rows, targets = night
+    # the reference has no data of the last target, and the exposure that it is against points elsewhere
+    rows[-1] = dataclasses.replace(row(1, 4, (-1.6, 1.5)), against="exp2.fits")
+    assert solve_jointly(rows, targets, lambda visits, parameters: [], PARAMETERS) == rows

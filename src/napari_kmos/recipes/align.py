@@ -131,7 +131,7 @@ def measure_exposures(
     Returns
     -------
     tuple of Offset
-        One an exposure and IFU, in this order, without file and epoch.
+        One an exposure and IFU, in this order, without file and epoch; ``against`` tells what it was measured against.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def measure_exposures(
         choice = {"method": method, "parameters": chosen}
         if isinstance(reference, Path):
             return _measure_against(visits, reference, choice, told)
-        return _measure(visits, reference, choice, told)
+        return _measure(visits, reference, [exposure.label for exposure in exposures], choice, told)
 
     rows: list[Offset] = []
     for number, visits in enumerate(targets):
@@ -201,9 +201,7 @@ def _by_catalogue(
     for number, (exposure, cubes) in enumerate(zip(exposures, chosen, strict=True)):
         told = part_of(progress, number, len(exposures))
         found = measure_offsets(cubes, reference=catalogue_at(catalogue, exposure), progress=told, **choice)
-        rows += [
-            dataclasses.replace(row, exposure=number, ifu=cube.ifu) for row, cube in zip(found, cubes, strict=True)
-        ]
+        rows += _rows(found, [(number, cube) for cube in cubes], catalogue.label)
     return tuple(rows)
 
 
@@ -219,14 +217,16 @@ def _measure_against(visits: Visits, reference: Path, choice: dict[str, Any], pr
         found = tuple(dataclasses.replace(row, accepted=False, note=note) for row in found)
     else:
         found = measure_offsets(cubes, reference=image, progress=progress, **choice)
-    return [
-        dataclasses.replace(row, exposure=number, ifu=cube.ifu)
-        for row, (number, cube) in zip(found, visits, strict=True)
-    ]
+    return _rows(found, visits, reference.name)
 
 
-def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: Progress) -> list[Offset]:
-    """Measure a target or a mosaic against the reference exposure, or against the first one that has data."""
+def _measure(
+    visits: Visits, reference: int, names: Sequence[str], choice: dict[str, Any], progress: Progress
+) -> list[Offset]:
+    """Measure a target or a mosaic against the reference exposure, or against the first one that has data.
+
+    That one has a zero point of its own, which the rows tell.
+    """
     numbers = [number for number, _ in visits]
     cubes = [cube for _, cube in visits]
     failure: AlignmentError | None = None
@@ -237,15 +237,22 @@ def _measure(visits: Visits, reference: int, choice: dict[str, Any], progress: P
         except NoReferenceError as err:
             failure = failure or err
             continue
+        doubt = ""
         if candidate != reference:
             text = f"{cubes[0].label}: no data in the reference exposure; measured against exposure {candidate}"
             warnings.warn(text, KmosWarning, stacklevel=4)
-        return [
-            dataclasses.replace(row, exposure=number, ifu=cube.ifu)
-            for row, number, cube in zip(found, numbers, cubes, strict=True)
-        ]
+            doubt = f"; not tied to {names[reference]}, which has no data here: against {names[candidate]}"
+        return _rows(found, visits, names[candidate], doubt)
     warnings.warn(f"{failure}: left out of the table", KmosWarning, stacklevel=4)
     return []
+
+
+def _rows(found: Sequence[Offset], visits: Visits, against: str, doubt: str = "") -> list[Offset]:
+    """Return offsets as those of exposures and IFUs, and what they are against."""
+    return [
+        dataclasses.replace(row, exposure=number, ifu=cube.ifu, against=against, note=row.note + doubt)
+        for row, (number, cube) in zip(found, visits, strict=True)
+    ]
 
 
 def _groups(exposures: Sequence[Exposure], gap_minutes: float) -> list[tuple[str, int | None]]:

@@ -30,7 +30,7 @@ def solve_jointly(
     Parameters
     ----------
     rows : sequence of Offset
-        Of all targets.
+        Of all targets. Those that are against different exposures have different zero points, and are kept apart.
     targets : sequence of list of (int, Cube)
         Exposures and cubes of each.
     measure : callable
@@ -43,28 +43,38 @@ def solve_jointly(
     list of Offset
         In the same order.
     """
-    pointings = common_pointings(rows, arm_error_arcsec=parameters.pointing_error_arcsec)
+    pointings = _pointings(rows, parameters)
     known = {(row.exposure, row.ifu): _checked(row, pointings) for row in rows}
     for visits in targets:
-        missed = [
-            (number, cube.ifu)
-            for number, cube in visits
-            if number in pointings and (row := known.get((number, cube.ifu))) is not None and not row.accepted
-        ]
+        mine = [row for number, cube in visits if (row := known.get((number, cube.ifu))) is not None]
+        missed = [row for row in mine if not row.accepted and (row.exposure, row.against) in pointings]
         if not missed:
             continue
-        moved = [(number, _moved(cube, pointings.get(number))) for number, cube in visits]
-        error = max(pointings[number].scatter_arcsec for number, _ in missed)
+        here = {exposure: one for (exposure, zero), one in pointings.items() if zero == missed[0].against}
+        moved = [(number, _moved(cube, here.get(number))) for number, cube in visits]
+        error = max(here[row.exposure].scatter_arcsec for row in missed)
+        sought = {(row.exposure, row.ifu) for row in missed}
         for row in measure(moved, dataclasses.replace(parameters, pointing_error_arcsec=error)):
-            if row.accepted and (row.exposure, row.ifu) in missed:
-                found = _checked(_back(row, pointings[row.exposure]), pointings)
+            if row.accepted and (row.exposure, row.ifu) in sought:
+                found = _checked(_back(row, here[row.exposure]), pointings)
                 known[row.exposure, row.ifu] = found if found.accepted else known[row.exposure, row.ifu]
     return [known[row.exposure, row.ifu] for row in rows]
 
 
-def _checked(row: Offset, pointings: Mapping[int, Pointing]) -> Offset:
+def _pointings(rows: Sequence[Offset], parameters: AlignParameters) -> dict[tuple[int, str], Pointing]:
+    """Return the common pointings, by exposure and what they are against."""
+    return {
+        (exposure, zero): pointing
+        for zero in dict.fromkeys(row.against for row in rows)
+        for exposure, pointing in common_pointings(
+            [row for row in rows if row.against == zero], arm_error_arcsec=parameters.pointing_error_arcsec
+        ).items()
+    }
+
+
+def _checked(row: Offset, pointings: Mapping[tuple[int, str], Pointing]) -> Offset:
     """Return a row, not accepted if it contradicts the other IFUs of its exposure."""
-    pointing = pointings.get(row.exposure)
+    pointing = pointings.get((row.exposure, row.against))
     if pointing is None or not row.accepted or row.err_arcsec == 0 or not pointing.is_far(row):
         return row
     place = f"{pointing.dra_arcsec:+.2f} {pointing.ddec_arcsec:+.2f} arcsec"
