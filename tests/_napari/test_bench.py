@@ -343,6 +343,10 @@ def test_all_rows_are_proposed_against_the_reference_where_it_stands(tmp_path: P
     right = dithered_files.VISITS[0].error
     bench.move(base.identity, *right)
     found = propose(bench.rows(), reference=paths[0])
+    pair = Pair(viewer)
+    pair.choose_reference(paths[0])
+    # the command tells what rows are against as the dock does
+    assert {one.against for one in found.values()} == {pair.zero_of(bench.rows(), row) for row in bench.rows()}
     bench.propose(found)
     rows = [row for row in bench.rows() if row.cube.name == "gc1"]
     assert rows[0].offset.method == "hand"

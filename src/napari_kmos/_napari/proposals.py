@@ -113,8 +113,11 @@ def _exposures(files: Sequence[Path], rows: Sequence[AlignRow], reference: Path 
 
 
 def _reference(found: Offset, stands: Offset) -> Offset:
-    """Return the row of what others are measured against: it is right where it stands, or several are on average."""
-    if found.method == CORRELATION and found.accepted and found.err_arcsec > 0:
+    """Return the row of what others are measured against: it is right where it stands, or several are on average.
+
+    One that has no data, or that nothing ties to the others of its mosaic, is neither.
+    """
+    if found.method == CORRELATION and found.err_arcsec > 0:
         return _added(found, (stands.dra_arcsec, stands.ddec_arcsec))
     facts = {"dra_arcsec": stands.dra_arcsec, "ddec_arcsec": stands.ddec_arcsec, "err_arcsec": 0.0, "accepted": True}
     return dataclasses.replace(found, method=REFERENCE, note="", **facts)
