@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +68,19 @@ def stored(path):
         return [raw[place["datLoc"] :][: place["datSpan"]] for place in (hdu.fileinfo() for hdu in hdus)]
 
 
+#: Solves again, and is killed when the data are written and the noise is not.
+KILLED = """
+import os, signal, sys
+from napari_kmos.recipes.solve_wcs import solve_wcs_of
+
+def tell(done, total, text):
+    if text.startswith("writing"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+solve_wcs_of(sys.argv[1], sys.argv[2], pairs=sys.argv[3], overwrite=True, progress=tell)
+"""
+
+
 def columns(**given):
     return CatalogueColumns(**({"catalogue_epoch": "2010"} | given))
 
@@ -109,6 +125,23 @@ def test_pairs_by_hand(folder, tmp_path):
     assert offset_between(*(read_cube(one.products[0]).wcs for one in (outcome, again))) == pytest.approx(
         (0, 0), abs=1e-3
     )
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["first", "again"])
+def test_a_killed_process_leaves_what_was_there(folder, tmp_path, is_there):
+    mosaic, out = folder / "mosaic.fits", tmp_path / "out"
+    out.mkdir()
+    if is_there:
+        solve_wcs_of(mosaic, out, catalogue=folder / "stars.csv", columns=columns())
+    before = {path: path.read_bytes() for path in [mosaic, *out.iterdir()]}
+    arguments = map(str, (mosaic, out, folder / "pairs.csv"))
+    assert subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode == -signal.SIGKILL
+    assert {path: path.read_bytes() for path in before} == before
+    (left,) = (path for path in out.iterdir() if path not in before)
+    assert left.name.startswith(".mosaic_WCS.")  # the next command sweeps up
+    assert 0 < left.stat().st_size < mosaic.stat().st_size
+    solve_wcs_of(mosaic, out, pairs=folder / "pairs.csv", overwrite=True)
+    assert corners_off(read_cube(out / "mosaic_WCS.fits").wcs) < 1e-4
 
 
 def test_one_ifu_of_an_exposure(tmp_path, make_exposure):
