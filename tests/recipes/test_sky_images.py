@@ -12,7 +12,7 @@ from napari_kmos.cube import Image
 from napari_kmos.errors import GeometryError
 from napari_kmos.recipes.sky_images import read_image_under
 from napari_kmos.simulate.psf import moffat_images
-from napari_kmos.spatial.wcs import make_wcs, shift_wcs, sky_to_pixel
+from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky, shift_wcs, sky_to_pixel
 
 SHAPE = (14, 13)
 #: An image of another telescope: finer pixels, another rotation, the IFU far from its middle.
@@ -70,3 +70,13 @@ def test_image_of_another_place(files):
     border = (make_wcs(*WIDE.wcs_pix2world(0, 200, 0), crpix=(7, 7)), SHAPE)
     with pytest.raises(GeometryError, match=r"hst\.fits\[0\]: has no data at RA"):
         read_image_under(files[0] / "hst.fits", border, reach_arcsec=0.5)
+
+
+def test_the_part_about_several_fields_is_read_and_all_of_it_without_any(files):
+    near, far = (shift_wcs(WIDE[y : y + 10, x : x + 20], 0, 0) for y, x in ((160, 540), (300, 620)))
+    off = shift_wcs(near, 0, 600)
+    part = read_image_under(files[0] / "hst.fits", *((wcs, (10, 20)) for wcs in (near, off, far)), reach_arcsec=0.9)
+    rows, columns = part.data.shape
+    assert (150 <= rows <= 174, 100 <= columns <= 124) == (True, True)  # both, and 10 pixels about them
+    assert sky_to_pixel(part.wcs, *pixel_to_sky(near, 0.0, 0.0)) == pytest.approx((10, 10), abs=1.01)
+    assert read_image_under(files[0] / "hst.fits").data.shape == WIDE_SHAPE

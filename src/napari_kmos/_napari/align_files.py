@@ -9,11 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_kmos._napari.reader import files_data
 from napari_kmos._napari.zero_points import warn_of_mixed_zeros
 from napari_kmos.catalogue import Catalogue
-from napari_kmos.errors import NotKmosError
-from napari_kmos.io import FITS_ENDINGS, read_catalogue, read_offsets, write_offsets
+from napari_kmos.io import FITS_ENDINGS, axes_held, read_catalogue, read_offsets, write_offsets
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.import_offsets import import_offsets
@@ -107,14 +105,14 @@ def read_any_offsets(path: Path, files: Sequence[Path], *, progress: Progress = 
 
 
 def is_catalogue(path: Path) -> bool:
-    """Tell whether a file is a table and not a cube or image, as far as its name and its headers tell."""
-    if not str(path).lower().endswith(FITS_ENDINGS):
-        return True
-    try:
-        files_data([path], [])
-    except NotKmosError:
-        return True
-    return False
+    """Tell whether a file is a table: it holds neither cube nor image.
+
+    Raises
+    ------
+    NotKmosError
+        If a FITS file cannot be read.
+    """
+    return not str(path).lower().endswith(FITS_ENDINGS) or not axes_held(path)
 
 
 def read_table(path: Path, *, progress: Progress = silent) -> Catalogue:

@@ -1,8 +1,9 @@
-"""The reader: exposures, combined cubes, mosaics and collapsed images as layers."""
+"""The reader: exposures, combined cubes, mosaics, collapsed images and images of the sky as layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import napari
@@ -17,10 +18,13 @@ from napari_kmos._napari.watch import watch
 from napari_kmos.cube import Cube, Image
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.exposure import Exposure
-from napari_kmos.io import FITS_ENDINGS, read_exposure, read_images
+from napari_kmos.io import FITS_ENDINGS, axes_held, read_exposure, read_images
+from napari_kmos.recipes.sky_images import read_image_under
 
 #: With so many layers of cubes napari still steps through the planes fluently; more exposures come as a layer each.
 _MOST_LAYERS = 30
+#: Of an image of the sky, what is shown about the fields that are open.
+_MARGIN_ARCSEC = 10.0
 _UNTOUCHED = ("SCI_RECONSTRUCTED", "SINGLE_CUBES")
 
 
@@ -64,9 +68,9 @@ def files_data(paths: Sequence[Path], known: Sequence[KmosLayer]) -> list[LayerD
     Raises
     ------
     KmosError
-        As `read_exposure` says, if a file holds neither cubes nor images.
+        As `read_exposure` says, if a file holds neither cubes nor images, or an image lies elsewhere than what is open.
     """
-    contents = [_products(path) for path in paths]
+    contents = [_products(path, known) for path in paths]
     n_layers = sum(layer.parts[0].cube is not None for layer in known)
     n_layers += sum(isinstance(product, Cube) for products, _ in contents for product in products)
     together = list(known)
@@ -79,19 +83,26 @@ def files_data(paths: Sequence[Path], known: Sequence[KmosLayer]) -> list[LayerD
     return found
 
 
-def _products(path: Path) -> tuple[Sequence[Cube | Image], str]:
+def _products(path: Path, known: Sequence[KmosLayer]) -> tuple[Sequence[Cube | Image], str]:
     """Read the cubes of a file or, where it has none, its images; and what tells them from others."""
     try:
         exposure = read_exposure(path)
     except NotKmosError as err:
-        try:
+        with suppress(KmosError):
             return read_images(path), path.stem
-        except KmosError:
+        if max(axes_held(path), default=3) > 2:
             raise err from None
+        return [_sky_image(path, known)], path.stem
     if not exposure.cubes:
         msg = f"{path}: none of its arms has data; expected at least one active IFU"
         raise NotKmosError(msg)
     return exposure.cubes, tag_of(exposure)
+
+
+def _sky_image(path: Path, known: Sequence[KmosLayer]) -> Image:
+    """Read an image by another telescope, which may be large: about the fields that are open, if there are some."""
+    fields = [(part.product.wcs, part.shape) for layer in known for part in layer.parts]
+    return read_image_under(path, *fields, reach_arcsec=_MARGIN_ARCSEC)
 
 
 def tag_of(exposure: Exposure) -> str:

@@ -30,7 +30,7 @@ from napari_kmos.io.records import (
 )
 from napari_kmos.io.regions import write_star_regions
 from napari_kmos.io.shifts import read_shifts, read_sof, write_shifts, write_sof
-from napari_kmos.io.sky_image import SkyImage, open_sky_image
+from napari_kmos.io.sky_image import SkyImage, axes_held, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
@@ -51,6 +51,7 @@ __all__ = [
     "ZeroPointRow",
     "apertures_table",
     "atomic_path",
+    "axes_held",
     "catalogue_of",
     "check_free",
     "checksum",

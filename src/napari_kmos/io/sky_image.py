@@ -110,6 +110,17 @@ def open_sky_image(path: Path | str) -> SkyImage:
     )
 
 
+def axes_held(path: Path | str) -> tuple[int, ...]:
+    """Return how many axes each image and cube of a file has; none if it holds tables only.
+
+    Raises
+    ------
+    NotKmosError
+        If the file is not FITS, or is truncated.
+    """
+    return tuple(len(one.shape) for one in open_product(Path(path)).extensions if one.pixels is not None)
+
+
 def _first_image(file: Product) -> tuple[Extension, tuple[int, int]]:
     """Return the first image of the sky, and the numbers, 1-based, of its axes of right ascension and declination."""
     reasons = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 REACH_ARCSEC = 5.0
 
 
-def read_image_under(path: Path | str, field: Field, *, reach_arcsec: float = REACH_ARCSEC) -> Image:
-    """Read the part of an image that covers a field.
+def read_image_under(path: Path | str, *fields: Field, reach_arcsec: float = REACH_ARCSEC) -> Image:
+    """Read the part of an image that covers fields; all of it if there are none.
 
     Parameters
     ----------
     path : path
         As of `napari_kmos.io.open_sky_image`.
-    field : (WCS, (n_y, n_x))
-        What is to be covered, of any rotation and pixel size.
+    fields : (WCS, (n_y, n_x))
+        What is to be covered, each of any rotation and pixel size; those that lie elsewhere are left out.
     reach_arcsec : float
-        How much is read around it.
+        How much is read around them.
 
     Returns
     -------
@@ -41,17 +42,27 @@ def read_image_under(path: Path | str, field: Field, *, reach_arcsec: float = RE
     NotKmosError
         If the file holds no image with world coordinates.
     GeometryError
-        If it does not cover the field, or has no data there.
+        If it covers none of the fields, or has no data there.
     """
     sky = open_sky_image(path)
-    window = window_near((sky.wcs, sky.shape), field, reach_arcsec=reach_arcsec)
-    image = None if window is None else sky.cut(*window)
+    whole = (sky.wcs, sky.shape)
+    windows = [window_near(whole, field, reach_arcsec=reach_arcsec) for field in fields or (whole,)]
+    near = [window for window in windows if window is not None]
+    image = sky.cut(*_around(near)) if near else None
     if image is not None and np.isfinite(image.data).any():
         return image
-    here, there = centre_of(field), centre_of((sky.wcs, sky.shape))
+    here, there = centre_of((fields or (whole,))[0]), centre_of(whole)
     found = "does not cover" if image is None else "has no data at"
     msg = (
         f"{sky.source}: {found} RA {here[0]:.5f}, Dec {here[1]:.5f}; it has {sky.shape[0]} x {sky.shape[1]} pixels "
         f"about RA {there[0]:.5f}, Dec {there[1]:.5f}: take another image"
     )
     raise GeometryError(msg)
+
+
+def _around(windows: Sequence[tuple[slice, slice]]) -> tuple[slice, slice]:
+    """Return the smallest window that holds all."""
+    rows, columns = (
+        slice(min(one.start for one in some), max(one.stop for one in some)) for some in zip(*windows, strict=True)
+    )
+    return rows, columns
