@@ -6,11 +6,13 @@ from pathlib import Path
 import dithered_files
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from napari.viewer import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_kmos._napari import reader
 from napari_kmos._napari.align_rows import BY_CLICKS
@@ -24,8 +26,7 @@ from napari_kmos._napari.widgets.decision_bar import NEXT, REDO, UNDO
 from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos.align import white_light
 from napari_kmos.align.clicks import StarShift
-from napari_kmos.io import read_offsets, write_image
-from napari_kmos.provenance import Step
+from napari_kmos.io import read_offsets
 from napari_kmos.spatial.wcs import pixel_to_sky
 
 pytestmark = pytest.mark.viewer
@@ -96,6 +97,10 @@ def test_a_row_that_is_chosen_is_the_pair_and_keys_decide_of_it(two: Viewer, doc
     assert offset_of(second) == pytest.approx((0.005, 0.0), abs=1e-9)  # a tenth of the step
     assert "residual" in dock.parts.pair.score.numbers.text()
     assert words(dock) == ["", "moved"]
+    assert [dock.table.item(row, dock.table.columnCount() - 1).text() for row in range(2)] == ["", "exp 0"]
+    click_row(dock, 0)
+    assert "Compared with exposure 1" in dock.message.text()
+    click_row(dock, 1)
     for key, word in ((Qt.Key.Key_R, "rejected"), (Qt.Key.Key_S, "skipped"), (Qt.Key.Key_A, "accepted")):
         QTest.keyClick(canvas, key)
         assert words(dock) == ["reference", word]
@@ -108,6 +113,13 @@ def test_a_row_that_is_chosen_is_the_pair_and_keys_decide_of_it(two: Viewer, doc
     assert dock.table.item(1, 0).foreground().color().lightness() > 128
     two.theme = "light"
     assert dock.table.item(1, 0).foreground().color().lightness() < 128
+    dock.parts.reference.box.showPopup()
+    QTest.keyClick(dock.parts.reference.box.view(), Qt.Key.Key_R)
+    dock.parts.reference.box.hidePopup()
+    dock.edit.east.setFocus()
+    for key in (Qt.Key.Key_R, Qt.Key.Key_A):
+        QTest.keyClick(dock.edit.east, key)
+    assert words(dock)[1] == "skipped"  # where somebody types or chooses, letters are letters
     dock.hide()
     QTest.keyClick(canvas, Qt.Key.Key_A)
     assert dock.bench.rows()[1].offset.decision == "skipped"  # the keys are given back
@@ -252,14 +264,26 @@ def test_nothing_is_cut_where_the_window_is_narrow(viewer: Viewer, dock_of, qtbo
     qtbot.waitUntil(are_whole, timeout=WAIT_MS)
 
 
-def test_an_image_with_coordinates_is_a_reference(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):
+def choose_in_dialog(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Have the dialogs that ask for a file return one."""
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+
+
+def test_an_image_by_another_telescope_is_a_reference_and_files_are_chosen_in_dialogs(
+    two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     first, second = two.layers
     white = white_light(kmos_of(first).cube)
-    write_image(white, tmp_path / "image.fits", step=Step(name="test", inputs=(), parameters={}))
+    fits.PrimaryHDU(white.data).writeto(tmp_path / "plain.fits")
+    fits.PrimaryHDU(white.data, white.wcs.to_header()).writeto(tmp_path / "hst.fits")
     dock = dock_of()
     click_row(dock, 1)
-    dock.parts.files.open_reference(tmp_path / "image.fits")
-    assert dock.parts.reference.box.currentText().startswith("image: ")
+    choose_in_dialog(monkeypatch, tmp_path / "plain.fits")
+    dock.parts.reference.open.click()
+    assert "plain.fits: no image with world coordinates" in dock.message.text()
+    choose_in_dialog(monkeypatch, tmp_path / "hst.fits")
+    dock.parts.reference.open.click()
+    assert dock.parts.reference.box.currentText() == "image: hst image"
     assert kmos_of(dock.pair.reference).cube is None
     dock.automatic.click()
     wait(dock, qtbot)
@@ -267,6 +291,13 @@ def test_an_image_with_coordinates_is_a_reference(two: Viewer, dock_of, qtbot: Q
     dock.parts.measure.all.click()
     wait(dock, qtbot)
     assert offset_of(first) == pytest.approx((0, 0), abs=0.02)
+    assert words(dock) == ["measured", "measured"]
+    dock.write(tmp_path / "offsets.ecsv")
+    dock.bench.move(kmos_of(second).identity, 0.1, 0.1)
+    assert words(dock) == ["measured", "moved"]
+    choose_in_dialog(monkeypatch, tmp_path / "offsets.ecsv")
+    QTest.mouseClick(dock.parts.files.findChildren(QPushButton)[0], Qt.MouseButton.LeftButton)
+    assert "offsets.ecsv: 2 offsets, 2 of them for open layers" in dock.message.text()
     assert words(dock) == ["measured", "measured"]
 
 
@@ -371,5 +402,5 @@ def test_a_row_against_a_catalogue_among_others_is_told(two: Viewer, dock_of, qt
     dock.bench.propose({first_row.identity: second_row.offset}, {first_row.identity: "truth.csv"})
     dock.write(tmp_path / "offsets.ecsv")
     assert "rows are against first.fits and truth.csv" in dock.message.text()
-    assert dock.table.item(1, dock.table.columnCount() - 1).text() == "first.fits"
+    assert dock.table.item(1, dock.table.columnCount() - 1).text() == "exp 0"
     assert "against first.fits" in dock.table.item(1, 0).toolTip()

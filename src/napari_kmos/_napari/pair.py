@@ -148,6 +148,12 @@ class Pair:
         finally:
             self.is_choosing = False
 
+    def other_told(self, rows: Sequence[AlignRow]) -> str:
+        """Tell what is compared with, if that is not of the file that was chosen; nothing if it is."""
+        base = next((one for one in rows if one.identity == self.base), None)
+        is_chosen = base is None or self.path is None or base.path == self.path
+        return "" if is_chosen else f"Compared with {base.label}: {self.path.name} is this row, or has no such target"
+
     def stays(self) -> bool:
         """Tell whether the layers of the pair are still there."""
         pair = (self.reference, self.moving)

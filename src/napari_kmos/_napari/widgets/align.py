@@ -73,8 +73,8 @@ class AlignDock(Dock):
             rows = self.bench.rows()
             row = next((one for one in rows if one.identity == identity), None)
             if row is not None:
-                self.say("")
                 self.pair.choose_row(rows, row)
+                self.say(self.pair.other_told(rows))
                 self.colours.setChecked(True)
                 self.move_button.setChecked(not self.parts.pair.click.isChecked())
                 self._on_pair_chosen()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QCheckBox
+from qtpy.QtWidgets import QApplication, QCheckBox
 
 from napari_kmos._napari.keys import Keys
 from napari_kmos._napari.widgets.align_files import AlignFiles
@@ -76,7 +78,7 @@ class AlignParts:
         for key, function in self._actions.items():
             shortcut = QShortcut(QKeySequence(key_text(key)), dock)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(function)
+            shortcut.activated.connect(partial(_unless_choosing, function))
 
     def _lay_out(self, dock: AlignDock) -> None:
         dock.body.addWidget(self.table, stretch=1)
@@ -87,3 +89,9 @@ class AlignParts:
         dock.body.addWidget(self.edit)
         dock.body.addWidget(self.measure)
         dock.body.addWidget(self.files)
+
+
+def _unless_choosing(function: Callable[[], object]) -> None:
+    """Do what a key says, unless a list is open, where letters go to the entries that begin with them."""
+    if QApplication.activePopupWidget() is None:
+        function()

@@ -93,12 +93,13 @@ class ProposalBar(QWidget):
             self._dock.say("This row has no proposal: measure it first")
 
     def _on_measured(self, proposals: dict[Identity, Offset], zero: str) -> None:
-        self._dock.bench.propose(proposals, dict.fromkeys(proposals, zero))
+        is_there = self._dock.bench.propose(proposals, dict.fromkeys(proposals, zero)) > 0
         (found,) = proposals.values()
         if math.isnan(found.dra_arcsec):
             self._dock.say(f"Not measured: {found.note}")
             return
-        doubt = "" if found.accepted else f" (doubtful: look, {key_text(TAKE)} puts it there)"
+        why = "decided or moved by hand before" if found.accepted else "doubtful: look"
+        doubt = "" if is_there else f" ({why}; {key_text(TAKE)} puts it there)"
         note = f"{found.note}. " if found.note else ""
         self._dock.tell(f"Measured to ±{found.err_arcsec:.3f}″ against {zero}{doubt}. {note}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,10 +70,11 @@ class RowTable(QTableWidget):
     def show_rows(self, rows: Sequence[AlignRow], chosen: Identity | None) -> None:
         """Show rows, one of them chosen; does not tell."""
         self._identities = [row.identity for row in rows]
+        exposures = _exposures(rows)
         with filling(self):
             self.setRowCount(len(rows))
             for number, row in enumerate(rows):
-                self._show_row(number, row)
+                self._show_row(number, row, exposures.get(row.offset.against, row.offset.against))
         self.show_chosen(chosen)
 
     def show_chosen(self, identity: Identity | None) -> None:
@@ -100,13 +102,13 @@ class RowTable(QTableWidget):
         if before and before == self.selectionModel().selectedRows():
             self._on_chosen()
 
-    def _show_row(self, number: int, row: AlignRow) -> None:
+    def _show_row(self, number: int, row: AlignRow, short: str) -> None:
         word = decision_of(row)
         against = f"against {row.offset.against}" if row.offset.against else ""
         tip = "\n".join(
             part for part in (str(row.path), row.cube.label, against, row.offset.note, proposal_text(row)) if part
         )
-        for column, text in enumerate((word, *_texts(row))):
+        for column, text in enumerate((word, *_texts(row), short)):
             item = QTableWidgetItem(text)
             item.setToolTip(tip)
             if _NUMBERS_FROM <= column <= _NUMBERS_TO:
@@ -165,8 +167,14 @@ def _texts(row: AlignRow) -> tuple[str, ...]:
         *((f"{x:+z.2f}", f"{y:+z.2f}") if is_known else ("", "")),
         "" if offset.score is None else _number(offset.score, ".1f"),
         offset.method if row.kind == "exposure" or is_known else row.kind,
-        offset.against,
     )
+
+
+def _exposures(rows: Sequence[AlignRow]) -> dict[str, str]:
+    """Return numbers for the names of exposures, which are long and much alike; of those that share a name, none."""
+    names = {row.path: (row.path.name, f"exp {row.exposure}") for row in rows}
+    several = Counter(name for name, _ in names.values())
+    return {name: number for name, number in names.values() if several[name] == 1}
 
 
 def _number(value: float, form: str) -> str:
