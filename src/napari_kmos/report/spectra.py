@@ -11,6 +11,7 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
 from napari_kmos.io import extra_column, plain_text
+from napari_kmos.report.line_marks import mark_lines
 from napari_kmos.spectral.lines import lines_between
 from napari_kmos.spectral.snr import fit_continuum
 
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
 _WIDTH_INCH, _ROW_INCH, _MARGIN_INCH, _MOST_INCH = 11.0, 0.75, 1.6, 190.0
-_COLOURS = {"line": "tab:blue", "blend": "tab:blue", "head": "tab:red"}
 _TRACES, _NOISE, _WINDOW = ("0.1", "#2a4d7c"), "0.85", "tab:green"
 _DPI = 150
-#: Of the height of the page: labels of lines closer than this share of the axis are pulled apart.
-_LABEL_GAP = 0.014
 #: Distance of two spectra in units of how much they vary, and its bounds in units of the continuum.
 _SPACING, _LEAST_SPACING, _MOST_SPACING = 8.0, 0.25, 3.0
 #: A spectrum is cut off where it would run into the second next.
@@ -131,7 +129,7 @@ def compare_figure(spectra: Sequence[StarSpectrum], ratios: Sequence[Snr], lines
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, level - 0.5 * spacing), max(high, 1 + 0.5 * spacing))  # the labels need a row each
     _mark_windows(axes, ratios)
-    _mark_lines(axes, lines_between(lines, start * u.um, end * u.um, marked=True))
+    mark_lines(axes, lines_between(lines, start * u.um, end * u.um, marked=True))
     axes.set_xlabel(f"wavelength in {spectra[0].medium} (um)")
     axes.set_ylabel("flux / continuum, shifted")
     axes.set_yticks([])
@@ -187,44 +185,6 @@ def _mark_windows(axes: Axes, ratios: Sequence[Snr]) -> None:
     """Shade the windows in which the SNR was measured."""
     for start, end in dict.fromkeys(window for ratio in ratios for window in ratio.windows):
         axes.axvspan(start, end, color=_WINDOW, alpha=0.08, linewidth=0, zorder=0)
-
-
-def _mark_lines(axes: Axes, lines: Sequence[SpectralLine]) -> None:
-    """Draw the lines from bottom to top, and their names above the axes, pulled apart where they crowd."""
-    low, high = axes.get_xlim()
-    shares = _pulled_apart([(line.wavelength_um - low) / (high - low) for line in lines])
-    for line, share in zip(lines, shares, strict=True):
-        colour = _COLOURS.get(line.kind, "tab:blue")
-        axes.axvline(line.wavelength_um, color=colour, linewidth=0.5, linestyle=(0, (4, 3)), alpha=0.7, zorder=2)
-        axes.annotate(
-            line.name,
-            (line.wavelength_um, 1),
-            xytext=(share * (high - low) + low, 1.0),
-            xycoords=("data", "axes fraction"),
-            textcoords=("data", "axes fraction"),
-            fontsize="xx-small",
-            rotation=90,
-            ha="center",
-            va="bottom",
-            color=colour,
-            parse_math=False,
-            annotation_clip=False,
-        )
-
-
-def _pulled_apart(shares: Sequence[float]) -> list[float]:
-    """Move ascending places as little as needed, so that neighbours keep a distance."""
-    if not shares:
-        return []
-    gap = min(_LABEL_GAP, 1 / len(shares))
-    # Isotonic: without the gaps the places only have to stay in order; groups that collide share their mean.
-    groups: list[list[float]] = []
-    for index, share in enumerate(shares):
-        groups.append([share - index * gap])
-        while len(groups) > 1 and np.mean(groups[-2]) > np.mean(groups[-1]):
-            groups[-2:] = [groups[-2] + groups[-1]]
-    flat = [float(np.mean(group)) for group in groups for _ in group]
-    return [place + index * gap for index, place in enumerate(flat)]
 
 
 def _range(spectra: Sequence[StarSpectrum]) -> tuple[float, float]:
