@@ -26,6 +26,7 @@ from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.white_light import white_light_of
 from napari_kmos._napari.widgets.spectra import SpectraDock
 from napari_kmos.aperture import Aperture
+from napari_kmos.io.source import read_spaxels
 from napari_kmos.spatial.wcs import pixel_scale_arcsec, pixel_to_sky
 
 #: The same for both: finding limits is not what is compared.
@@ -114,6 +115,15 @@ class Window:
         self.rest()
         return arrived[0] - start
 
+    def spaxel(self, place: tuple[float, float]) -> float:
+        """Read a spaxel, flux and noise, all wavelengths; seconds."""
+        cube = read_cube(self.path)
+        rows, columns = (slice(round(one), round(one) + 1) for one in place)
+        start = time.perf_counter()
+        for array in (cube.flux, cube.noise):
+            read_spaxels(array, rows, columns)
+        return time.perf_counter() - start
+
     def rest(self, seconds: float = 0.3) -> None:
         """Let everything that was begun come to an end."""
         until = time.perf_counter() + seconds
@@ -181,7 +191,7 @@ class Window:
 def main(kind: str, path: str, *words: str) -> None:
     """Answer the parent."""
     window = Window(kind, Path(path), docks="docks" in words)
-    tasks = ("first_plane", "cube", "step", "medians", "place", "drag", "rest")
+    tasks = ("first_plane", "cube", "step", "medians", "place", "drag", "spaxel", "rest")
     serve({"anon": anon_mb, **{name: getattr(window, name) for name in tasks}})
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_kmos.io._array import FitsArray
 from napari_kmos.io.copies import SpectrumCopy, UseSpectra, find_copy
-from napari_kmos.lazy import original_of, plane_blocks, read_piece, read_spectra, scan_rows
+from napari_kmos.io.held import HELD_BYTES, Corners, find_held, keep_held
+from napari_kmos.lazy import original_of, plane_blocks, read_piece, read_spectra, scan_rows, spectra_first
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def read_planes(array: Array, planes: slice) -> NDArray[np.float32]:
 def read_spaxels(array: Array, rows: slice, columns: slice) -> NDArray[np.float32]:
     """Return all wavelengths of some rows and columns, shape (n_wavelength, n_rows, n_columns), computed.
 
-    From the spectrum-ordered copy where there is one (`build_copy`), with the same values bit for bit.
+    From what is held in memory (`hold_box`) or the spectrum-ordered copy (`build_copy`) where there is one, with the
+    same values bit for bit; not to be written to.
 
     Parameters
     ----------
@@ -69,6 +71,8 @@ def read_boxes(array: Array, boxes: Sequence[Box], *, progress: Progress = silen
     list of ndarray
         One of shape (n_wavelength, n_rows, n_columns) a box. Beside them no more than one piece is in memory.
     """
+    if len(held := [one for box in boxes if (one := _held_of(array, box)) is not None]) == len(boxes):
+        return held
     copy = _copy_of(array)
     if copy is not None:
         with suppress(OSError):  # thrown away meanwhile, to make room or as damaged: the file itself has it all
@@ -84,6 +88,45 @@ def read_boxes(array: Array, boxes: Sequence[Box], *, progress: Progress = silen
         for one, box in zip(found, boxes, strict=True):
             one[planes] = read_piece(array, (planes, *box))
     return found
+
+
+def hold_box(array: Array, box: Box, *, progress: Progress = silent) -> None:
+    """Read rows and columns and hold them, with others in a bounded part of memory: `read_boxes` has them at once then.
+
+    Parameters
+    ----------
+    array : numpy or dask array, shape (n_wavelength, n_y, n_x)
+        Flux or noise of a cube as it was read from a file; of any other nothing is held.
+    box : (rows, columns)
+        Slices with start and stop, step 1. What would take more than half of the memory there is for it is not held.
+    progress : Progress
+        Told between pieces; may raise `Cancelled`, and then nothing is held.
+    """
+    source, corners = source_of(array), _corners(array, box)
+    size = (corners[2] - corners[0]) * (corners[3] - corners[1]) * array.shape[0]
+    if source is None or 8 * size > HELD_BYTES or find_held(source, corners) is not None:
+        return
+    (found,) = read_boxes(array, [box], progress=progress)
+    turned = np.moveaxis(found, 0, -1)
+    keep_held(source, corners, turned if turned.flags.c_contiguous else spectra_first(found))
+
+
+def is_held(array: Array, box: Box) -> bool:
+    """Tell whether `read_boxes` has a box without reading anything: it is held, or the array is in memory."""
+    return isinstance(original_of(array), np.ndarray) or _held_of(array, box) is not None
+
+
+def _held_of(array: Array, box: Box) -> NDArray[np.float32] | None:
+    """Return a box that is held, with the axes of the cube."""
+    source = source_of(array)
+    found = None if source is None else find_held(source, _corners(array, box))
+    return None if found is None else np.moveaxis(found, -1, 0)
+
+
+def _corners(array: Array, box: Box) -> Corners:
+    """First and last rows and columns of a box."""
+    (y0, y1, _), (x0, x1, _) = (part.indices(length) for part, length in zip(box, array.shape[1:], strict=True))
+    return y0, x0, y1, x1
 
 
 def scan_spectra(array: Array, use: UseSpectra, *, progress: Progress = silent, text: str = "reading spectra") -> None:
