@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from regions import CircleSkyRegion, Regions
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import ExtractionError, KmosWarning, NotKmosError, WriteError
 from napari_kmos.io import plain_text, read_apertures, write_apertures, write_star_regions
+from napari_kmos.io.regions import CLASS_COLOURS, StarMark, write_regions
 from napari_kmos.spatial.wcs import make_wcs, pixel_to_sky
 
 APERTURES = (
@@ -107,8 +109,12 @@ def test_numbers_serve_as_ids_and_one_radius_for_all(tmp_path: Path):
         ({"ra": ["x"], "dec": [2.0], "radius_arcsec": [1.0]}, "row 1: it cannot be understood"),
         ({"ra": [1.0], "dec": [2.0], "radius_arcsec": [1.0], "kind": ["moon"]}, "kind is 'moon'; expected star or sky"),
         (
-            {"id": ["a", "a"], "ra": [1.0, 2], "dec": [2.0, 2], "radius_arcsec": [1.0, 1]},
-            "the id 'a' is used by more than one star aperture",
+            {"ra": [1.0], "dec": [2.0], "radius_arcsec": [1.0], "sky_side": ["north"]},
+            "sky_side is 'north'; expected all",
+        ),
+        (
+            {"ra": [1.0], "dec": [2.0], "radius_arcsec": [1.0], "excluded_spaxels": ["1 2; 3"]},
+            "row 1: it cannot be understood: excluded_spaxels holds '3'; expected RA and Dec",
         ),
         ({"ra": [1.0] * u.s, "dec": [2.0], "radius_arcsec": [1.0]}, "row 1: it cannot be understood"),
     ],
@@ -117,6 +123,54 @@ def test_numbers_serve_as_ids_and_one_radius_for_all(tmp_path: Path):
 def test_rows_that_cannot_be_used_are_named(tmp_path: Path, columns: dict[str, object], message: str):
     with pytest.raises(ExtractionError, match=message):
         read_apertures(table_file(tmp_path, **columns))
+
+
+def test_an_id_used_twice_is_told_and_the_rest_goes_on(tmp_path: Path):
+    path = table_file(
+        tmp_path,
+        id=["a", "a", "a-2", "a", "b"],
+        ra=[1.0, 2.0, 3.0, 1.0, 5.0],
+        dec=[2.0] * 5,
+        radius_arcsec=[1.0] * 5,
+    )
+
+    with pytest.warns(KmosWarning, match="more than one star .*becomes 'a-3'; star 'a' stands there twice"):
+        read = read_apertures(path)
+
+    assert [(row.id, row.ra) for row in read] == [("a", 1.0), ("a-3", 2.0), ("a-2", 3.0), ("b", 5.0)]
+    assert read[1].extra["id_given"] == "a"
+
+
+SIDED = (
+    Aperture(id="IRS {7}", ra=266.41, dec=-28.93, radius_arcsec=0.5, sky_side="left"),
+    Aperture(
+        id="2", ra=266.42, dec=-28.93, radius_arcsec=0.5,
+        excluded_spaxels=((266.42001, -28.93002), (266.41998, -28.92997)),
+    ),
+    Aperture(id="sky1", kind="sky", ra=266.43, dec=-28.93, radius_arcsec=0.5, excluded_spaxels=((266.43, -28.93),)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("ending", "frame"), [("ecsv", None), ("reg", "fk5"), ("reg", "icrs")])
+def test_sides_and_excluded_spaxels_survive(tmp_path: Path, ending: str, frame: str | None):
+    path = tmp_path / f"a.{ending}"
+    if frame is None:
+        write_apertures(SIDED, path)
+    else:
+        write_regions(SIDED, path, frame=frame)
+        assert frame in path.read_text(encoding="utf-8").splitlines()
+
+    read = read_apertures(path)
+
+    assert [row.kind for row in read] == ["star", "star", "sky"]
+    assert [row.sky_side for row in read] == ["left", "", ""]
+    for one, other in zip(read, SIDED, strict=True):
+        assert_allclose(one.excluded_spaxels, other.excluded_spaxels, atol=1e-8)
+
+
+def test_plain_apertures_have_no_rare_columns(tmp_path: Path):
+    table = Table.read(write_apertures(APERTURES, tmp_path / "a.ecsv"), format="ascii.ecsv")
+    assert table.colnames == ["id", "kind", "ra", "dec", "radius_arcsec", "mag", "name"]
 
 
 def test_empty_table_is_an_error(tmp_path: Path):
@@ -222,6 +276,55 @@ def test_other_regions_are_left_out_with_a_warning(tmp_path: Path, line: str, me
 def test_broken_regions_are_an_error(tmp_path: Path, line: str):
     with pytest.raises(ExtractionError, match="a region cannot be understood"):
         read_apertures(region_file(tmp_path, f"fk5\n{line}"))
+
+
+def test_a_region_that_cannot_be_used_is_told_and_the_rest_goes_on(tmp_path: Path):
+    body = 'fk5\ncircle(266.41,-28.93,0.5") # text={a}\nimage\ncircle(8,6.5,2)\nfk5\npoint(266.42,-28.93)'
+    with pytest.warns(KmosWarning) as caught:
+        read = read_apertures(region_file(tmp_path, body))
+    assert [row.id for row in read] == ["a"]
+    texts = [str(warning.message) for warning in caught]
+    assert "region 2: it is in image pixels, and it is not clear of which image" in texts[0]
+    assert "region 3: a point has no radius" in texts[1]
+    assert all(text.endswith("it is left out") for text in texts)
+
+
+def test_an_excluded_point_of_a_star_that_is_not_there_is_told(tmp_path: Path):
+    body = 'fk5\ncircle(266.41,-28.93,0.5") # text={a}\n-point(266.41,-28.93) # tag={excluded from b}'
+    with pytest.warns(KmosWarning, match="spaxels are excluded from b, which is not in the file"):
+        (row,) = read_apertures(region_file(tmp_path, body))
+    assert row.excluded_spaxels == ()
+
+
+@pytest.mark.parametrize("frame", ["ecliptic", "b1950", "fk4", "physical", "wcsa"])
+def test_regions_of_another_frame_are_used_or_told(tmp_path: Path, frame: str):
+    body = f'{frame}\ncircle(266.4,-28.9,0.5") # text={{b}}\nfk5\ncircle(266.41,-28.93,0.5") # text={{a}}'
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read = read_apertures(region_file(tmp_path, body))
+    assert "a" in [row.id for row in read]
+    assert ("b" in [row.id for row in read]) != any(issubclass(one.category, KmosWarning) for one in caught)
+
+
+def test_star_regions_have_a_class_a_colour_and_a_circle(tmp_path: Path):
+    stars = [
+        StarMark("1", 266.41, -28.93, 12.345, 0.5, "late"),
+        StarMark("2", 266.42, -28.93, 3.0, 0.4, "early"),
+        StarMark("3", 266.43, -28.93, 3.0, 0.4, "my own"),
+        StarMark("4", 266.44, -28.93, 3.0, category="late"),
+        StarMark("5", 266.45, -28.93, 3.0, 0.4),
+    ]
+    path = write_star_regions(stars, tmp_path / "s.reg", colours={**CLASS_COLOURS, "late": "orange"}, frame="icrs")
+
+    lines = path.read_text(encoding="utf-8").splitlines()[2:]
+    assert lines[0] == "icrs"
+    late = 'circle(266.41000000,-28.93000000,0.50000") # text={1,SN = 12.3} tag={star} color=orange tag={class late}'
+    assert lines[1] == late
+    regions = Regions.read(path, format="ds9")
+    assert [region.visual.get("edgecolor", region.visual.get("color")) for region in regions] == [
+        "orange", "cyan", "magenta", "orange", "green",
+    ]  # fmt: skip
+    assert [row.id for row in read_apertures(path, radius_arcsec=0.3)] == ["1", "2", "3", "4", "5"]
 
 
 def test_star_regions_are_the_text_form_of_ds9(tmp_path: Path):

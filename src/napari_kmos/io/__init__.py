@@ -1,6 +1,14 @@
 """The only code that opens or writes files."""
 
-from napari_kmos.io.apertures import apertures_table, extra_column, plain_text, read_apertures, write_apertures
+from napari_kmos.io.apertures import (
+    GIVEN_ID,
+    apertures_table,
+    extra_column,
+    plain_text,
+    read_apertures,
+    spaxels_text,
+    write_apertures,
+)
 from napari_kmos.io.atomic import (
     FITS_ENDINGS,
     atomic_path,
@@ -28,12 +36,13 @@ from napari_kmos.io.records import (
     write_record,
     write_table,
 )
-from napari_kmos.io.regions import write_star_regions
+from napari_kmos.io.regions import CLASS_COLOURS, StarMark, write_regions, write_star_regions
 from napari_kmos.io.shifts import read_shifts, read_sof, write_shifts, write_sof
 from napari_kmos.io.sky_image import SkyImage, axes_held, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
+from napari_kmos.io.spectrum_text import write_spectrum_text
 from napari_kmos.io.star_pairs import read_star_pairs
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.wcs_copy import write_wcs_copy
@@ -42,11 +51,14 @@ from napari_kmos.io.xy_plus import XyPlus, is_xy_plus, read_xy_plus
 from napari_kmos.io.zero_points import ZeroPointRow, read_zero_points, write_zero_points
 
 __all__ = [
+    "CLASS_COLOURS",
     "FITS_ENDINGS",
+    "GIVEN_ID",
     "CutRow",
     "LoggedShift",
     "RecipeBlock",
     "SkyImage",
+    "StarMark",
     "XyPlus",
     "ZeroPointRow",
     "apertures_table",
@@ -95,6 +107,7 @@ __all__ = [
     "remove_leftovers",
     "safe_name",
     "source_of",
+    "spaxels_text",
     "write_apertures",
     "write_cube",
     "write_cuts",
@@ -104,10 +117,12 @@ __all__ = [
     "write_json",
     "write_offsets",
     "write_record",
+    "write_regions",
     "write_shifts",
     "write_sky_mask",
     "write_sof",
     "write_spectrum",
+    "write_spectrum_text",
     "write_star_regions",
     "write_table",
     "write_text",

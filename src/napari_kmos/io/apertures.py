@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +14,7 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
 from napari_kmos.aperture import Aperture, check_apertures
-from napari_kmos.errors import ExtractionError, KmosError
+from napari_kmos.errors import ExtractionError, KmosError, KmosWarning
 from napari_kmos.io.records import read_table, write_table
 from napari_kmos.io.regions import read_regions, write_regions
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 _OWN = ("id", "kind", "ra", "dec", "radius_arcsec")
+#: Written where one of the apertures has them.
+_RARE = ("sky_side", "excluded_spaxels")
+#: Column of an id that was another's already, and so was changed.
+GIVEN_ID = "id_given"
 _UNITS = {"ra": u.deg, "dec": u.deg, "radius_arcsec": u.arcsec}
 
 
@@ -31,10 +37,12 @@ def read_apertures(
     Parameters
     ----------
     path : path
-        ``.ecsv``: columns ``ra`` and ``dec``; optionally ``id`` (the row's number), ``kind`` (star), ``radius_arcsec``
-        and any others, which are kept. Columns without a unit are in degrees and arcsec, names may be in any case.
+        ``.ecsv``: columns ``ra`` and ``dec``; optionally ``id`` (the row's number), ``kind`` (star), ``radius_arcsec``,
+        ``sky_side``, ``excluded_spaxels`` (``"ra dec; ra dec"``) and any others, which are kept. Columns without a unit
+        are in degrees and arcsec, names may be in any case.
         ``.reg``: circles, points and texts in fk5, icrs, another sky frame or, with ``wcs``, in image pixels; the text
-        is the id; those marked as background, and those whose tag or text starts with ``sky``, are of kind sky.
+        is the id; those marked as background, and those whose tag or text starts with ``sky``, are of kind sky. The
+        tag ``side left`` is a side, and an excluded point with the tag ``excluded from ID`` an excluded spaxel.
     radius_arcsec : float, optional
         Radius of those that have none of their own.
     wcs : WCS, optional
@@ -43,14 +51,15 @@ def read_apertures(
     Returns
     -------
     tuple of Aperture
-        In the order of the file.
+        In the order of the file. Of an id that is used again the later ones get a number behind it, a warning says so,
+        and the column ``id_given`` has what was given; of rows that are the same in all one is taken.
 
     Raises
     ------
     NotKmosError
         If the file cannot be read.
     ExtractionError
-        If there is no aperture, a column or radius is missing, a row cannot be understood, or ids are used twice.
+        If there is no aperture, a column or radius is missing, or a row cannot be understood.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -61,7 +70,30 @@ def read_apertures(
     else:
         msg = f"{path}: a file of apertures is an ECSV table (.ecsv) or a ds9 region file (.reg)"
         raise ExtractionError(msg)
-    return check_apertures(rows, str(path))
+    return check_apertures(_with_own_ids(rows, path), str(path))
+
+
+def _with_own_ids(rows: Iterable[Aperture], path: Path) -> list[Aperture]:
+    """Give each aperture an id of its own; those that stand in the file twice are taken once."""
+    given = list(rows)
+    known: dict[tuple[str, str], Aperture] = {}
+    taken, changed = {(row.kind, row.id) for row in given}, []
+    for row in given:
+        first = known.get((row.kind, row.id))
+        if first is None:
+            known[row.kind, row.id] = row
+            continue
+        if (row.ra, row.dec, row.radius_arcsec) == (first.ra, first.dec, first.radius_arcsec):
+            changed.append(f"{row.kind} {row.id!r} stands there twice and is taken once")
+            continue
+        id_ = next(text for n in range(2, len(given) + 3) if (row.kind, text := f"{row.id}-{n}") not in taken)
+        taken.add((row.kind, id_))
+        changed.append(f"the id {row.id!r} is used by more than one {row.kind} aperture, and this one becomes {id_!r}")
+        extra = MappingProxyType({**row.extra, GIVEN_ID: row.id})
+        known[row.kind, id_] = dataclasses.replace(row, id=id_, extra=extra)
+    if changed:
+        warnings.warn(f"{path}: {'; '.join(changed)}", KmosWarning, stacklevel=3)
+    return list(known.values())
 
 
 def write_apertures(apertures: Iterable[Aperture], path: Path | str, *, overwrite: bool = False) -> Path:
@@ -93,9 +125,42 @@ def apertures_table(apertures: Iterable[Aperture]) -> Table:
         table[name] = np.array(values, dtype=float if name in _UNITS else str)
         if name in _UNITS:
             table[name].unit = _UNITS[name]
-    for name in dict.fromkeys(name for row in rows for name in row.extra if name not in _OWN):
+    if any(row.sky_side for row in rows):
+        table["sky_side"] = [row.sky_side for row in rows]
+    if any(row.excluded_spaxels for row in rows):
+        table["excluded_spaxels"] = [spaxels_text(row.excluded_spaxels) for row in rows]
+    for name in dict.fromkeys(name for row in rows for name in row.extra if name not in (*_OWN, *_RARE)):
         table[name] = extra_column([row.extra.get(name) for row in rows])
     return table
+
+
+def spaxels_text(places: Iterable[tuple[float, float]]) -> str:
+    """Return positions on the sky as a table or header holds them; eight decimals of a degree are 0.04 mas.
+
+    Examples
+    --------
+    >>> spaxels_text([(266.4, -29.0), (266.5, -29.0)])
+    '266.40000000 -29.00000000; 266.50000000 -29.00000000'
+    """
+    return "; ".join(f"{ra:.8f} {dec:.8f}" for ra, dec in places)
+
+
+def read_spaxels_text(text: Any) -> tuple[tuple[float, float], ...]:
+    """Read what `spaxels_text` wrote; nothing is none.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    places = []
+    for part in filter(None, (part.strip() for part in str(text or "").split(";"))):
+        numbers = [float(number) for number in part.replace(",", " ").split()]
+        if len(numbers) != 2:
+            msg = f"excluded_spaxels holds {part!r}; expected RA and Dec in degrees, as in 266.41 -29.01; 266.42 -29.01"
+            raise ValueError(msg)
+        places.append((numbers[0], numbers[1]))
+    return tuple(places)
 
 
 def plain_text(text: str) -> str:
@@ -127,7 +192,7 @@ def _read_table(path: Path, radius_arcsec: float | None) -> list[Aperture]:
     """Rows of an aperture table."""
     table = read_table(path)
     lower = {name.lower(): name for name in reversed(table.colnames)}
-    for name in _OWN:
+    for name in (*_OWN, *_RARE):
         if name in lower:
             table.rename_column(lower[name], name)
     needed = ["ra", "dec"] if radius_arcsec is not None else ["ra", "dec", "radius_arcsec"]
@@ -150,7 +215,9 @@ def _aperture(path: Path, table: Table, number: int, radius_arcsec: float | None
             ra=_angle(row, "ra"),
             dec=_angle(row, "dec"),
             radius_arcsec=_angle(row, "radius_arcsec") if radius is not None else float(radius_arcsec or 0),
-            extra=MappingProxyType({name: value for name, value in row.items() if name not in _OWN}),
+            sky_side=str(row.get("sky_side") or "").strip().lower(),
+            excluded_spaxels=read_spaxels_text(row.get("excluded_spaxels")),
+            extra=MappingProxyType({name: value for name, value in row.items() if name not in (*_OWN, *_RARE)}),
         )
     except (TypeError, ValueError) as err:
         reason = str(err) if isinstance(err, KmosError) else f"it cannot be understood: {err}"

@@ -25,6 +25,7 @@ from napari_kmos.io import _axes
 from napari_kmos.io._cards import escaped, primary_header, set_card, unescaped
 from napari_kmos.io._extensions import open_fits
 from napari_kmos.io._psf_cards import psf_cards, psf_fit
+from napari_kmos.io.apertures import read_spaxels_text, spaxels_text
 from napari_kmos.io.atomic import atomic_path
 from napari_kmos.spectrum import StarSpectrum
 
@@ -41,6 +42,12 @@ _PARAMETERS = {
     "sky": ("SKYKIND", "sky subtracted: annulus, areas or none"),
     "inner": ("SKYINNER", "[radii] inner radius of the annulus"),
     "outer": ("SKYOUTER", "[radii] outer radius of the annulus"),
+    "side": ("SKYSIDE", "side of the annulus, north up"),
+    "side_deg": ("SKYANGLE", "[deg] angle of that side"),
+    "avoid_arcsec": ("SKYAVOID", "[arcsec] annulus away from other stars"),
+    "ring_statistic": ("SKYSTAT", "statistic of the annulus"),
+    "areas_statistic": ("SKYASTAT", "statistic of the areas"),
+    "sky_clip": ("SKYCLIP", "[sigma] clip of statistics"),
     "min_coverage": ("MINCOVER", "least share of the aperture with data"),
     "background": ("PSFBACK", "background fitted: constant, plane or none"),
     "min_light": ("MINLIGHT", "least share of the star's light on data"),
@@ -182,6 +189,8 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("RA", aperture.ra, "[deg] centre of the aperture"),
         ("DEC", aperture.dec, "[deg] centre of the aperture"),
         ("APRADIUS", aperture.radius_arcsec, "[arcsec] radius of the aperture"),
+        ("APSIDE", aperture.sky_side or None, "its own side of the annulus"),
+        ("APEXCL", spaxels_text(aperture.excluded_spaxels) or None, "[deg] spaxels left out"),
         ("APAREA", spectrum.area_pix, "area of the aperture in spaxels"),
         (instrument.KEY_IFU, spectrum.ifu, "IFU number"),
         (instrument.KEY_EXPTIME, spectrum.exptime, "[s] exposure time of the cube"),
@@ -223,6 +232,8 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
             ra=float(header["RA"]),
             dec=float(header["DEC"]),
             radius_arcsec=float(header["APRADIUS"]),
+            sky_side=str(header.get("APSIDE", "")),
+            excluded_spaxels=read_spaxels_text(header.get("APEXCL")),
         ),
         wavelength=wave * u.um,
         flux=arrays["FLUX"],

@@ -1,0 +1,63 @@
+"""A spectrum as text is what `numpy.loadtxt` and model fits read: three columns, no gaps."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from numpy.testing import assert_allclose
+
+from napari_kmos.aperture import Aperture
+from napari_kmos.errors import WriteError
+from napari_kmos.io import read_spectrum, write_spectrum, write_spectrum_text
+from napari_kmos.spectrum import StarSpectrum
+
+
+def star_spectrum(n: int = 40) -> StarSpectrum:
+    flux = 1e-17 * np.linspace(1, 2, n)
+    flux[[3, 4, 20]] = np.nan
+    return StarSpectrum(
+        aperture=Aperture(
+            id="é 1", ra=266.4, dec=-29.0, radius_arcsec=0.5, sky_side="up", excluded_spaxels=((266.4001, -29.0001),)
+        ),
+        wavelength=np.linspace(1.95, 2.45, n) * u.um,
+        flux=flux,
+        noise=0.01 * np.abs(flux),
+        sky=np.zeros(n),
+        mask=~np.isfinite(flux),
+        unit=u.Unit("erg / (s cm2 um)"),
+        area_pix=19.6,
+        coverage=np.ones(n),
+    )
+
+
+def test_text_is_what_loadtxt_reads(tmp_path: Path):
+    spectrum = star_spectrum()
+    path = write_spectrum_text(spectrum, tmp_path / "s.txt")
+
+    wave, flux, noise = np.loadtxt(path, unpack=True)
+
+    kept = ~spectrum.mask
+    assert_allclose(wave, spectrum.wavelength_um[kept], atol=5e-9)
+    assert_allclose(flux, spectrum.flux[kept], rtol=1e-9)
+    assert_allclose(noise, spectrum.noise[kept], rtol=1e-6)
+    text = path.read_text(encoding="utf-8")
+    assert "# id: \\xe9 1\n" in text
+    assert "# wavelengths without data, left out: 3 of 40\n" in text
+    assert "# columns: wavelength (micron, vacuum), flux (erg / (s um cm2)), 1 sigma" in text
+    with pytest.raises(WriteError, match="exists already"):
+        write_spectrum_text(spectrum, path)
+
+
+def test_side_and_excluded_spaxels_are_in_the_header(tmp_path: Path):
+    places = tuple((266.4 + 1e-5 * number, -29.0) for number in range(20))
+    aperture = dataclasses.replace(star_spectrum().aperture, excluded_spaxels=places)
+    spectrum = dataclasses.replace(star_spectrum(), aperture=aperture)
+
+    read = read_spectrum(write_spectrum(spectrum, tmp_path / "s.fits")).aperture
+
+    assert (read.id, read.sky_side) == ("é 1", "up")
+    assert_allclose(read.excluded_spaxels, places, atol=1e-8)
