@@ -142,6 +142,14 @@ def test_exposures_of_two_epochs_with_offsets_that_add_up(tmp_path):
     assert told["correction_arcsec"] == pytest.approx(expected)
 
 
+def test_parts_that_are_against_different_things_are_told_unless_something_is_added_to_them(tmp_path):
+    files = [write_tiles(tmp_path / f"{n}.fits", epoch=0) for n in (0, 1)]
+    rows = [dataclasses.replace(row(path.name, None), against=path.name) for path in files]
+    with pytest.warns(KmosWarning, match=r"^mosaic: its offsets are against 0\.fits and 1\.fits, .*only headers tell"):
+        combine(files, tmp_path / "out", parameters=USER, offsets=rows, mosaic=True)
+    combine(files, tmp_path / "tied", parameters=USER, offsets=[*rows, row("", None)], mosaic=True)
+
+
 def test_halves_of_exposures_are_told_by_their_times(tmp_path):
     files = [write_tiles(tmp_path / f"{n}.fits", epoch=0, minutes=minutes) for n, minutes in enumerate((0, 2, 30, 32))]
     outcome = combine(files, tmp_path / "out", each="half", parameters=AVERAGE)

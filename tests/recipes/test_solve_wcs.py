@@ -138,7 +138,7 @@ def test_a_killed_process_leaves_what_was_there(folder, tmp_path, is_there):
     assert subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode == -signal.SIGKILL
     assert {path: path.read_bytes() for path in before} == before
     (left,) = (path for path in out.iterdir() if path not in before)
-    assert left.name.startswith(".mosaic_WCS.")  # the next command sweeps up
+    assert left.name.startswith(".mosaic_WCS.")  # `run` sweeps these up
     assert 0 < left.stat().st_size < mosaic.stat().st_size
     solve_wcs_of(mosaic, out, pairs=folder / "pairs.csv", overwrite=True)
     assert corners_off(read_cube(out / "mosaic_WCS.fits").wcs) < 1e-4

@@ -26,6 +26,7 @@ from napari_kmos.recipes.mosaic_fields import (
 )
 from napari_kmos.recipes.offset_rows import added, check_unaccepted, epoch_of, own_row, usable_offset
 from napari_kmos.recipes.offset_tables import read_tables
+from napari_kmos.recipes.offset_zeros import warn_of_zeros
 from napari_kmos.recipes.selecting import Member, Selection, keep_files, select
 from napari_kmos.recipes.zero_points import MEASURE, NONE, find_zero_points, rows_of
 
@@ -266,17 +267,16 @@ def _placed(selection: Selection, tables: Sequence[Table], unaccepted: str) -> C
         found = [
             usable_offset(table, member.exposure, member.cube, unaccepted=unaccepted, group=group) for table in tables
         ]
-        offsets = [offset for offset in found if offset is not None]
-        if len(offsets) == len(found):
-            kept.append((member, added(offsets)))
+        used = [offset for offset in found if offset is not None]
+        if len(used) == len(found):
+            kept.append((member, added(used)))
     if not kept:
         text = f"{selection.name}: no exposure has an accepted offset; nothing was combined"
         warnings.warn(text, KmosWarning, stacklevel=4)
         return None
-    joined = _rejoined(kept)
-    return CombineTask(
-        name=selection.name, members=tuple(one for one, _ in joined), offsets=tuple(offset for _, offset in joined)
-    )
+    warn_of_zeros(selection.name, [offset for _, offset in kept])
+    members, offsets = zip(*_rejoined(kept), strict=True)
+    return CombineTask(name=selection.name, members=members, offsets=offsets)
 
 
 def _rejoined(placed: Sequence[tuple[Member, Offset]]) -> list[tuple[Member, Offset]]:

@@ -177,7 +177,10 @@ def epoch_of(tables: Sequence[Sequence[Offset]], exposure: Exposure, cube: Cube,
 
 
 def added(rows: Sequence[Offset]) -> Offset:
-    """Return the sum of corrections, as a row of the first one's file; it is accepted if all of them are."""
+    """Return the sum of corrections, as a row of the first one's file; it is accepted if all of them are.
+
+    What a sum is against nobody told.
+    """
     if len(rows) == 1:
         return rows[0]
     turn_errors = [row.rotation_err_deg for row in rows if row.rotation_err_deg is not None]
@@ -191,6 +194,7 @@ def added(rows: Sequence[Offset]) -> Offset:
         method=" + ".join(dict.fromkeys(row.method for row in rows)),
         accepted=all(row.accepted for row in rows),
         note=next((row.note for row in rows if not row.accepted), rows[0].note),
+        against="",
     )
 
 
