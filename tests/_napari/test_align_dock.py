@@ -22,6 +22,7 @@ from napari_kmos._napari.pair_images import BAND, LINE
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.widgets.align import AlignDock
+from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.widgets.decision_bar import NEXT, REDO, UNDO
 from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos.align import white_light
@@ -352,6 +353,22 @@ def test_a_pair_ends_where_another_dock_is_opened_below(two: Viewer, dock_of, qt
     assert not dock.mover.is_active
     click_row(dock, 1)
     assert dock.parts.pair.view.is_shown
+
+
+def test_what_lies_behind_another_tab_is_not_seen(two: Viewer, dock_of, qtbot: QtBot):
+    dock = dock_of()
+    combine = CombineDock(two)
+    frame = two.window.add_dock_widget(combine, area="right", tabify=True)
+    frame.raise_()
+    qtbot.waitUntil(lambda: combine.is_seen and not dock.is_seen, timeout=WAIT_MS)
+    dock.parentWidget().raise_()
+    qtbot.waitUntil(lambda: dock.is_seen and not combine.is_seen, timeout=WAIT_MS)
+    click_row(dock, 1)
+    assert dock.parts.pair.view.is_shown
+    frame.raise_()
+    qtbot.waitUntil(lambda: not dock.parts.pair.view.is_shown, timeout=WAIT_MS)
+    QTest.keyClick(two.window._qt_viewer.canvas.native, Qt.Key.Key_A)
+    assert words(dock) == ["", ""]  # nobody decides of what is not to be seen
 
 
 def test_nothing_jumps_while_the_dock_says_something(two: Viewer, dock_of, qtbot: QtBot):

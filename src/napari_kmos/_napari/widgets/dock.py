@@ -20,6 +20,7 @@ from napari_kmos._napari.session import session_of
 from napari_kmos._napari.watch import watch
 from napari_kmos._napari.white_light import white_light_of
 from napari_kmos._napari.widgets.parts import Message, Scrolled, button, keep_room, row_of
+from napari_kmos._napari.widgets.seen import Seen
 from napari_kmos._napari.widgets.view_bar import ViewBar
 from napari_kmos._napari.workers import Task
 from napari_kmos.recipes.outcome import Outcome
@@ -34,7 +35,7 @@ _WIDTH = 400
 _docks: WeakSet[Dock] = WeakSet()
 
 
-class Dock(QWidget):
+class Dock(Seen):
     """Base of the docks.
 
     A subclass fills ``self.body``, returns from `links` what it listens to, and refreshes itself in `_show_state`. It
@@ -75,35 +76,6 @@ class Dock(QWidget):
         """Need the width of what is in it, whatever the theme and the fields that are shown make of that."""
         return super().minimumSizeHint().expandedTo(QSize(_WIDTH, 0))
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Listen, and show what is now."""
-        super().showEvent(event)
-        if not self._linked:
-            events = self.viewer.layers.events
-            self._linked = [
-                (self.viewer.dims.events.current_step, self.view_bar.show_state),
-                (self.viewer.layers.selection.events.active, self.view_bar.show_state),
-                (events.inserted, self.view_bar.show_state),
-                (events.removed, self.view_bar.show_state),
-                (white_light_of(self.viewer).changed, self.view_bar.show_white),
-                *self.links(),
-            ]
-            for signal, slot in self._linked:
-                signal.connect(slot)
-            for other in tuple(_docks):
-                if other is not self and other._linked and other.viewer is self.viewer:
-                    other.give_back()
-        self.view_bar.show_state()
-        self._show_state()
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Stop listening."""
-        for signal, slot in self._linked:
-            signal.disconnect(slot)
-        self._linked = []
-        self._on_hidden()
-        super().hideEvent(event)
-
     def give_back(self) -> None:
         """Leave the canvas to a dock that is opened beside this one; for subclasses."""
 
@@ -140,6 +112,32 @@ class Dock(QWidget):
     def say(self, text: str) -> None:
         """Show a line at the foot of the dock."""
         self.message.say(text)
+
+    def _on_seen(self) -> None:
+        """Listen, and show what is now."""
+        events = self.viewer.layers.events
+        self._linked = [
+            (self.viewer.dims.events.current_step, self.view_bar.show_state),
+            (self.viewer.layers.selection.events.active, self.view_bar.show_state),
+            (events.inserted, self.view_bar.show_state),
+            (events.removed, self.view_bar.show_state),
+            (white_light_of(self.viewer).changed, self.view_bar.show_white),
+            *self.links(),
+        ]
+        for signal, slot in self._linked:
+            signal.connect(slot)
+        for other in tuple(_docks):
+            if other is not self and other.is_seen and other.viewer is self.viewer:
+                other.give_back()
+        self.view_bar.show_state()
+        self._show_state()
+
+    def _on_unseen(self) -> None:
+        """Stop listening."""
+        for signal, slot in self._linked:
+            signal.disconnect(slot)
+        self._linked = []
+        self._on_hidden()
 
     def _make_footer(self) -> QBoxLayout:
         """Message, progress and cancel: below each other, or in a wide dock, whose height is dear, in a row."""

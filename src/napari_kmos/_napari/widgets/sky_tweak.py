@@ -149,7 +149,7 @@ class SkyTweakDock(Dock):
         self.latest.request(partial(self.maker.make, wish))
 
     def _on_ready(self, preview: Preview) -> None:
-        if not self.isVisible():  # shown again, it asks again
+        if not self.is_seen:  # shown again, it asks again
             return
         self.preview = preview
         self.view.show_preview(preview)
