@@ -42,6 +42,16 @@ BANDS = {
 }
 
 
+def likeliest_band(start_um: float, end_um: float) -> Band:
+    """Return the band whose range is most like the one given."""
+
+    def agreement(band: Band) -> float:
+        common = min(end_um, band.end_um) - max(start_um, band.start_um)
+        return common / (max(end_um, band.end_um) - min(start_um, band.start_um))
+
+    return max(BANDS.values(), key=agreement)
+
+
 def detector_of(arm: int) -> int:
     """Return the detector, 1-3, on which an arm, 1-24, is dispersed."""
     if arm not in ARMS:

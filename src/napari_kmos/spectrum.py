@@ -113,6 +113,10 @@ class StarSpectrum:
         ``"vacuum"`` or ``"air"``.
     exptime : float, optional
         Exposure time of the cube in seconds.
+    mjd : float, optional
+        Start of the exposure, UTC; of a combined cube, of the first.
+    zero_pix, zero_err_pix : float
+        Zero point of the cube's wavelengths in planes, as `ZeroPoint`, and 1 sigma; NaN where the file tells none.
     note : str
         Remark, such as what part of the aperture has no data.
     source : str
@@ -147,6 +151,9 @@ class StarSpectrum:
     noise_correlated: bool = False
     medium: str = "vacuum"
     exptime: float | None = None
+    mjd: float | None = None
+    zero_pix: float = float("nan")
+    zero_err_pix: float = float("nan")
     note: str = ""
     source: str = ""
     psf: PsfFit | None = None
@@ -161,6 +168,11 @@ class StarSpectrum:
     def wavelength_um(self) -> NDArray[np.float64]:
         """Wavelengths in micron as a plain array."""
         return np.asarray(self.wavelength.to_value(u.um), dtype=float)
+
+    @property
+    def middle_mjd(self) -> float | None:
+        """Middle of the exposure, UTC; None without a date."""
+        return None if self.mjd is None else self.mjd + 0.5 * (self.exptime or 0.0) / 86400
 
     @property
     def label(self) -> str:

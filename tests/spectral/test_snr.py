@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 from napari_kmos.instrument import BANDS
 from napari_kmos.io import read_line_list
-from napari_kmos.spectral import default_windows, fit_continuum, measure_snr
+from napari_kmos.spectral import default_windows, der_snr, measure_snr
 
 K = 1.925 + 0.575 / 2048 * np.arange(2048)
 CURVED = 50 * (1 + 0.8 * (K - 2.2) - 3 * (K - 2.2) ** 2)
@@ -75,15 +74,29 @@ def test_a_piece_of_a_band_is_its_own_window():
     assert default_windows(piece) == ((piece[0], piece[-1]),)
 
 
-def test_continuum_follows_the_star_and_not_its_lines():
-    rng = np.random.default_rng(6)
-    flux = CURVED * (1 + rng.normal(0, 0.01, K.size))
-    flux[(K > 2.2935) & (K < 2.31)] *= 0.7
-    flux[np.abs(K - 2.16612) < 0.002] *= 1.5
-    flux[:30] = np.nan
+def test_der_snr_of_white_noise_is_the_ratio_and_needs_no_continuum():
+    rng = np.random.default_rng(7)
+    spectra = [CURVED + rng.normal(0, 0.8, K.size) for _ in range(20)]
 
-    continuum = fit_continuum(K, flux)
+    # 2000 differences: one value scatters by 3 %.
+    assert np.mean([der_snr([flux]) for flux in spectra]) == pytest.approx(np.median(CURVED) / 0.8, rel=0.02)
+    # 96 points in the windows: one value scatters by 14 %.
+    assert np.mean([measure_snr(K, flux).der for flux in spectra]) == pytest.approx(50 / 0.8, rel=0.1)
 
-    # Noise of 1 % over 2000 points; what the clipped edges of the lines leave is below 1 %.
-    assert_allclose(continuum, CURVED, rtol=0.01)
-    assert np.isnan(fit_continuum(K, np.full(K.size, np.nan))).all()
+
+def test_der_snr_without_data_or_noise():
+    assert np.isnan(der_snr([]))
+    assert np.isnan(der_snr([np.ones(4), np.full(50, np.nan)]))
+    assert der_snr([np.ones(50)]) == np.inf
+
+
+def test_correlated_noise_is_told():
+    rng = np.random.default_rng(8)
+    white = rng.normal(0, 1, (60, K.size + 1))
+    pairs = (white[:, 1:] + white[:, :-1]) / np.sqrt(2)
+
+    factors = [np.mean([measure_snr(K, 50 + one).correlation for one in noise]) for noise in (white[:, 1:], pairs)]
+
+    # One value scatters by 0.15. Neighbours correlated by 0.5: sqrt(1 + 2 x 0.5), of which the continuum takes some.
+    assert factors == pytest.approx([1.0, np.sqrt(2)], abs=0.12)
+    assert np.isnan(measure_snr(K, np.full(K.size, np.nan)).correlation)

@@ -92,7 +92,7 @@ def write_spectrum(
     """
     carried = fits.Header([card for card in (primary or fits.Header()).cards if card.keyword in _CARRIED])
     header = primary_header(carried, step)
-    for key, value, comment in _cards(spectrum):
+    for key, value, comment in (*_cards(spectrum), *_zero_cards(spectrum, primary)):
         set_card(header, key, value, comment)
     mask = fits.ImageHDU(spectrum.mask.astype(np.uint8), name="MASK")
     mask.header["BFORM"] = ("L", "boolean: 1 is no data")
@@ -194,6 +194,7 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("APAREA", spectrum.area_pix, "area of the aperture in spaxels"),
         (instrument.KEY_IFU, spectrum.ifu, "IFU number"),
         (instrument.KEY_EXPTIME, spectrum.exptime, "[s] exposure time of the cube"),
+        (instrument.KEY_MJD, spectrum.mjd, "start of the exposure"),
         ("SRCCUBE", escaped(spectrum.source), "cube"),
         ("EXTMETH", spectrum.method, "method of extraction"),
         ("NSKY", spectrum.n_sky, "spaxels (annulus) or areas of the sky"),
@@ -201,6 +202,19 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
     for name, (key, comment) in _PARAMETERS.items():
         cards.append((key, spectrum.parameters.get(name), comment))
     return cards
+
+
+def _zero_cards(spectrum: StarSpectrum, primary: fits.Header | None) -> Iterator[tuple[str, float, str]]:
+    """Yield the zero point of the wavelengths: the spectrum's, else that of its IFU in the cube's file."""
+    own = instrument.key_quality(instrument.key_zero_point(None))
+    told: dict[str, Any] = {"": spectrum.zero_pix, " ERROR": spectrum.zero_err_pix}
+    if primary is not None and not math.isfinite(spectrum.zero_pix):
+        keys = (instrument.key_quality(instrument.key_zero_point(ifu)) for ifu in (spectrum.ifu, None))
+        key = next((key for key in keys if key in primary), own)
+        told = {end: primary.get(f"{key}{end}", math.nan) for end in told}
+    for end, comment in (("", "[planes] sky lines beyond their place"), (" ERROR", "[planes] 1 sigma")):
+        if math.isfinite(told[end]):
+            yield f"{own}{end}", float(told[end]), comment
 
 
 def _result_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
@@ -223,7 +237,8 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
     """Build the object from the header and the arrays."""
     n_waves = arrays["FLUX"].size
     wave = header["CRVAL1"] + (np.arange(n_waves) + 1 - header["CRPIX1"]) * header["CDELT1"]
-    exptime = header.get(instrument.KEY_EXPTIME)
+    exptime, mjd = header.get(instrument.KEY_EXPTIME), header.get(instrument.KEY_MJD)
+    zero = instrument.key_quality(instrument.key_zero_point(None))
     parameters = {name: header[key] for name, (key, _) in _PARAMETERS.items() if key in header}
     return StarSpectrum(
         aperture=Aperture(
@@ -255,6 +270,9 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
         noise_correlated=bool(header.get(instrument.KEY_NOISE_CORRELATED, False)),
         medium="air" if header.get("CTYPE1A") == _MEDIA["air"] else "vacuum",
         exptime=None if exptime is None else float(exptime),
+        mjd=None if mjd is None else float(mjd),
+        zero_pix=float(header.get(zero, math.nan)),
+        zero_err_pix=float(header.get(f"{zero} ERROR", math.nan)),
         note=unescaped(header.get("NOTE", "")),
         source=unescaped(header.get("SRCCUBE", "")),
         psf=psf_fit(header),

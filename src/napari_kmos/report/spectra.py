@@ -11,9 +11,9 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
 from napari_kmos.io import extra_column, plain_text
+from napari_kmos.measure.continuum import fit_continuum
 from napari_kmos.report.line_marks import mark_lines
 from napari_kmos.spectral.lines import lines_between
-from napari_kmos.spectral.snr import fit_continuum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,6 @@ _DPI = 150
 _SPACING, _LEAST_SPACING, _MOST_SPACING = 8.0, 0.25, 3.0
 #: A spectrum is cut off where it would run into the second next.
 _REACH = 1.2
-_CONTINUUM_DEGREE = 3
 #: A continuum that falls below this share of its median is not divided by.
 _LEAST_CONTINUUM = 0.1
 
@@ -138,7 +137,7 @@ def compare_figure(spectra: Sequence[StarSpectrum], ratios: Sequence[Snr], lines
 
 def _normalised(spectrum: StarSpectrum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Flux and noise over the continuum; of a star lost in the noise, flux about the continuum in units of 3 sigma."""
-    continuum = fit_continuum(spectrum.wavelength_um, spectrum.flux, degree=_CONTINUUM_DEGREE)
+    continuum, _ = fit_continuum(spectrum.wavelength_um, spectrum.flux)
     residual = spectrum.flux - continuum
     sigma = 1.4826 * _median(np.abs(residual))
     level = _median(continuum[~spectrum.mask])

@@ -8,7 +8,7 @@ from napari_kmos.spectral.lines import air_to_vacuum, lines_between, rydberg_wav
 from napari_kmos.spectral.maps import make_maps
 from napari_kmos.spectral.noise import ensure_noise, estimate_noise
 from napari_kmos.spectral.oh import SkyLines, level_population, sky_lines
-from napari_kmos.spectral.snr import Snr, default_windows, fit_continuum, measure_snr
+from napari_kmos.spectral.snr import Snr, default_windows, der_snr, measure_snr
 from napari_kmos.spectral.thermal import planck_shape, thermal_background
 
 __all__ = [
@@ -20,9 +20,9 @@ __all__ = [
     "collapse_mean",
     "collapse_median",
     "default_windows",
+    "der_snr",
     "ensure_noise",
     "estimate_noise",
-    "fit_continuum",
     "level_population",
     "lines_between",
     "make_maps",

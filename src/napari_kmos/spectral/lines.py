@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _RYDBERG_PER_CM = 109737.31568
 _ELECTRON_PER_NUCLEUS = {1: 5.44617e-4, 2: 1.37093e-4}
 _ITERATIONS = 5
+#: Speed of light.
+LIGHT_KMS = 299792.458
 
 
 def vacuum_to_air(wavelength: u.Quantity) -> u.Quantity:

@@ -1,16 +1,17 @@
-"""Signal-to-noise ratio of a spectrum, and its continuum."""
+"""Signal-to-noise ratio of a spectrum: by its noise, by the scatter of its continuum, and by DER_SNR."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial import legendre
 
-from napari_kmos.instrument import BANDS
+from napari_kmos.instrument import likeliest_band
+from napari_kmos.spectral.polynomials import evaluate_polynomial, fit_polynomial
+from napari_kmos.spectral.windows import in_windows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -31,16 +32,18 @@ SNR_WINDOWS: dict[str, tuple[Window, ...]] = {
 }
 _MIN_POINTS = 8
 _MAX_DEGREE = 2
-_POINTS_PER_TERM = 8
 _CLIP = 3.0
-_CLIP_PASSES = 3
 #: A continuum that falls below this share of its median is not divided by.
 _LEAST_CONTINUUM = 0.5
+#: Scatter of 2 f[k] - f[k-2] - f[k+2] over that of f, where the noise is not correlated, and sigma over median.
+_DER_SCALE = 1.482602 / math.sqrt(6)
+#: Correlation of the noise is looked for over so many planes.
+_LAGS = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snr:
-    """Signal-to-noise ratios of a spectrum.
+    """Signal-to-noise ratios of a spectrum, per plane.
 
     Parameters
     ----------
@@ -48,6 +51,12 @@ class Snr:
         Median over standard deviation of the normalised flux; NaN if it could not be measured.
     propagated : float
         Median of flux over noise in the same windows; NaN without noise.
+    der : float
+        DER_SNR in the same windows; NaN if it could not be measured.
+    correlation : float
+        By how much the noise of a mean of many planes is larger than that of as many independent ones, from the
+        correlation of the scatter in the windows over three planes: 1 is white noise. ``value`` and ``der`` are too
+        large by it where they are taken for the ratio of independent planes. NaN where it could not be measured.
     windows : tuple of (float, float)
         Ranges in micron that were used.
     n_points : int
@@ -58,18 +67,14 @@ class Snr:
     propagated: float
     windows: tuple[Window, ...]
     n_points: int
+    der: float = math.nan
+    correlation: float = math.nan
 
 
 def default_windows(wavelength_um: NDArray[np.float64]) -> tuple[Window, ...]:
     """Return the continuum windows of the KMOS band that a spectrum covers best, or its whole range."""
     start, end = float(wavelength_um[0]), float(wavelength_um[-1])
-
-    def agreement(name: str) -> float:
-        band = BANDS[name]
-        common = min(end, band.end_um) - max(start, band.start_um)
-        return common / (max(end, band.end_um) - min(start, band.start_um))
-
-    best = max(BANDS, key=agreement)
+    best = likeliest_band(start, end).name
     inside = tuple(window for window in SNR_WINDOWS[best] if start <= window[0] and window[1] <= end)
     return inside or ((start, end),)
 
@@ -103,12 +108,16 @@ def measure_snr(
     In each window the flux is divided by a polynomial of at most second degree, fitted with points beyond 3 sigma left
     out (they are bad or lines); the ratio is that of median and standard deviation of all windows together, the latter
     corrected for the terms of the fits. Of a spectrum whose continuum touches zero, the ratio is that of the median
-    flux and the scatter about the polynomial, without division. Where neighbouring wavelengths are correlated, as after
-    resampling, the scatter is smaller than the noise and the ratio too large: compare with ``propagated``.
+    flux and the scatter about the polynomial, without division.
+
+    DER_SNR (Stoehr et al. 2008, ASPC 394, 505) is the median flux over 1.482602 / sqrt(6) times the median of
+    abs(2 f[k] - f[k-2] - f[k+2]): it needs no continuum. Where neighbouring wavelengths are correlated, as after
+    resampling, the scatter is smaller than the noise and both ratios are too large: compare with ``propagated``, and
+    see ``correlation``, which 100 planes tell to about 0.15.
     """
     wave, values = np.asarray(wavelength_um, dtype=float), np.asarray(flux, dtype=float)
     chosen = tuple(windows) if windows else default_windows(wave)
-    inside = _inside(wave, chosen) & np.isfinite(values)
+    inside = in_windows(wave, chosen) & np.isfinite(values)
     propagated = math.nan
     if noise is not None:
         sigma = np.asarray(noise, dtype=float)
@@ -116,43 +125,46 @@ def measure_snr(
         if inside.any():
             propagated = float(np.median(values[inside] / sigma[inside]))
     pieces = _continuum_pieces(wave, values, chosen)
-    n_points = sum(piece.flux.size for piece in pieces)
-    return Snr(value=_ratio(pieces, n_points), propagated=propagated, windows=chosen, n_points=n_points)
+    n_points = sum(int(np.count_nonzero(piece.kept)) for piece in pieces)
+    return Snr(
+        value=_ratio(pieces, n_points),
+        propagated=propagated,
+        windows=chosen,
+        n_points=n_points,
+        der=der_snr([np.where(in_windows(wave, [window]), values, np.nan) for window in chosen]),
+        correlation=_correlation(pieces) if n_points >= _MIN_POINTS else math.nan,
+    )
 
 
-def fit_continuum(
-    wavelength_um: ArrayLike, flux: ArrayLike, *, degree: int = 2, clip_low: float = 2.0, clip_high: float = 3.0
-) -> NDArray[np.float64]:
-    """Fit a smooth continuum: a polynomial through what is left after leaving out lines.
+def der_snr(spectra: Iterable[ArrayLike]) -> float:
+    """Return DER_SNR of one or more pieces of spectrum together: see `measure_snr`.
 
     Parameters
     ----------
-    wavelength_um, flux : array_like of float, shape (n_wavelength,)
-        Spectrum; NaN is ignored.
-    degree : int
-        Degree of the polynomial; lowered where there are few points.
-    clip_low, clip_high : float
-        Points this many robust standard deviations below and above the fit are left out, three times over.
+    spectra : iterable of array_like of float, shape (n_wavelength,)
+        Flux in neighbouring planes; NaN is no data.
 
     Returns
     -------
-    ndarray of float, shape (n_wavelength,)
-        NaN everywhere if there are no finite points.
+    float
+        NaN with fewer than eight differences; infinite without noise.
     """
-    wave, values = np.asarray(wavelength_um, dtype=float), np.asarray(flux, dtype=float)
-    used = np.isfinite(values)
-    if not used.any():
-        return np.full(wave.shape, np.nan)
-    _, coefficients = _fit(wave[used], values[used], degree, clip_low, clip_high)
-    return np.asarray(legendre.legval(_scaled(wave, wave[used]), coefficients), dtype=float)
+    pieces = [np.asarray(one, dtype=float) for one in spectra]
+    differences = np.concatenate([2 * f[2:-2] - f[:-4] - f[4:] for f in pieces if f.size > 4] or [np.empty(0)])
+    differences, flux = (one[np.isfinite(one)] for one in (differences, np.concatenate(pieces or [np.empty(0)])))
+    if differences.size < _MIN_POINTS:
+        return math.nan
+    centre, noise = float(np.median(flux)), _DER_SCALE * float(np.median(np.abs(differences)))
+    return centre / noise if noise > 0 else math.copysign(math.inf, centre)
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Flux and fitted continuum of one window, outliers left out, and the number of fitted terms."""
+    """Flux and fitted continuum of one window, which points are no outliers, and the number of fitted terms."""
 
     flux: NDArray[np.float64]
     continuum: NDArray[np.float64]
+    kept: NDArray[np.bool_]
     n_terms: int
 
 
@@ -160,13 +172,12 @@ def _continuum_pieces(wave: NDArray[np.float64], flux: NDArray[np.float64], wind
     """Fit the continuum of each window that has enough points."""
     pieces = []
     for window in windows:
-        inside = _inside(wave, (window,)) & np.isfinite(flux)
+        inside = in_windows(wave, (window,)) & np.isfinite(flux)
         x, y = wave[inside], flux[inside]
         if y.size < _MIN_POINTS // 2:
             continue
-        kept, coefficients = _fit(x, y, _MAX_DEGREE, _CLIP, _CLIP)
-        continuum = np.asarray(legendre.legval(_scaled(x, x), coefficients), dtype=float)
-        pieces.append(_Piece(y[kept], continuum[kept], len(coefficients)))
+        kept, coefficients = fit_polynomial(x, y, _MAX_DEGREE, clip=(_CLIP, _CLIP))
+        pieces.append(_Piece(y, evaluate_polynomial(x, coefficients, x), kept, len(coefficients)))
     return pieces
 
 
@@ -175,8 +186,11 @@ def _ratio(pieces: Sequence[_Piece], n_points: int) -> float:
     n_free = n_points - sum(piece.n_terms for piece in pieces)
     if n_points < _MIN_POINTS or n_free <= 0:
         return math.nan
-    flux, continuum = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("flux", "continuum"))
-    steady = all(piece.continuum.min() > _LEAST_CONTINUUM * np.median(piece.continuum) > 0 for piece in pieces)
+    flux, continuum = (np.concatenate([getattr(p, name)[p.kept] for p in pieces]) for name in ("flux", "continuum"))
+    steady = all(
+        continuum.min() > _LEAST_CONTINUUM * np.median(continuum) > 0
+        for continuum in (piece.continuum[piece.kept] for piece in pieces)
+    )
     # Where noise makes the continuum touch zero, dividing by it would make the ratio meaningless.
     shape = continuum if steady else 1.0
     centre = float(np.median(flux / shape))
@@ -184,35 +198,21 @@ def _ratio(pieces: Sequence[_Piece], n_points: int) -> float:
     return centre / scatter if scatter > 0 else math.copysign(math.inf, centre)
 
 
-def _fit(
-    x: NDArray[np.float64], y: NDArray[np.float64], degree: int, low: float, high: float
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Legendre fit with clipping: which points were kept, and the coefficients."""
-    scaled = _scaled(x, x)
-    terms = max(0, min(degree, x.size // _POINTS_PER_TERM - 1)) + 1
-    basis = legendre.legvander(scaled, terms - 1)
-    kept = np.ones(x.size, dtype=bool)
-    for _ in range(_CLIP_PASSES):
-        coefficients = np.linalg.lstsq(basis[kept], y[kept], rcond=None)[0]
-        residual = y - basis @ coefficients
-        sigma = 1.4826 * float(np.median(np.abs(residual[kept])))
-        now = (residual > -low * sigma) & (residual < high * sigma)
-        if sigma == 0 or np.count_nonzero(now) <= 2 * terms or np.array_equal(now, kept):
-            break
-        kept = now
-    coefficients = np.linalg.lstsq(basis[kept], y[kept], rcond=None)[0]
-    return kept, np.asarray(coefficients, dtype=float)
+def _correlation(pieces: Sequence[_Piece]) -> float:
+    """Return the square root of 1 + 2 sum of the correlations with the next planes; outliers have no part in it."""
+    residuals = [np.where(piece.kept, piece.flux - piece.continuum, 0.0) for piece in pieces]
+    n_points = sum(one.size for one in residuals)
+    variance = sum(float(one @ one) for one in residuals) / max(n_points - sum(piece.n_terms for piece in pieces), 1)
+    if variance <= 0:
+        return math.nan
+    products = sum(float(one[lag:] @ one[:-lag]) for one in residuals for lag in _LAGS)
+    # a fit makes what it leaves of white noise anticorrelated
+    products += variance * sum(_leverage(piece) for piece in pieces)
+    return math.sqrt(max(1 + 2 * products / (variance * n_points), 0.0))
 
 
-def _scaled(x: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map the range of the reference to [-1, 1]."""
-    centre, half = 0.5 * (reference[0] + reference[-1]), 0.5 * (reference[-1] - reference[0])
-    return np.asarray((x - centre) / (half or 1.0))
-
-
-def _inside(wave: NDArray[np.float64], windows: Sequence[Window]) -> NDArray[np.bool_]:
-    """Which wavelengths lie in any of the windows."""
-    inside = np.zeros(wave.shape, dtype=bool)
-    for start, end in windows:
-        inside |= (wave >= start) & (wave <= end)
-    return inside
+def _leverage(piece: _Piece) -> float:
+    """Return the sums along the first diagonals of the matrix that makes the fit from the flux."""
+    along = np.linspace(-1, 1, piece.flux.size)
+    basis, _ = np.linalg.qr(np.vander(along, piece.n_terms))
+    return sum(float(np.sum(basis[lag:] * basis[:-lag])) for lag in _LAGS)

@@ -5,8 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_kmos.errors import KmosError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Window = tuple[float, float]
 
@@ -73,3 +79,11 @@ def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
             msg = f"window {start:g}-{end:g} does not go upwards; expected micron, as in 2.10-2.15"
             raise KmosError(msg)
     return checked
+
+
+def in_windows(wavelength_um: NDArray[np.float64], windows: Iterable[Window]) -> NDArray[np.bool_]:
+    """Tell which wavelengths lie in any of the windows, ends included; shape of the wavelengths."""
+    inside = np.zeros(wavelength_um.shape, dtype=bool)
+    for start, end in windows:
+        inside |= (wavelength_um >= start) & (wavelength_um <= end)
+    return inside

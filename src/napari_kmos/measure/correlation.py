@@ -1,0 +1,225 @@
+"""The velocity of a star by comparison with a template, everywhere at once.
+
+For each velocity the template, at rest on a fine grid, is brought to the spectrum's own planes: the noise of the data
+stays as it is. A polynomial continuum, the depth of the template's lines and their width are fitted linearly, and what
+that leaves, chi squared, is the cross-correlation: its coefficient is sqrt(1 - chi2 / chi2 without lines), and its peak
+the most likely velocity (Zucker 2003, MNRAS 342, 1291). The error comes from its curvature, from what the fit leaves,
+and from the correlation of that over neighbouring planes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_kmos.errors import KmosError
+from napari_kmos.instrument import likeliest_band
+from napari_kmos.measure._matching import Compared, error_of, prepare, refine, slope_of, solve
+from napari_kmos.measure.templates import as_observed
+from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectral.windows import check_windows, in_windows
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from scipy.interpolate import CubicSpline
+
+    from napari_kmos.measure.templates import Template
+    from napari_kmos.spectral.windows import Window
+
+    Floats = NDArray[np.float64]
+
+#: Where late types have most of their lines, by band.
+LATE_WINDOWS: MappingProxyType[str, tuple[Window, ...]] = MappingProxyType(
+    {
+        "IZ": ((0.84, 0.90), (0.97, 1.05)),
+        "YJ": ((1.15, 1.34),),
+        "H": ((1.48, 1.75),),
+        "K": ((2.18, 2.40),),
+        "HK": ((1.50, 1.75), (2.18, 2.39)),
+    }
+)
+#: Velocities are tried at so many steps a plane.
+_STEPS_PER_PLANE = 4
+#: Of lines broader or narrower than the template's, the change is taken from this part of their width.
+_WIDER = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationParameters:
+    """How a spectrum is compared with a template.
+
+    Parameters
+    ----------
+    max_kms : float
+        Velocities are looked for up to this on both sides of the start.
+    degree : int
+        Of the polynomial of the continuum, one for each window.
+    fit_width : bool
+        Let lines be somewhat broader or narrower than the template's: it keeps an asymmetric band from moving.
+    lsf_fwhm_um : float
+        Of the instrument's lines in micron; 0 takes the resolving power of the band.
+    min_significance : float
+        What a template must explain to count, as a square root of chi squared.
+
+    Raises
+    ------
+    KmosError
+        If a value makes no sense.
+    """
+
+    max_kms: float = 600.0
+    degree: int = 3
+    fit_width: bool = True
+    lsf_fwhm_um: float = 0.0
+    min_significance: float = 6.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.max_kms < LIGHT_KMS / 10 and 0 <= self.lsf_fwhm_um < 1 and self.degree >= 0):
+            msg = (
+                f"max_kms {self.max_kms:g}, lsf_fwhm_um {self.lsf_fwhm_um:g}, degree {self.degree}: expected a range "
+                "of velocities below 30000 km/s, a width in micron, and a degree of 0 or more"
+            )
+            raise KmosError(msg)
+
+
+_DEFAULTS = CorrelationParameters()
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Correlation:
+    """The velocity that a template tells.
+
+    Parameters
+    ----------
+    velocity_kms, err_kms : float
+        As the wavelengths given have it, and 1 sigma; NaN where there is none.
+    depth : float
+        Of the star's lines over that of the template's.
+    significance : float
+        Square root of the chi squared that the template explains.
+    chi2 : float
+        Of what is left, per degree of freedom; NaN without noise.
+    n_points : int
+        Planes compared.
+    middle_um : float
+        Their mean wavelength, each by the weight it has in the velocity.
+    trial_kms, coefficient : ndarray, shape (n,)
+        The correlation, -1 to 1, at all velocities tried.
+    reason : str
+        Why there is no velocity; empty if there is one.
+    """
+
+    velocity_kms: float = math.nan
+    err_kms: float = math.nan
+    depth: float = math.nan
+    significance: float = 0.0
+    chi2: float = math.nan
+    n_points: int = 0
+    middle_um: float = math.nan
+    trial_kms: Floats = field(default_factory=lambda: np.empty(0))
+    coefficient: Floats = field(default_factory=lambda: np.empty(0))
+    reason: str = ""
+
+
+def correlate(
+    wavelength_um: ArrayLike,
+    flux: ArrayLike,
+    template: Template,
+    *,
+    noise: ArrayLike | None = None,
+    windows: Sequence[Window] | None = None,
+    exclude: Sequence[Window] = (),
+    parameters: CorrelationParameters = _DEFAULTS,
+) -> Correlation:
+    """Measure a velocity by cross-correlation with a template.
+
+    Parameters
+    ----------
+    wavelength_um, flux : array_like of float, shape (n_wavelength,)
+        Spectrum, ascending, evenly spaced; NaN is left out.
+    template : Template
+        At rest.
+    noise : array_like of float, shape (n_wavelength,), optional
+        1 sigma. Where what the fit leaves is more, the error grows with it; without noise it is what counts.
+    windows : sequence of (start, end) in micron, optional
+        What is compared; `LATE_WINDOWS` of the band by default, as far as the spectrum reaches.
+    exclude : sequence of (start, end) in micron
+        What is left out of that.
+    parameters : CorrelationParameters
+        Range and model.
+
+    Returns
+    -------
+    Correlation
+        Without a velocity ``reason`` says why.
+
+    Raises
+    ------
+    KmosError
+        If a window does not go upwards.
+    """
+    wave, values = np.asarray(wavelength_um, dtype=float), np.asarray(flux, dtype=float)
+    band = likeliest_band(float(wave[0]), float(wave[-1]))
+    chosen = check_windows(windows if windows else LATE_WINDOWS[band.name])
+    plane_kms = LIGHT_KMS * float(np.median(np.diff(wave))) / float(np.median(wave))
+    fwhm_um = parameters.lsf_fwhm_um or float(np.median(wave)) / band.resolution
+    reach = parameters.max_kms + 2 * plane_kms
+    widths = (fwhm_um, (1 + _WIDER) * fwhm_um)[: 1 + parameters.fit_width]
+    shapes = [as_observed(template, wave, fwhm_um=width, reach_kms=reach) for width in widths]
+    inside = in_windows(wave, chosen) & ~in_windows(wave, check_windows(exclude))
+    beyond = reach / LIGHT_KMS
+    covered = (wave * (1 - beyond) > template.wavelength_um[0]) & (wave * (1 + beyond) < template.wavelength_um[-1])
+    data = prepare(wave, values, noise, inside & covered, (chosen, parameters.degree))
+    if data is None:
+        return Correlation(reason=_why_too_few(inside, covered, values, template))
+    step = plane_kms / _STEPS_PER_PLANE
+    trial = np.arange(-np.ceil(parameters.max_kms / step), np.ceil(parameters.max_kms / step) + 1) * step
+    return _best(data, shapes, trial, parameters.min_significance)
+
+
+def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: float) -> Correlation:
+    """Find the velocity that explains most, and its error."""
+    coarse = solve(data, shapes, trial)
+    total = float(data.values @ data.values)
+    signs = np.where(coarse.coefficients[:, 0] < 0, 1.0, -1.0)  # absorption takes away from the continuum
+    curve = signs * np.sqrt(np.clip(coarse.explained / total, 0, 1)) if total > 0 else np.zeros(trial.size)
+    peak = int(np.argmax(curve))
+    found: dict[str, Any] = {"trial_kms": trial, "coefficient": curve, "n_points": data.wave.size}
+    n_free = max(data.wave.size - data.basis.shape[1] - len(shapes) - 2, 1)
+    noise = 1.0 if data.has_noise else (total - float(coarse.explained[peak])) / n_free
+    significance = math.sqrt(max(float(coarse.explained[peak]), 0.0) / noise) if noise > 0 and curve[peak] > 0 else 0.0
+    if significance < least:
+        reason = f"no lines like those of the template: they explain {significance:.1f} sigma, {least:g} are wanted"
+        return Correlation(**found, significance=significance, reason=reason)
+    if peak in (0, trial.size - 1):
+        reason = f"the correlation still rises at {trial[peak]:.0f} km/s; look further (max_kms)"
+        return Correlation(**found, significance=significance, reason=reason)
+    velocity = refine(data, shapes, float(trial[peak]), float(trial[1] - trial[0]))
+    last = solve(data, shapes, np.array([velocity]))
+    left = data.values - last.coefficients[0] @ last.columns[:, 0]
+    chi2 = float(left @ left) / n_free
+    slope = slope_of(data, shapes, velocity, last)
+    return Correlation(
+        **found,
+        velocity_kms=velocity,
+        err_kms=error_of(data, slope, left, max(chi2, 1.0) if data.has_noise else chi2),
+        middle_um=float(np.average(data.wave, weights=slope**2)),
+        depth=-float(last.coefficients[0, 0]),
+        significance=significance,
+        chi2=chi2 if data.has_noise else math.nan,
+    )
+
+
+def _why_too_few(inside: NDArray[np.bool_], covered: NDArray[np.bool_], values: Floats, template: Template) -> str:
+    """Say what leaves too few planes."""
+    if not inside.any():
+        return "the windows lie outside the spectrum"
+    if not (inside & covered).any():
+        start, end = template.wavelength_um[[0, -1]]
+        return f"the template {template.name} covers {start:.4g}-{end:.4g} um, not the windows"
+    return f"too few planes with data in the windows: {np.count_nonzero(inside & covered & np.isfinite(values))}"

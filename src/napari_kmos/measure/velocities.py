@@ -1,0 +1,206 @@
+"""Radial velocities: by a line or a template, with the cube's own zero point, in the frame asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_kmos.errors import KmosError
+from napari_kmos.measure.correlation import CorrelationParameters, correlate
+from napari_kmos.measure.frames import FRAMES, add_velocities, barycentric_correction, lsr_correction
+from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectral.zero_points import ZeroPoint, zero_point_of
+
+if TYPE_CHECKING:
+    from napari_kmos.measure.correlation import Correlation
+    from napari_kmos.measure.line_fits import LineFit
+    from napari_kmos.measure.templates import Template
+    from napari_kmos.spectral.windows import Window
+    from napari_kmos.spectrum import StarSpectrum
+
+_UNKNOWN = ZeroPoint(shift_pix=math.nan)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Velocity:
+    """A radial velocity, and what it is made of.
+
+    Parameters
+    ----------
+    kms, err_kms : float
+        Velocity in ``frame`` and 1 sigma, those of the zero point and of the rest wavelength included; NaN without.
+    frame : str
+        ``"topocentric"``, ``"barycentric"`` or ``"lsr"``.
+    method : str
+        The line or the template.
+    zero_kms, zero_err_kms : float
+        What was taken off for the zero point of the cube, and 1 sigma; 0 and NaN if it is not known.
+    correction_kms : float
+        What was added for the observer's motion.
+    correlation : Correlation, optional
+        With a template.
+    reason : str
+        Why there is no velocity; empty if there is one.
+    note : str
+        What to know of it.
+    """
+
+    kms: float = math.nan
+    err_kms: float = math.nan
+    frame: str = "topocentric"
+    method: str = ""
+    zero_kms: float = 0.0
+    zero_err_kms: float = math.nan
+    correction_kms: float = 0.0
+    correlation: Correlation | None = None
+    reason: str = ""
+    note: str = ""
+
+
+def sky_zero_point(spectrum: StarSpectrum) -> ZeroPoint:
+    """Return the zero point of the wavelengths of a spectrum's cube.
+
+    That which the file tells, else that of the sky lines in what was subtracted from the aperture; of NaN if neither
+    tells any, as where the sky had been subtracted from the cube.
+    """
+    if math.isfinite(spectrum.zero_pix):
+        return ZeroPoint(shift_pix=spectrum.zero_pix, err_pix=spectrum.zero_err_pix)
+    if spectrum.medium != "vacuum":
+        return _UNKNOWN
+    return zero_point_of(spectrum.sky, spectrum.wavelength_um)
+
+
+def velocity_by_template(
+    spectrum: StarSpectrum,
+    template: Template,
+    *,
+    windows: Sequence[Window] | None = None,
+    exclude: Sequence[Window] = (),
+    zero_point: ZeroPoint | None = None,
+    frame: str = "barycentric",
+    parameters: CorrelationParameters | None = None,
+) -> Velocity:
+    """Measure the velocity of a star by cross-correlation with a template.
+
+    Parameters
+    ----------
+    spectrum : StarSpectrum
+        Wavelengths in vacuum.
+    template : Template
+        At rest.
+    windows, exclude : sequence of (start, end) in micron
+        See `correlate`.
+    zero_point : ZeroPoint, optional
+        Of the cube; `sky_zero_point` of the spectrum if None, none if of NaN.
+    frame : str
+        One of `FRAMES`. Where the spectrum has no date the velocity stays topocentric, and ``note`` says so.
+    parameters : CorrelationParameters, optional
+        See `correlate`.
+
+    Returns
+    -------
+    Velocity
+        Without a velocity ``reason`` says why.
+
+    Raises
+    ------
+    KmosError
+        If the frame is unknown, or a window does not go upwards.
+    """
+    check_frame(frame)
+    velocity = Velocity(method=f"template {template.name}")
+    if spectrum.medium != "vacuum":
+        reason = f"its wavelengths are in {spectrum.medium}, those of the template in vacuum"
+        return dataclasses.replace(velocity, reason=reason)
+    zero = sky_zero_point(spectrum) if zero_point is None else zero_point
+    found = correlate(
+        spectrum.wavelength_um - _shift_um(spectrum, zero),
+        spectrum.flux,
+        template,
+        noise=spectrum.noise,
+        windows=windows,
+        exclude=exclude,
+        parameters=parameters or CorrelationParameters(),
+    )
+    if found.reason:
+        return dataclasses.replace(velocity, correlation=found, reason=found.reason)
+    measured = (found.velocity_kms, found.err_kms, found.middle_um)
+    return dataclasses.replace(_in_frame(spectrum, measured, zero, frame), method=velocity.method, correlation=found)
+
+
+def velocity_by_line(
+    spectrum: StarSpectrum,
+    fit: LineFit,
+    *,
+    zero_point: ZeroPoint | None = None,
+    frame: str = "barycentric",
+) -> Velocity:
+    """Return the velocity that a fitted line tells; zero point and frame as in `velocity_by_template`.
+
+    Raises
+    ------
+    KmosError
+        If the frame is unknown.
+    """
+    check_frame(frame)
+    velocity = Velocity(method=f"line {fit.line.name}")
+    if fit.reason:
+        return dataclasses.replace(velocity, reason=fit.reason)
+    zero = sky_zero_point(spectrum) if zero_point is None else zero_point
+    rest = fit.line.wavelength_um
+    known = fit.line.err_um if math.isfinite(fit.line.err_um) else 0.0
+    kms = LIGHT_KMS * ((fit.centre_um - _shift_um(spectrum, zero)) / rest - 1)
+    err_kms = LIGHT_KMS * math.hypot(fit.centre_err_um, known) / rest
+    return dataclasses.replace(_in_frame(spectrum, (kms, err_kms, fit.centre_um), zero, frame), method=velocity.method)
+
+
+def check_frame(frame: str) -> None:
+    """Raise `KmosError` if a frame is unknown."""
+    if frame not in FRAMES:
+        msg = f"frame {frame!r} is unknown; expected {', '.join(FRAMES)}"
+        raise KmosError(msg)
+
+
+def _in_frame(spectrum: StarSpectrum, measured: tuple[float, float, float], zero: ZeroPoint, frame: str) -> Velocity:
+    """Return a velocity that was measured, with its error, about a wavelength, in the frame asked for."""
+    kms, err_kms, at_um = measured
+    per_um = LIGHT_KMS / at_um
+    zero_err = per_um * _step_um(spectrum) * zero.err_pix if zero.is_known else math.nan
+    notes = [] if zero.is_known else ["zero point of the wavelengths unknown"]
+    if frame != "topocentric" and spectrum.middle_mjd is None:
+        notes.append("no date: topocentric")
+        frame = "topocentric"
+    correction = correction_of(spectrum, frame)
+    return Velocity(
+        kms=add_velocities(kms, correction),
+        err_kms=math.hypot(err_kms, zero_err if math.isfinite(zero_err) else 0.0),
+        frame=frame,
+        zero_kms=per_um * _shift_um(spectrum, zero),
+        zero_err_kms=zero_err,
+        correction_kms=correction,
+        note="; ".join(notes),
+    )
+
+
+def correction_of(spectrum: StarSpectrum, frame: str) -> float:
+    """Return what to add to a topocentric velocity of a spectrum that has a date, in km/s, with `add_velocities`."""
+    if frame == "topocentric" or spectrum.middle_mjd is None:
+        return 0.0
+    ra, dec = spectrum.aperture.ra, spectrum.aperture.dec
+    motion = lsr_correction(ra, dec) if frame == "lsr" else 0.0
+    return barycentric_correction(ra, dec, spectrum.middle_mjd) + motion
+
+
+def _shift_um(spectrum: StarSpectrum, zero: ZeroPoint) -> float:
+    """By how much the wavelengths are too long."""
+    return _step_um(spectrum) * zero.shift_pix if zero.is_known else 0.0
+
+
+def _step_um(spectrum: StarSpectrum) -> float:
+    """Distance of the planes."""
+    return float(np.median(np.diff(spectrum.wavelength_um)))
