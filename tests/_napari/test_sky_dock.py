@@ -77,7 +77,7 @@ def test_an_ifu_is_shown_at_once_and_a_parameter_changes_its_residual(dock: SkyT
     assert first.result.cube.ifu == read_exposure(target).cubes[0].ifu
     np.testing.assert_array_equal(residual_drawn(dock), first.result.left_spectrum)
     assert dock.view.plots.spectra.names == ("object", "sky model")
-    assert len(dock.view.plots.spectra.marks) >= len(first.marks) > 0
+    assert len(dock.view.plots.spectra.ticks) >= len(first.marks) > 0
     assert dock.view.tables.bands.rowCount() == len(first.result.bands)
     assert dock.view.tables.levels.rowCount() == len(first.result.levels) > 0
     assert not dock.view.tables.images.images["left_after"].pixmap().isNull()

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter, QWidget
 
-from napari_kmos._napari.plots import DARK
+from napari_kmos._napari.schemes import DARK, LIGHT, PLAIN, Scheme
 from napari_kmos._napari.sky_preview import Preview, PreviewMaker, Wish
 from napari_kmos._napari.widgets.parts import Message, Scrolled, SideBySide
 from napari_kmos._napari.widgets.sky_mask_page import SkyMaskPage
@@ -80,9 +80,13 @@ def test_the_user_gives_the_room_to_what_he_looks_at(view: SkyView):
         assert splitter.sizes()[1] == 0
 
 
-def test_names_of_the_curves_are_read_on_any_theme(view: SkyView):
+@pytest.mark.parametrize("scheme", [DARK, LIGHT], ids=["dark", "light"])
+def test_names_of_the_curves_are_read_on_any_theme(view: SkyView, scheme: Scheme):
     """Their colours are those of the curves, so their ground is that of the plot."""
-    assert DARK in view.plots.names.styleSheet()
+    view.setStyleSheet(f"QWidget {{ background: {scheme.ground} }}")  # as the themes of napari are made
+    assert scheme.ground in view.plots.names.styleSheet()
+    assert view.plots.spectra.plot.backgroundBrush().color().name() == scheme.ground
+    assert scheme.curves[PLAIN] in view.plots.names.text()
     for name in ("object", "sky model", "before", "error", "after"):
         assert f">{name}</span>" in view.plots.names.text()
 

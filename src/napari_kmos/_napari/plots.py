@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
-from scipy.ndimage import median_filter
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QLabel, QVBoxLayout
+
+from napari_kmos._napari.schemes import Scheme, ThemedWidget
 
 try:
     import pyqtgraph as pg
+
+    from napari_kmos._napari.plot_items import EdgeNames, ErrorBand, LineMarks, Shades
 except ImportError:  # an optional part of the plugin, said in its place
     pg = None
 
 NO_PLOT = "No plot: pyqtgraph is not installed. Install it with: pip install pyqtgraph"
 HINT = "The spectra of the selected apertures appear here"
-COLOURS = ("#35e0e8", "#ffb454", "#c3e88d", "#ff79c6", "#82aaff", "#f5f5f5")
 _UNUSUAL = 2.5
-_HEADROOM = 0.08
+_HEADROOM, _SIDES = 0.08, 0.01
 _SIZE = (300, 180)
 #: About the axes: pyqtgraph draws the names of axes a little outside of what it keeps free for them.
 _MARGIN = 5
-DARK, TEXT = "#14181d", "#d6d9de"
-_LEGEND = (20, 24, 29, 210)
+#: Opacity of error bands, and of curves that are there for comparison.
+_BAND, _FAINT, _OPAQUE = 70, 110, 255
+#: A legend of more curves has two columns, one of more than this is left out.
+_ONE_COLUMN, _MOST_NAMED = 6, 16
+_LOWEST, _MARKS, _NAMES, _MARKER = -100, 5, 6, 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,19 +47,22 @@ class Curve:
         NaN is a gap.
     err : ndarray, same shape, optional
         1 sigma, drawn as a band.
-    colour : str
-        Of the line; empty is that of its place in the list.
+    colour : int, optional
+        Place in the colours of the scheme; by default that of the curve in the list.
+    is_faint : bool
+        Drawn half through.
     """
 
     name: str
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     err: NDArray[np.float64] | None = None
-    colour: str = ""
+    colour: int | None = None
+    is_faint: bool = False
 
 
-class SpectrumPlot(QWidget):
-    """Spectra over wavelength, and a marker at the wavelength the slider shows; dark, as the canvas is.
+class SpectrumPlot(ThemedWidget):
+    """Spectra over wavelength, and a marker at the wavelength the slider shows; in the theme of the window.
 
     Parameters
     ----------
@@ -70,6 +80,7 @@ class SpectrumPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self.names: tuple[str, ...] = ()
         self.curves: list = []
+        self._bands: list = []
         self._shown: Sequence[Curve] = ()
         self._is_zoomed = False
         if pg is None:
@@ -80,10 +91,13 @@ class SpectrumPlot(QWidget):
             return
         self.plot, self.legend = make_plot(least_height)
         self.plot.setLabel("bottom", "wavelength (µm)")
-        self.marker = pg.InfiniteLine(movable=True, pen=pg.mkPen("#ff5c57", width=1.5))
-        self.marker.setZValue(10)
+        self.marker = pg.InfiniteLine(movable=True)
         self.marker.sigDragged.connect(self._on_marker_dragged)
-        self.plot.addItem(self.marker, ignoreBounds=True)
+        self.shades, self.marks, self.edge_names = Shades(), LineMarks(), EdgeNames()
+        overlays = ((self.shades, _LOWEST), (self.marks, _MARKS), (self.edge_names, _NAMES), (self.marker, _MARKER))
+        for item, depth in overlays:
+            item.setZValue(depth)
+            self.plot.addItem(item, ignoreBounds=True)
         self.plot.getViewBox().sigRangeChangedManually.connect(self.keep_range)
         self.plot.getPlotItem().autoBtn.clicked.connect(self.show_all)
         self.hint = QLabel(hint)
@@ -92,23 +106,20 @@ class SpectrumPlot(QWidget):
         self.hint.setVisible(bool(hint))
         layout.addWidget(self.hint)
         layout.addWidget(self.plot)
+        self._dress()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ask for little: what there is is taken."""
         return QSize(*_SIZE)
 
-    def show_curves(self, curves: Sequence[Curve], *, unit: str) -> None:
+    def show_curves(self, curves: Sequence[Curve], *, unit: str, label: str = "flux") -> None:
         """Draw curves in place of those before; the range along y is kept clear of spikes."""
         self.names, self._shown = tuple(curve.name for curve in curves), curves
         if pg is None:
             return
-        for old in self.curves:
-            self.plot.removeItem(old)
-        self.curves = []
-        for number, curve in enumerate(curves):
-            self._draw(curve, curve.colour or COLOURS[number % len(COLOURS)])
+        self._draw()
         self.hint.setVisible(not curves and bool(self.hint.text()))
-        self.plot.setLabel("left", f"flux ({unit})" if unit else "flux (unit unknown)" if curves else "flux")
+        self.plot.setLabel("left", f"{label} ({unit})" if unit else f"{label} (unit unknown)" if curves else label)
         self._show_range(curves)
 
     def keep_range(self) -> None:
@@ -127,52 +138,92 @@ class SpectrumPlot(QWidget):
         self.marker.setVisible(bool(np.isfinite(wavelength_um)))
         self.marker.setValue(np.nan_to_num(wavelength_um))
         if span_um is not None and not self._shown and not self._is_zoomed:
-            self.plot.setXRange(*span_um, padding=0.01)
+            self.plot.setXRange(*span_um, padding=_SIDES)
 
     def limits(self, curves: Sequence[Curve]) -> tuple[float, float] | None:
         """Return the range along y that is shown until the user zooms; None without data."""
         return shown_range(curves)
 
-    def _draw(self, curve: Curve, colour: str) -> None:
-        known = np.zeros(curve.x.shape, dtype=bool) if curve.err is None else np.isfinite(curve.y + curve.err)
-        if known.any():
-            x, y, err = curve.x[known], curve.y[known], curve.err[known]
-            edges = [pg.PlotCurveItem(x, y + sign * err, pen=pg.mkPen(None)) for sign in (-1, 1)]
-            faint = pg.mkColor(colour)
-            faint.setAlpha(70)
-            for item in (*edges, pg.FillBetweenItem(*edges, brush=faint)):
-                self._add(item)
-        line = pg.PlotDataItem(curve.x, curve.y, pen=pg.mkPen(colour, width=1), name=curve.name, connect="finite")
-        self._add(line)
+    def colour_of(self, number: int) -> str:
+        """Return the colour of a curve that is shown."""
+        place = self._shown[number].colour
+        return self.scheme.curves[(number if place is None else place) % len(self.scheme.curves)]
 
-    def _add(self, item: object) -> None:
-        self.plot.addItem(item)
-        self.curves.append(item)
+    def _draw(self) -> None:
+        """Give the lines and bands there are new data, and make or remove what is too few or too many."""
+        curves = self._shown
+        bands = [number for number, curve in enumerate(curves) if curve.err is not None]
+        for items, make, n_wanted in (
+            (self._bands, ErrorBand, len(bands)),
+            (self.curves, pg.PlotCurveItem, len(curves)),
+        ):
+            while len(items) > n_wanted:
+                self.plot.removeItem(items.pop())
+            while len(items) < n_wanted:
+                items.append(make())
+                self.plot.addItem(items[-1])
+        for band, number in zip(self._bands, bands, strict=True):
+            curve = curves[number]
+            band.show_band(curve.x, curve.y, curve.err, _through(self.colour_of(number), _BAND))
+        for number, (line, curve) in enumerate(zip(self.curves, curves, strict=True)):
+            colour = self.colour_of(number)
+            line.setPen(pg.mkPen(_through(colour, _FAINT if curve.is_faint else _OPAQUE), width=1))
+            line.setData(curve.x, curve.y, connect="finite")
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        """Name the curves; this is slow, so only if they were named otherwise."""
+        named = self.names if len(self.names) <= _MOST_NAMED else ()
+        shown = tuple((name, self.colour_of(number)) for number, name in enumerate(named))
+        if shown != self._legend_shown:
+            self._legend_shown = shown
+            self.legend.clear()
+            self.legend.setColumnCount(1 + (len(named) > _ONE_COLUMN))
+            for line, name in zip(self.curves, named, strict=False):
+                self.legend.addItem(line, name)
 
     def _show_range(self, curves: Sequence[Curve]) -> None:
         limits = self.limits(curves)
         if limits is None or self._is_zoomed:
             return
-        self.plot.setYRange(*limits, padding=_HEADROOM)
         first, last = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
-        self.plot.setXRange(first, last, padding=0.01)
+        x_room, y_room = _SIDES * (last - first), _HEADROOM * (limits[1] - limits[0])
+        self.plot.setRange(
+            xRange=(first - x_room, last + x_room), yRange=(limits[0] - y_room, limits[1] + y_room), padding=0
+        )
+
+    def _dress(self) -> None:
+        """Draw in the colours of the scheme."""
+        if pg is None:
+            return
+        dress(self.plot, self.legend, self.scheme)
+        self.marker.setPen(pg.mkPen(self.scheme.marker, width=1.5))
+        self._legend_shown: tuple[tuple[str, str], ...] = ()
+        self._draw()
 
     def _on_marker_dragged(self) -> None:
         self.marker_moved.emit(float(self.marker.value()))
 
 
 def make_plot(least_height: int):
-    """Return an empty plot, dark as the canvas is, and its legend."""
-    plot = pg.PlotWidget(background=DARK)
+    """Return an empty plot and its legend."""
+    plot = pg.PlotWidget()
     plot.setMinimumHeight(least_height)
     plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
     for side in ("left", "bottom"):
-        axis = plot.getAxis(side)
-        axis.setPen(TEXT)
-        axis.setTextPen(TEXT)
-        axis.enableAutoSIPrefix(False)
+        plot.getAxis(side).enableAutoSIPrefix(False)
     plot.showGrid(x=True, y=True, alpha=0.15)
-    return plot, plot.addLegend(offset=(-10, 5), labelTextColor=TEXT, brush=_LEGEND)
+    return plot, plot.addLegend(offset=(-10, 5))
+
+
+def dress(plot: Any, legend: Any, scheme: Scheme) -> None:
+    """Give a plot of `make_plot` the colours of a scheme."""
+    plot.setBackground(scheme.ground)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).setPen(scheme.text)
+        plot.getAxis(side).setTextPen(scheme.text)
+    legend.setBrush(pg.mkBrush(QColor(scheme.legend)))
+    legend.setLabelTextColor(scheme.text)
 
 
 def shown_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
@@ -180,7 +231,7 @@ def shown_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
 
     Where the error is much larger than usual, values do not count, nor do spikes of a single pixel.
     """
-    values = [median_filter(curve.y[np.isfinite(curve.y) & _is_usual(curve)], size=3) for curve in curves]
+    values = [_without_spikes(curve.y[np.isfinite(curve.y) & _is_usual(curve)]) for curve in curves]
     together = np.concatenate(values) if values else np.empty(0)
     if not together.size:
         return None
@@ -193,3 +244,18 @@ def _is_usual(curve: Curve) -> NDArray[np.bool_]:
     if curve.err is None or not np.isfinite(curve.err).any():
         return np.ones(curve.y.shape, dtype=bool)
     return ~(curve.err > _UNUSUAL * np.nanmedian(curve.err))
+
+
+def _without_spikes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each value and its two neighbours."""
+    if values.size < 3:
+        return values
+    before, here, after = values[:-2], values[1:-1], values[2:]
+    return np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
+
+
+def _through(colour: str, opacity: int) -> QColor:
+    """Return a colour that lets through what lies behind it."""
+    made = QColor(colour)
+    made.setAlpha(opacity)
+    return made

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import Signal
 
+from napari_kmos._napari.plot_windows import PlotWindows
 from napari_kmos._napari.plots import pg
+from napari_kmos._napari.schemes import BLUE, PINK
 from napari_kmos._napari.widgets.live_plot import LivePlot
 from napari_kmos.spectral.windows import Window
 
-_LINE, _CONTINUUM = (255, 92, 87), (130, 170, 255)
-_ALPHA, _ALPHA_HOVER = 60, 95
-_BELOW_MARKER = 5
 _EVERYTHING = (1e-6, 1e6)
 
 
@@ -26,26 +25,25 @@ class WindowPlot(LivePlot):
 
     def __init__(self) -> None:
         super().__init__()
-        self.regions: list = []
+        self.line, self.continuum = PlotWindows(self, PINK), PlotWindows(self, BLUE)
+        for windows in (self.line, self.continuum):
+            windows.dragged.connect(self._on_dragged)
+            windows.dropped.connect(self.dropped)
+
+    @property
+    def regions(self) -> list:
+        """What is drawn: the line's window first."""
+        return [*self.line.regions, *self.continuum.regions]
 
     def show_windows(self, line: Window | None, continuum: Sequence[Window]) -> None:
         """Show these windows; does not tell."""
-        windows = [] if line is None else [line, *continuum]
-        if pg is None:
-            return
-        for region in self.regions[len(windows) :]:
-            self.plot.removeItem(region)
-        del self.regions[len(windows) :]
-        for number, window in enumerate(windows):
-            if number == len(self.regions):
-                self.regions.append(self._made(_CONTINUUM if number else _LINE))
-            with QSignalBlocker(self.regions[number]):
-                self.regions[number].setRegion(window)
+        self.line.show_windows(() if line is None else (line,))
+        self.continuum.show_windows(() if line is None else continuum)
 
     def zoom_to_windows(self) -> None:
         """Show the windows with as much room on either side; the button in the corner shows all again."""
         if self.regions:
-            edges = [edge for region in self.regions for edge in region.getRegion()]
+            edges = [edge for window in (*self.line.windows(), *self.continuum.windows()) for edge in window]
             self.plot.setXRange(min(edges), max(edges), padding=0.5)
             self.keep_range()
 
@@ -56,19 +54,6 @@ class WindowPlot(LivePlot):
         low, high = self.plot.viewRange()[0]
         return max(low, _EVERYTHING[0]), high
 
-    def _made(self, colour: tuple[int, int, int]):
-        region = pg.LinearRegionItem(
-            brush=(*colour, _ALPHA), hoverBrush=(*colour, _ALPHA_HOVER), pen=pg.mkPen(colour, width=1.5)
-        )
-        region.setZValue(_BELOW_MARKER)
-        region.sigRegionChanged.connect(self._on_dragged)
-        region.sigRegionChangeFinished.connect(self._on_dropped)
-        self.plot.addItem(region, ignoreBounds=True)
-        return region
-
     def _on_dragged(self) -> None:
-        line, *continuum = (tuple(float(edge) for edge in region.getRegion()) for region in self.regions)
-        self.dragged.emit(line, tuple(continuum))
-
-    def _on_dropped(self) -> None:
-        self.dropped.emit()
+        (line,) = self.line.windows()
+        self.dragged.emit(line, self.continuum.windows())

@@ -9,15 +9,15 @@ import math
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout
 
-from napari_kmos._napari.plots import COLOURS, NO_PLOT, make_plot, pg
+from napari_kmos._napari.plots import NO_PLOT, dress, make_plot, pg
+from napari_kmos._napari.schemes import CYAN, ORANGE, ThemedWidget
 from napari_kmos.align.score import Score, ScoreCurve
 
 _HINT = "How well the pair agrees appears here"
 _HEIGHT, _HEADROOM = 120, 0.05
-_NAMES = ("east", "north")
-_MARK = "#ff5c57"
+_COLOURS = {"east": CYAN, "north": ORANGE}
 _TIP = (
     "Residual: what is left of the difference, over its noise; about 1 where all is right, and lowest at the right "
     "offset. Stars: found in both and closer than a star's width, of those of the moving image that lie on the "
@@ -25,7 +25,7 @@ _TIP = (
 )
 
 
-class ScoreView(QWidget):
+class ScoreView(ThemedWidget):
     """Numbers, and a small plot that follows the offset: here is zero."""
 
     def __init__(self) -> None:
@@ -40,20 +40,17 @@ class ScoreView(QWidget):
         if pg is None:
             self.numbers.setText(NO_PLOT)
             return
-        self.plot, legend = make_plot(_HEIGHT)
-        legend.hide()  # a plot so low has no room for it
-        named = [f'<span style="color: {one}">{name}</span>' for name, one in zip(_NAMES, COLOURS, strict=False)]
-        self.plot.setLabel("bottom", f"further {' or '.join(named)} (″)")
+        self.plot, self._legend = make_plot(_HEIGHT)
+        self._legend.hide()  # a plot so low has no room for it
         self.plot.setLabel("left", "residual")
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
-        self.plot.addItem(pg.InfiniteLine(0, pen=pg.mkPen(_MARK, width=1.5)), ignoreBounds=True)
-        self.curves = tuple(
-            self.plot.plot(pen=pg.mkPen(colour, width=2), name=name, connect="finite")
-            for name, colour in zip(_NAMES, COLOURS, strict=False)
-        )
+        self._here = pg.InfiniteLine(0)
+        self.plot.addItem(self._here, ignoreBounds=True)
+        self.curves = tuple(self.plot.plot(name=name, connect="finite") for name in _COLOURS)
         column.addWidget(self.plot)
+        self._dress()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ask for little."""
@@ -74,6 +71,18 @@ class ScoreView(QWidget):
         self.numbers.setText(_HINT)
         for line in self.curves:
             line.setData([], [])
+
+    def _dress(self) -> None:
+        if pg is None:
+            return
+        dress(self.plot, self._legend, self.scheme)
+        self._here.setPen(pg.mkPen(self.scheme.marker, width=1.5))
+        named = []
+        for line, (name, place) in zip(self.curves, _COLOURS.items(), strict=True):
+            colour = self.scheme.curves[place]
+            line.setPen(pg.mkPen(colour, width=2))
+            named.append(f'<span style="color: {colour}">{name}</span>')
+        self.plot.setLabel("bottom", f"further {' or '.join(named)} (″)")
 
 
 def text_of(score: Score) -> str:

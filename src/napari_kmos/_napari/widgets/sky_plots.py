@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout
 
 from napari_kmos._napari import commands
-from napari_kmos._napari.plots import DARK, TEXT, Curve, SpectrumPlot, pg
+from napari_kmos._napari.plots import Curve, SpectrumPlot, pg
+from napari_kmos._napari.schemes import BLUE, CYAN, GREEN, ORANGE, PINK, PLAIN, Scheme, ThemedWidget
 from napari_kmos.sky import SkyResult
 from napari_kmos.sky.views import LineMarks
 
 HINT = "What the subtraction does in one IFU appears here"
-OBJECT, MODEL, BEFORE, AFTER, NOISE = "#f5f5f5", "#35e0e8", "#ffb45490", "#c3e88d", "#82aaff"
-_MARKS = ("#ff79c6", "#82aaff", "#ffb454", "#35e0e8", "#c3e88d", "#f5f5f5")
+OBJECT, MODEL, BEFORE, AFTER, NOISE = PLAIN, CYAN, ORANGE, GREEN, BLUE
+_MARKS = (PINK, BLUE, ORANGE, CYAN, GREEN, PLAIN)
 _TICKS = (0.93, 1.0)
 _NAME_PLACE = 0.86
 #: Bands with no line brighter than this times the brightest are marked but not named.
@@ -41,21 +42,23 @@ class MarkedPlot(SpectrumPlot):
     """
 
     def __init__(self, *, named: bool, hint: str = HINT) -> None:
-        super().__init__(hint=hint, least_height=_LEAST_HEIGHT)
         self._named = named
+        self.ticks: list = []
+        self._ticked: Sequence[LineMarks] = ()
+        super().__init__(hint=hint, least_height=_LEAST_HEIGHT)
         if pg is not None:
             self.legend.hide()  # a plot so low has no room for it: `SkyPlots` names the curves above
-        self.marks: list = []
 
-    def show_marks(self, marks: Sequence[LineMarks]) -> None:
-        """Mark lines in place of those before."""
+    def show_ticks(self, marks: Sequence[LineMarks]) -> None:
+        """Mark sky lines in place of those before."""
+        self._ticked = marks
         if pg is None:
             return
-        for item in self.marks:
+        for item in self.ticks:
             self.plot.removeItem(item)
-        self.marks = []
+        self.ticks = []
         for number, mark in enumerate(marks):
-            colour = _MARKS[number % len(_MARKS)]
+            colour = self.scheme.curves[_MARKS[number % len(_MARKS)]]
             self._mark(pg.VTickGroup(mark.wavelength_um, yrange=_TICKS, pen=pg.mkPen(colour)))
             if self._named and mark.strength.max() > _NAMED:
                 label = {"position": _NAME_PLACE, "color": colour}
@@ -63,7 +66,12 @@ class MarkedPlot(SpectrumPlot):
 
     def _mark(self, item: object) -> None:
         self.plot.addItem(item, ignoreBounds=True)
-        self.marks.append(item)
+        self.ticks.append(item)
+
+    def _dress(self) -> None:
+        super()._dress()
+        if pg is not None and self._ticked:
+            self.show_ticks(self._ticked)
 
 
 class ResidualPlot(MarkedPlot):
@@ -82,7 +90,7 @@ class ResidualPlot(MarkedPlot):
         return -height, height
 
 
-class SkyPlots(QWidget):
+class SkyPlots(ThemedWidget):
     """Object and model above, the residual without continuum and starlight below; zoomed and scrolled together.
 
     The handle between them gives one more room.
@@ -92,13 +100,13 @@ class SkyPlots(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._named: tuple[Sequence[Curve], ...] = ()
         self.spectra, self.residual = MarkedPlot(named=True), ResidualPlot(named=False, hint="")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         self.names = QLabel()
         self.names.setToolTip(_NAMES_TIP)
-        self.names.setStyleSheet(f"background: {DARK}; color: {TEXT}; padding-left: {_AXIS_WIDTH}px")
         self.names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column.addWidget(self.names)
         halves = QSplitter(Qt.Orientation.Vertical)
@@ -117,6 +125,7 @@ class SkyPlots(QWidget):
             self.residual.plot.getPlotItem().autoBtn.clicked.connect(self.spectra.show_all)
             for plot in (self.spectra, self.residual):
                 plot.plot.getAxis("left").setWidth(_AXIS_WIDTH)
+        self._dress()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ask for little: what there is is taken."""
@@ -131,12 +140,12 @@ class SkyPlots(QWidget):
             Curve(name="sky model", x=wave, y=result.model_spectrum, colour=MODEL),
         )
         residuals = (
-            Curve(name="before", x=wave, y=result.left_spectrum_before, colour=BEFORE),
+            Curve(name="before", x=wave, y=result.left_spectrum_before, colour=BEFORE, is_faint=True),
             Curve(name="error", x=wave, y=zero, err=result.error_spectrum, colour=NOISE),
             Curve(name="after", x=wave, y=result.left_spectrum, colour=AFTER),
         )
-        above, below = (_in_colours(curves) for curves in (spectra, residuals))
-        self.names.setText(f"{above} &nbsp; residual {below}")
+        self._named = spectra, residuals
+        self._show_names()
         self.spectra.show_curves(spectra, unit=unit)
         self.residual.show_curves(residuals, unit=unit)
         if pg is not None:
@@ -144,14 +153,15 @@ class SkyPlots(QWidget):
             self.residual.plot.setLabel("left", "residual")
             self.residual.plot.setLabel("bottom", f"wavelength (µm), flux in {unit}")
         for plot in (self.spectra, self.residual):
-            plot.show_marks(marks)
+            plot.show_ticks(marks)
 
     def clear(self) -> None:
         """Show nothing."""
-        self.names.clear()
+        self._named = ()
+        self._show_names()
         for plot in (self.spectra, self.residual):
             plot.show_curves((), unit="")
-            plot.show_marks(())
+            plot.show_ticks(())
 
     def show_slider(self, viewer: ViewerModel) -> None:
         """Put the markers at the wavelength that the slider of a viewer shows."""
@@ -160,7 +170,17 @@ class SkyPlots(QWidget):
         for plot in (self.spectra, self.residual):
             plot.show_marker(commands.current_wavelength(viewer), span)
 
+    def _show_names(self) -> None:
+        """Name the curves, each in its colour."""
+        self.names.setText(" &nbsp; residual ".join(_in_colours(curves, self.scheme) for curves in self._named))
 
-def _in_colours(curves: Sequence[Curve]) -> str:
+    def _dress(self) -> None:
+        """Draw in the colours of the scheme: those of the names are the curves', so their ground is the plot's."""
+        scheme = self.scheme
+        self.names.setStyleSheet(f"background: {scheme.ground}; color: {scheme.text}; padding-left: {_AXIS_WIDTH}px")
+        self._show_names()
+
+
+def _in_colours(curves: Sequence[Curve], scheme: Scheme) -> str:
     """Return the names of curves, each in its colour."""
-    return " &nbsp;".join(f'<span style="color: {curve.colour[:7]}">{curve.name}</span>' for curve in curves)
+    return " &nbsp;".join(f'<span style="color: {scheme.curves[one.colour]}">{one.name}</span>' for one in curves)
