@@ -11,9 +11,11 @@ from psygnal import SignalGroupDescriptor
 
 if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
+    from napari_kmos.extract import ExtractParameters
     from napari_kmos.offset import Offset
     from napari_kmos.recipes.outcome import Outcome
     from napari_kmos.spectral.windows import Window
+    from napari_kmos.spectrum import StarSpectrum
 
 
 @dataclass(eq=False, kw_only=True)
@@ -29,6 +31,20 @@ class Session:
         Stars and sky areas, in the order they were made.
     selected : tuple of str
         Ids of the selected apertures.
+    snapping : str
+        One of `spatial.snapping.SNAPPING`: where on a star a click puts an aperture.
+    hovering : str
+        What the spectrum beneath the cursor is of: ``"spaxel"``, ``"aperture"``, or ``"nothing"``.
+    fwhm_arcsec : float
+        Width of a star, as typed or measured.
+    extract_method : str
+        A key of ``EXTRACT_METHODS``.
+    extract_parameters : ExtractParameters, optional
+        Sky and limits; the defaults if None.
+    spectra : tuple of StarSpectrum
+        All spectra of the list, as they were extracted the last time, cube by cube.
+    snr_before : mapping of str to float
+        SNR by id, as it was the time before.
     offsets : tuple of Offset
         Accepted corrections, a row an exposure and IFU.
     objects, skies, inputs : tuple of Path
@@ -47,6 +63,13 @@ class Session:
 
     apertures: tuple[Aperture, ...] = ()
     selected: tuple[str, ...] = ()
+    snapping: str = "centroid"
+    hovering: str = "spaxel"
+    fwhm_arcsec: float = 0.6
+    extract_method: str = "aperture"
+    extract_parameters: ExtractParameters | None = None
+    spectra: tuple[StarSpectrum, ...] = ()
+    snr_before: Mapping[str, float] = field(default_factory=dict)
     offsets: tuple[Offset, ...] = ()
     objects: tuple[Path, ...] = ()
     skies: tuple[Path, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from napari.components import ViewerModel
@@ -11,11 +11,12 @@ from napari.layers import Points
 from napari.layers.base import ActionType
 
 from napari_kmos._napari.frames import Frame
+from napari_kmos._napari.history import History
+from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.points import (
-    KEY,
     RADIUS_ARCSEC,
     ensure_points_layer,
-    frames_of,
+    is_being_shown,
     lift_labels,
     name_points,
     points_layer,
@@ -23,12 +24,21 @@ from napari_kmos._napari.points import (
     show_points,
     unique_id,
 )
+from napari_kmos._napari.under import frames_of
 from napari_kmos.aperture import KINDS, Aperture
 from napari_kmos.session import Session
 
+Apertures = tuple[Aperture, ...]
+
+
+@once_a_viewer
+def history_of(_viewer: ViewerModel) -> History[Apertures]:
+    """Return what the apertures of a viewer were; made when first asked for, gone with the viewer."""
+    return History(())
+
 
 class ApertureSync:
-    """Points are moved, added and removed in the viewer; files are read into the session.
+    """Points are moved, added and removed in the viewer; files are read into the session. Every change can be undone.
 
     Parameters
     ----------
@@ -36,12 +46,19 @@ class ApertureSync:
         Holds the points layers, once there are any.
     session : Session
         Its ``apertures`` and ``selected`` are kept.
+    settle : callable, optional
+        Given an aperture that was clicked, returns where it shall be: on the star that was meant.
     """
 
-    def __init__(self, viewer: ViewerModel, session: Session) -> None:
-        self.viewer, self.session = viewer, session
+    def __init__(
+        self, viewer: ViewerModel, session: Session, settle: Callable[[Aperture], Aperture] = lambda one: one
+    ) -> None:
+        self.viewer, self.session, self.settle = viewer, session, settle
         self.radius_arcsec = RADIUS_ARCSEC
+        self.history = history_of(viewer)
         self._followed: list[Points] = []
+        self._n_points: dict[Points, int] = {}
+        self._leaving: set[str] = set()
         self._had_layers = False
         self._drawn: set[Frame] = set()
         self._busy = False
@@ -53,25 +70,25 @@ class ApertureSync:
         """
         self.unfollow()
         drawn = set(frames_of(self.viewer))
-        if drawn and not self._drawn <= drawn:
-            with self._own_change():
-                show_points(self.viewer, self.session.apertures)
+        if drawn != self._drawn and drawn:
+            self.redraw()
         self._drawn = drawn or self._drawn
         self._followed = [layer for kind in KINDS if (layer := points_layer(self.viewer, kind)) is not None]
         for layer in self._followed:
-            layer.events.data.connect(self._on_points_changed)
-            layer.events.size.connect(self._on_points_changed)
+            layer.events.data.connect(self._on_data)
+            layer.events.size.connect(self._on_size)
             layer.events.features.connect(self._on_dragged)
             layer.selected_data.events.items_changed.connect(self._on_selected)
         if self._followed or self._had_layers:  # a layer that was removed has taken its apertures along
             self._take_over()
+            self.commit("removal")
         self._had_layers = bool(self._followed)
 
     def unfollow(self) -> None:
         """Stop listening."""
         for layer in self._followed:
-            layer.events.data.disconnect(self._on_points_changed)
-            layer.events.size.disconnect(self._on_points_changed)
+            layer.events.data.disconnect(self._on_data)
+            layer.events.size.disconnect(self._on_size)
             layer.events.features.disconnect(self._on_dragged)
             layer.selected_data.events.items_changed.disconnect(self._on_selected)
         self._followed = []
@@ -87,34 +104,53 @@ class ApertureSync:
             lift_labels(layer)
         layer.mode = "add"
 
-    def show(self, apertures: Sequence[Aperture]) -> None:
-        """Put apertures in place of those there are."""
+    def redraw(self) -> None:
+        """Draw the apertures anew, as after fields were moved or hidden; the selection stays."""
         with self._own_change():
-            show_points(self.viewer, apertures)
-        self.session.apertures = tuple(apertures)
-        self.session.selected = ()
-        self.follow()
+            show_points(self.viewer, self.session.apertures)
+            self._count()
 
-    def add(self, apertures: Sequence[Aperture]) -> None:
+    def show(self, apertures: Sequence[Aperture], what: str = "change", *, selected: Sequence[str] = ()) -> None:
+        """Put apertures in place of those there are, and select some; ``what`` is what undoing takes back."""
+        self.session.apertures = tuple(apertures)
+        self.commit(what)
+        self.session.selected = tuple(selected)
+        self.redraw()
+        self.follow()
+        self.select(selected)
+
+    def add(self, apertures: Sequence[Aperture], what: str = "adding") -> None:
         """Add apertures; those whose id is taken get another one."""
         together = list(self.session.apertures)
         for aperture in apertures:
             id_ = unique_id(aperture.id, [one.id for one in together])
             together.append(dataclasses.replace(aperture, id=id_))
-        self.show(together)
+        self.show(together, what)
+
+    def add_at(self, kind: str, ra: float, dec: float) -> None:
+        """Add a star or sky area at a place that was pointed at, and select it."""
+        taken = {one.id for one in self.session.apertures}
+        prefix = "s" if kind == "sky" else ""
+        id_ = next(name for n in range(1, len(taken) + 2) if (name := f"{prefix}{n}") not in taken)
+        new = self.settle(Aperture(id=id_, kind=kind, ra=ra, dec=dec, radius_arcsec=self.radius_arcsec))
+        self.show([*self.session.apertures, new], f"adding {id_}", selected=(id_,))
 
     def remove_selected(self) -> None:
         """Remove the selected apertures."""
-        gone = set(self.session.selected)
-        self.show([one for one in self.session.apertures if one.id not in gone])
+        self._remove(set(self.session.selected))
 
     def rename(self, before: str, wanted: str) -> None:
         """Give an aperture another id, made unique."""
         others = [one.id for one in self.session.apertures if one.id != before]
         id_ = unique_id(wanted, others)
         renamed = [dataclasses.replace(one, id=id_) if one.id == before else one for one in self.session.apertures]
-        self.show(renamed)
-        self.select((id_,))
+        self.show(renamed, f"naming {id_}", selected=(id_,))
+
+    def change_selected(self, change: Callable[[Aperture], Aperture], what: str) -> None:
+        """Replace each selected aperture by what is made of it."""
+        chosen = set(self.session.selected)
+        changed = [change(one) if one.id in chosen else one for one in self.session.apertures]
+        self.show(changed, what, selected=self.session.selected)
 
     def resize(self, radius_arcsec: float) -> None:
         """Give the selected apertures, and those to come, a radius."""
@@ -122,8 +158,7 @@ class ApertureSync:
         with self._own_change():
             for layer in self._followed:
                 layer.current_size = 2 * radius_arcsec
-                lift_labels(layer)
-        self._take_over()
+        self.change_selected(lambda one: dataclasses.replace(one, radius_arcsec=radius_arcsec), "the radius")
 
     def select(self, ids: Sequence[str]) -> None:
         """Select apertures by id."""
@@ -131,19 +166,50 @@ class ApertureSync:
             for layer in self._followed:
                 found = [index for index, id_ in enumerate(layer.features["id"]) if id_ in ids]
                 layer.selected_data = set(found)
-                if found:
+                if found and layer.mode != "add":
                     self.viewer.layers.selection.active = layer
                     layer.mode = "select"
         self.session.selected = tuple(ids)
 
-    def selected(self) -> tuple[Aperture, ...]:
+    def selected(self) -> Apertures:
         """Return the selected apertures."""
         return tuple(one for one in self.session.apertures if one.id in self.session.selected)
+
+    def undo(self) -> str:
+        """Take the last change back, and tell which; empty if there is none."""
+        self.commit("change")
+        return self._restore(self.history.undo())
+
+    def redo(self) -> str:
+        """Make the change again that was taken back last, and tell which; empty if there is none."""
+        return self._restore(self.history.redo())
+
+    def commit(self, what: str) -> None:
+        """Let undoing take back what has changed since the last time."""
+        if self.session.apertures != self.history.state:
+            self.history.push(self.session.apertures, what)
+
+    def _restore(self, what: str) -> str:
+        if what:
+            there = {one.id for one in self.history.state}
+            self.show(self.history.state, selected=[id_ for id_ in self.session.selected if id_ in there])
+        return what
+
+    def _remove(self, gone: set[str]) -> None:
+        left = [one for one in self.session.apertures if one.id not in gone]
+        self.show(left, f"removing {', '.join(sorted(gone))}")
 
     def _take_over(self) -> None:
         """Read the points; without a cube they have no place on the sky, and what is known stays."""
         if frames_of(self.viewer):
-            self.session.apertures = read_points(self.viewer, self.session.apertures)
+            apertures = read_points(self.viewer, self.session.apertures)
+            if apertures != self.session.apertures:
+                self.session.apertures = apertures
+        self._count()
+
+    def _count(self) -> None:
+        layers = (points_layer(self.viewer, kind) for kind in KINDS)
+        self._n_points = {layer: len(layer.data) for layer in layers if layer is not None}
 
     @contextmanager
     def _own_change(self) -> Iterator[None]:
@@ -153,30 +219,54 @@ class ApertureSync:
         finally:
             self._busy = before
 
-    def _on_points_changed(self, event: object) -> None:
-        if self._busy:
+    def _on_data(self, event: object) -> None:
+        """Take over points that were added, removed, or moved and let go."""
+        layer, action = event.source, event.action
+        if self._busy or is_being_shown(layer):
             return
-        layer = event.source
-        is_new = getattr(event, "action", None) == ActionType.ADDED
+        if action == ActionType.REMOVING:
+            self._leaving = {str(id_) for id_ in layer.features["id"].iloc[list(event.data_indices)]}
+        elif action == ActionType.REMOVED:
+            self._remove(self._leaving)
+        elif action == ActionType.ADDED:
+            self._on_added(layer, event.data_indices)
+        elif action == ActionType.CHANGED:
+            self._take_over()
+            if self.session.apertures != self.history.state:
+                self.commit("moving")
+                self.redraw()
+
+    def _on_added(self, layer: Points, indices: Sequence[int]) -> None:
+        """Name points that were clicked, and put them where they were meant."""
         taken = [str(id_) for other in self._followed if other is not layer for id_ in other.features["id"]]
+        before = {one.id for one in self.session.apertures}
         with self._own_change():
-            name_points(layer, taken, new=event.data_indices if is_new else ())
-        self._take_over()
+            name_points(layer, taken, new=indices)
+        found = read_points(self.viewer, self.session.apertures)
+        self.session.apertures = tuple(one if one.id in before else self.settle(one) for one in found)
+        self.commit("adding")
+        self.redraw()
+
+    def _on_size(self, event: object) -> None:
+        if not (self._busy or is_being_shown(event.source)):
+            self._take_over()
+            self.commit("the radius")
 
     def _on_dragged(self, event: object) -> None:
         """Take over points that move: while the mouse drags them, napari tells of features and not of data."""
-        kind = event.source.metadata[KEY]
-        if len(event.source.data) == sum(one.kind == kind for one in self.session.apertures):
-            self._on_points_changed(event)
+        layer = event.source
+        if not (self._busy or is_being_shown(layer)) and len(layer.data) == self._n_points.get(layer):
+            self._take_over()
 
     def _on_selected(self) -> None:
         """Take over the selection of the layer in use; the other layer's is cleared."""
         active = self.viewer.layers.selection.active
-        if self._busy or active not in self._followed:
+        if self._busy or active not in self._followed or is_being_shown(active):
             return
         with self._own_change():
             for other in self._followed:
                 if other is not active and other.selected_data:
                     other.selected_data = set()
-        ids = list(active.features["id"])
-        self.session.selected = tuple(str(ids[index]) for index in sorted(active.selected_data) if index < len(ids))
+        ids = [str(id_) for id_ in active.features["id"]]
+        chosen = (ids[index] for index in sorted(active.selected_data) if index < len(ids))
+        self.session.selected = tuple(dict.fromkeys(chosen))

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from napari_kmos._napari.following import Follower, keep_on_top
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame
-from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.layers import kmos_layers
 from napari_kmos._napari.once import once_a_viewer
-from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.under import fields_seen
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
-from napari_kmos.spatial.fields import Field, centre_of, is_inside, rows_near
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.spatial.fields import centre_of, is_inside, rows_near
 
 KEY = "kmos_catalogue"
 LABELS = ("nothing", "id", "magnitude")
@@ -83,7 +82,7 @@ def show_catalogue(viewer: ViewerModel, view: CatalogueView) -> int:
         raise KmosError(msg)
     rows, places = _inside(viewer, view)
     if not len(rows):
-        ra, dec = centre_of(_fields(viewer)[0][1])
+        ra, dec = centre_of(fields_seen(viewer)[0][1])
         msg = (
             f"{view.catalogue.name}: none of its {len(view.catalogue)} sources, as bright as asked for, lies in the "
             f"fields shown (about RA {ra:.4f}, Dec {dec:.4f}); choose another file, columns or magnitudes"
@@ -133,20 +132,9 @@ def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], plac
     keep_on_top(viewer, layer)
 
 
-def _fields(viewer: ViewerModel) -> list[tuple[Frame, Field]]:
-    """Return the frame of each cube and image seen, of all if none is, and its WCS, as moved, with its shape."""
-    layers = kmos_layers(viewer)
-    return [
-        (part.frame, (shift_wcs(part.product.wcs, *offset), part.shape))
-        for layer in [one for one in layers if one.visible] or layers
-        for offset in [offset_of(layer)]
-        for part in kmos_of(layer).parts
-    ]
-
-
 def _inside(viewer: ViewerModel, view: CatalogueView) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the rows of the sources in the fields, and where they are drawn, shape (n, 2): once a frame."""
-    fields = _fields(viewer)
+    fields = fields_seen(viewer)
     rows = rows_near([field for _, field in fields], view.catalogue.ra, view.catalogue.dec)
     rows = rows[_is_wanted(view, rows)]
     ra, dec = view.catalogue.ra[rows], view.catalogue.dec[rows]

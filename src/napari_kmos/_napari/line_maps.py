@@ -21,9 +21,9 @@ from napari_kmos._napari.layers import (
     kmos_of,
     one_layer,
 )
-from napari_kmos._napari.points import frames_of
 from napari_kmos._napari.positions import move_to, offset_of, warn_of_moved
 from napari_kmos._napari.shown import KmosLayer
+from napari_kmos._napari.under import frames_of
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, Image, pixel_scale_arcsec
 from napari_kmos.errors import KmosError

@@ -7,6 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from dask.base import compute
@@ -14,13 +15,14 @@ from napari.components import ViewerModel
 
 from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of
 from napari_kmos._napari.plots import Curve
-from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.under import moved_cube
 from napari_kmos.aperture import Aperture
-from napari_kmos.cube import Cube
+from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.extract import ExtractParameters, apertures_inside, extract_spectra
-from napari_kmos.progress import Progress, silent
+from napari_kmos.io.source import Box, hold_box, is_held, read_spaxels
+from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.spatial.apertures import aperture_weights
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.spatial.wcs import sky_to_pixel
 from napari_kmos.spectral.noise import ensure_noise
 from napari_kmos.spectrum import StarSpectrum
 from napari_kmos.summary import find_noise_model
@@ -29,6 +31,13 @@ from napari_kmos.summary import find_noise_model
 _SMALL_BYTES = 128 * 2**20
 _KEPT_BYTES = 256 * 2**20
 _MOST_CURVES = 6
+#: Read ahead of the cursor, in spaxels: so far beyond what is needed, once less than so much is left.
+_AHEAD_PIX, _LEFT_PIX = 16, 5
+#: Surroundings from which the noise of a large cube without noise is estimated.
+_NOISE_PIX = 14
+CURSOR = "cursor"
+SPAXEL, APERTURE, NOTHING = "spaxel", "aperture", "nothing"
+HOVERING = (SPAXEL, APERTURE, NOTHING)
 
 _loaded: OrderedDict[int, tuple[Cube, Cube]] = OrderedDict()
 _loading = threading.Lock()  # each dock has a thread of its own
@@ -38,39 +47,121 @@ def cubes_as_seen(viewer: ViewerModel) -> tuple[Cube, ...]:
     """Return the visible cubes, the one looked at first, with the WCS that their layers were moved to."""
     first = active_layer(viewer)
     others = [layer for layer in reversed(cube_layers(viewer)) if layer.visible and layer is not first]
-    return tuple(
-        dataclasses.replace(part.cube, wcs=shift_wcs(part.cube.wcs, *offset))
-        for layer in ([] if first is None else [first, *others])
-        for offset in [offset_of(layer)]
-        for part in kmos_of(layer).parts
-    )
+    seen = [] if first is None else [first, *others]
+    return tuple(moved_cube(layer, part) for layer in seen for part in kmos_of(layer).parts)
 
 
 def spectra_of(
     cubes: Sequence[Cube],
     wanted: Sequence[Aperture],
-    skies: Sequence[Aperture],
+    known: Sequence[Aperture],
     parameters: ExtractParameters,
     *,
     progress: Progress = silent,
 ) -> tuple[StarSpectrum, ...]:
     """Return the spectrum of each wanted aperture, from the first cube that holds it; a sky area's own light too.
 
-    No layer is touched, so that it runs in a thread; progress may raise `Cancelled` while a large cube is read.
+    Sky areas and neighbours are taken from all that are known. No layer is touched, so that it runs in a thread;
+    progress may raise `Cancelled` while a large cube is read.
     """
     found = []
     for aperture in wanted[:_MOST_CURVES]:
-        cube = next((cube for cube in cubes if apertures_inside(cube, [aperture])), None)
+        cube = cube_with(cubes, aperture)
         if cube is None:
             continue
+        is_star = aperture.kind == "star"
         as_star = dataclasses.replace(aperture, kind="star")
-        mine = tuple(one for one in skies if one.id != aperture.id) if aperture.kind == "star" else ()
-        how = parameters if aperture.kind == "star" else dataclasses.replace(parameters, sky="none")
+        others = _that_matter(cube, aperture, known, parameters) if is_star else []
+        how = parameters if is_star else dataclasses.replace(parameters, sky="none")
         model = find_noise_model(cube) if cube.noise is None else None
         found += extract_spectra(
-            _in_memory(cube), [as_star, *mine], parameters=how, noise_model=model, progress=progress
+            _in_memory(cube),
+            [as_star, *others],
+            parameters=how,
+            wanted={aperture.id},
+            noise_model=model,
+            progress=progress,
         )
     return tuple(found)
+
+
+def cube_with(cubes: Sequence[Cube], aperture: Aperture) -> Cube | None:
+    """Return the first cube that holds an aperture."""
+    return next((cube for cube in cubes if apertures_inside(cube, [aperture])), None)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Hover:
+    """What the spectrum beneath the cursor is of.
+
+    Parameters
+    ----------
+    cube : Cube
+        The cube beneath it.
+    aperture : Aperture
+        About the cursor.
+    how : str
+        ``"spaxel"`` or ``"aperture"``.
+    """
+
+    cube: Cube
+    aperture: Aperture
+    how: str
+
+
+def hover_curve(
+    hover: Hover, known: Sequence[Aperture], parameters: ExtractParameters, *, progress: Progress = silent
+) -> Curve:
+    """Return the spectrum beneath the cursor: as the cube has it, or that of an aperture without its sky."""
+    cube = hover.cube
+    y, x = (round(float(one)) for one in sky_to_pixel(cube.wcs, hover.aperture.ra, hover.aperture.dec))
+    if hover.how == SPAXEL:
+        rows, columns = slice(y, y + 1), slice(x, x + 1)
+        flux = read_spaxels(_in_memory(cube).flux, rows, columns)[:, 0, 0]
+        return Curve(name=f"{cube.label} y={y} x={x}", x=cube.wavelength_um, y=flux.astype(float))
+    (found,) = spectra_of([cube], [hover.aperture], known, parameters, progress=progress)
+    return Curve(name=f"{cube.label} cursor", x=found.wavelength_um, y=np.where(found.mask, np.nan, found.flux))
+
+
+def read_ahead(
+    cubes: Sequence[Cube], aperture: Aperture, parameters: ExtractParameters, *, progress: Progress = silent
+) -> None:
+    """Hold what lies around an aperture in memory, if it comes from a large cube, before it is asked for."""
+    cube = cube_with(cubes, aperture)
+    if cube is None or _n_bytes(cube) <= _SMALL_BYTES:
+        return
+    reach = max(parameters.outer, 1.0) * aperture.radius_arcsec / pixel_scale_arcsec(cube.wcs)
+    reach += 0 if cube.noise is not None else _NOISE_PIX
+    arrays = [cube.flux] if cube.noise is None else [cube.flux, cube.noise]
+    if all(is_held(array, _around(cube, aperture, reach + _LEFT_PIX)) for array in arrays):
+        return
+    box = _around(cube, aperture, reach + _AHEAD_PIX)
+    for number, array in enumerate(arrays):
+        hold_box(array, box, progress=part_of(progress, number, len(arrays)))
+
+
+def _around(cube: Cube, aperture: Aperture, reach_pix: float) -> Box:
+    """Rows and columns about an aperture, as far as the cube has them."""
+    middle = sky_to_pixel(cube.wcs, aperture.ra, aperture.dec)
+    rows, columns = (
+        slice(max(int(one - reach_pix), 0), min(int(one + reach_pix) + 2, length))
+        for one, length in zip(middle, cube.shape[1:], strict=True)
+    )
+    return rows, columns
+
+
+def _that_matter(
+    cube: Cube, star: Aperture, known: Sequence[Aperture], parameters: ExtractParameters
+) -> list[Aperture]:
+    """Sky areas, if the sky comes from there, and stars that the ring keeps away from: few of many, found quickly."""
+    if parameters.sky == "areas":
+        return [one for one in known if one.kind == "sky"]
+    reach = (parameters.outer * star.radius_arcsec + parameters.avoid_arcsec) / 3600
+    if not parameters.avoid_arcsec or parameters.sky != "annulus":
+        return []
+    near = [one for one in known if one.kind == "star" and one.id != star.id and abs(one.dec - star.dec) < reach]
+    scale = math.cos(math.radians(star.dec))
+    return [one for one in near if abs((one.ra - star.ra + 180) % 360 - 180) * scale < reach]
 
 
 def curves_of(spectra: Sequence[StarSpectrum]) -> tuple[list[Curve], str]:

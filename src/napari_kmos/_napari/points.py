@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Points
 
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame, frame_at
-from napari_kmos._napari.layers import kmos_layers, kmos_of
+from napari_kmos._napari.under import fields_seen, frames_of
 from napari_kmos.aperture import KINDS, Aperture
+from napari_kmos.spatial.fields import is_inside
 
 KEY = "kmos_apertures"
 NAMES = {"star": "stars", "sky": "sky areas"}
@@ -20,6 +23,10 @@ COLOURS = {"star": "#35e0e8", "sky": "#f5f5f5"}
 RADIUS_ARCSEC = 0.3
 _BORDER = 0.06
 _ABOVE = 1.3
+#: Rounding of places on the canvas and of sizes.
+_SAME_DEG, _SAME_SHARE = 2e-8, 1e-6
+
+_shown_now: WeakSet[Points] = WeakSet()
 
 
 def points_layer(viewer: ViewerModel, kind: str) -> Points | None:
@@ -49,26 +56,25 @@ def ensure_points_layer(viewer: ViewerModel, kind: str) -> Points:
     return layer
 
 
-def frames_of(viewer: ViewerModel) -> list[Frame]:
-    """Return the frames in use, each once."""
-    return list(dict.fromkeys(part.frame for layer in kmos_layers(viewer) for part in kmos_of(layer).parts))
-
-
 def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Aperture, ...]:
-    """Return the apertures that the points layers show.
+    """Return the apertures that the points layers show, each once.
 
     Parameters
     ----------
     viewer : ViewerModel
         Viewer with at least one KMOS layer; without one there is no sky, and nothing is returned.
     known : sequence of Aperture
-        Apertures whose side, excluded spaxels and further columns are kept, by id.
+        What these were before, by id: what a point does not tell of them is kept, and of an aperture that is drawn in
+        several frames the point that was moved counts.
     """
     drawn = frames_of(viewer)
-    kept = {one.id: {name: getattr(one, name) for name in ("sky_side", "excluded_spaxels", "extra")} for one in known}
+    before = {aperture.id: aperture for aperture in known}
     layers = [layer for kind in KINDS if (layer := points_layer(viewer, kind)) is not None] if drawn else []
-    found = [one for layer in layers for one in apertures_of(layer.data, _attributes(layer), drawn)]
-    return tuple(dataclasses.replace(one, **kept.get(one.id, {})) for one in found)
+    found: dict[str, list[Aperture]] = {}
+    for layer in layers:
+        for one in apertures_of(layer.data, _attributes(layer), drawn):
+            found.setdefault(one.id, []).append(one)
+    return tuple(_updated(before.get(id_), some) for id_, some in found.items())
 
 
 def apertures_of(data: np.ndarray, attributes: Mapping[str, Any], drawn: Sequence[Frame]) -> list[Aperture]:
@@ -96,18 +102,40 @@ def apertures_of(data: np.ndarray, attributes: Mapping[str, Any], drawn: Sequenc
 
 
 def show_points(viewer: ViewerModel, apertures: Sequence[Aperture]) -> None:
-    """Make the points layers show these apertures, each in the frame that is drawn nearest to it on the sky."""
-    drawn = frames_of(viewer)
-    for kind in KINDS if drawn else ():
+    """Make the points layers show these apertures: in each frame with a visible field that holds it, at least in one.
+
+    What was selected stays so, as far as it is there.
+    """
+    for kind in KINDS if frames_of(viewer) else ():
         chosen = [aperture for aperture in apertures if aperture.kind == kind]
         if not chosen and points_layer(viewer, kind) is None:
             continue
         layer = ensure_points_layer(viewer, kind)
-        layer.selected_data = set()
-        layer.data = np.array([_on_canvas(drawn, one) for one in chosen]).reshape(-1, 2)
-        layer.features = {"id": np.array([one.id for one in chosen], dtype=object)}
-        layer.size = [2 * one.radius_arcsec for one in chosen]
-        lift_labels(layer)
+        rows, places = _on_canvas(viewer, chosen)
+        ids = [chosen[row].id for row in rows]
+        with _showing(layer):
+            selected = {str(id_) for id_ in layer.features["id"].iloc[sorted(layer.selected_data)]}
+            layer.selected_data = set()
+            layer.data = places
+            layer.features = {"id": np.array(ids, dtype=object)}
+            layer.size = [2 * chosen[row].radius_arcsec for row in rows]
+            layer.selected_data = {index for index, id_ in enumerate(ids) if id_ in selected}
+            lift_labels(layer)
+
+
+@contextmanager
+def _showing(layer: Points) -> Iterator[None]:
+    """Change a layer in several steps, of which none is to be taken for the whole."""
+    _shown_now.add(layer)
+    try:
+        yield
+    finally:
+        _shown_now.discard(layer)
+
+
+def is_being_shown(layer: Points) -> bool:
+    """Tell whether `show_points` is at work on a layer: what its points tell meanwhile is not what the user does."""
+    return layer in _shown_now
 
 
 def name_points(layer: Points, taken: Sequence[str], *, new: Sequence[int] = ()) -> None:
@@ -125,7 +153,7 @@ def name_points(layer: Points, taken: Sequence[str], *, new: Sequence[int] = ())
     prefix = "s" if layer.metadata[KEY] == "sky" else ""
     ids = [str(id_) for id_ in layer.features["id"]]
     nameless = set(_positive(new, len(ids)))
-    nameless |= {index for index, id_ in enumerate(ids) if id_ in ("", "nan", "None", *taken, *ids[:index])}
+    nameless |= {index for index, id_ in enumerate(ids) if id_ in ("", "nan", "None", *taken)}
     used = {*taken, *(id_ for index, id_ in enumerate(ids) if index not in nameless)}
     for index in sorted(nameless):
         number = next(n for n in range(1, len(used) + 2) if f"{prefix}{n}" not in used)
@@ -167,8 +195,38 @@ def _on_sky(drawn: Sequence[Frame], places: np.ndarray) -> np.ndarray:
     return found
 
 
-def _on_canvas(drawn: Sequence[Frame], aperture: Aperture) -> tuple[float, float]:
-    """Where an aperture is drawn: in the frame whose middle is nearest on the sky."""
-    places = [(frame, frame.to_canvas(aperture.ra, aperture.dec)) for frame in drawn]
-    _, place = min(places, key=lambda one: np.hypot(one[1][0] - one[0].y, one[1][1] - one[0].x))
-    return place
+def _on_canvas(viewer: ViewerModel, apertures: Sequence[Aperture]) -> tuple[list[int], np.ndarray]:
+    """Return where apertures are drawn: the row of the aperture and the place (y, x) of each point.
+
+    One that no field holds is drawn in the frame whose middle is nearest on the sky.
+    """
+    ra, dec = (np.array([getattr(one, name) for one in apertures], dtype=float) for name in ("ra", "dec"))
+    inside: dict[Frame, np.ndarray] = {frame: np.zeros(len(ra), dtype=bool) for frame in frames_of(viewer)}
+    for frame, field in fields_seen(viewer) if len(ra) else ():
+        inside[frame] |= is_inside(field, ra, dec)
+    places = np.array([np.stack(frame.to_canvas(ra, dec), axis=1) for frame in inside]).reshape(-1, len(ra), 2)
+    middles = np.array([(frame.y, frame.x) for frame in inside])
+    nearest = np.argmin(np.linalg.norm(places - middles[:, None], axis=-1), axis=0)
+    held = np.array(list(inside.values()))
+    lost = np.flatnonzero(~held.any(axis=0))
+    held[nearest[lost], lost] = True
+    rows, frames = np.nonzero(held.T)
+    return rows.tolist(), places[frames, rows]
+
+
+def _updated(before: Aperture | None, found: Sequence[Aperture]) -> Aperture:
+    """Return an aperture as its points show it; the same if nothing about it has changed."""
+    if before is None:
+        return found[0]
+    changed = [one for one in found if not _is_same(one, before)]
+    if not changed:
+        return before
+    now = changed[-1]
+    return dataclasses.replace(before, kind=now.kind, ra=now.ra, dec=now.dec, radius_arcsec=now.radius_arcsec)
+
+
+def _is_same(one: Aperture, other: Aperture) -> bool:
+    """Tell whether two apertures differ by rounding only."""
+    apart = max(abs((one.ra - other.ra + 180) % 360 - 180), abs(one.dec - other.dec))
+    is_as_large = abs(one.radius_arcsec / other.radius_arcsec - 1) < _SAME_SHARE
+    return one.kind == other.kind and apart < _SAME_DEG and is_as_large

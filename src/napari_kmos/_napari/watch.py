@@ -15,9 +15,9 @@ from napari_kmos._napari.commands import WHITE, current_plane, is_white, label_s
 from napari_kmos._napari.frames import frame_at
 from napari_kmos._napari.layers import cube_layers, kmos_layers, kmos_of, planes_of
 from napari_kmos._napari.once import once_a_viewer
-from napari_kmos._napari.points import frames_of
 from napari_kmos._napari.readout import Readout, seen_text, sky_text
 from napari_kmos._napari.shown import KmosLayer
+from napari_kmos._napari.under import frames_of
 
 _OURS = "kmos"
 

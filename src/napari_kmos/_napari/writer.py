@@ -8,8 +8,9 @@ from typing import Any
 import napari
 
 from napari_kmos._napari.layers import KEY as KMOS
-from napari_kmos._napari.points import apertures_of, frames_of
+from napari_kmos._napari.points import KEY, apertures_of
 from napari_kmos._napari.shown import KmosLayer
+from napari_kmos._napari.under import frames_of
 from napari_kmos.errors import ExtractionError, GeometryError
 from napari_kmos.io import write_apertures, write_cube
 from napari_kmos.provenance import Step
@@ -28,7 +29,10 @@ def write_apertures_layer(path: str, data: Any, attributes: dict[str, Any]) -> l
     if not frames:
         msg = f"{path}: points have no place on the sky without a KMOS cube; open the cube they were drawn on"
         raise ExtractionError(msg)
-    return [str(write_apertures(apertures_of(data, attributes, frames), path, overwrite=True))]
+    found = apertures_of(data, attributes, frames)
+    if attributes.get("metadata", {}).get(KEY):  # one of ours: in several frames it is the same aperture
+        found = list({one.id: one for one in found}.values())
+    return [str(write_apertures(found, path, overwrite=True))]
 
 
 def write_cube_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
