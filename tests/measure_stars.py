@@ -12,7 +12,7 @@ from napari_kmos.simulate.lsf import FWHM_PIX, Lsf, smooth
 from napari_kmos.spectrum import StarSpectrum
 
 if TYPE_CHECKING:
-    from napari_kmos.measure import Template
+    from napari_kmos.spectrum import Template
 
 STEP = 0.575 / 2048
 K = 1.925 + STEP * np.arange(2048)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
-from napari_kmos.errors import GeometryError
+from napari_kmos.errors import GeometryError, KmosError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,3 +228,46 @@ class SpectralLine:
     species: str = ""
     marked: bool = True
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Template:
+    """A spectrum at rest, to compare stars with.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    wavelength_um : ndarray, shape (n,)
+        Vacuum, ascending, in micron.
+    flux : ndarray, shape (n,)
+        Over the continuum, about 1 where there are no lines; finite.
+    resolution : float
+        Resolving power it has; infinite if lines have their own width.
+    source : str
+        Where it comes from.
+
+    Raises
+    ------
+    GeometryError
+        If the arrays do not fit together, are not finite or not ascending.
+    """
+
+    name: str
+    wavelength_um: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    resolution: float = float("inf")
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        wave, flux = self.wavelength_um, self.flux
+        fits = wave.ndim == 1 and wave.shape == flux.shape and wave.size >= 4
+        if not (fits and np.isfinite(flux).all() and wave[0] > 0 and np.all(np.diff(wave) > 0)):
+            msg = (
+                f"template {self.name}: wavelengths {wave.shape}, flux {flux.shape}; expected four points or more, "
+                "finite, with ascending wavelengths in micron"
+            )
+            raise GeometryError(msg)
+        if not self.resolution > 0:
+            msg = f"template {self.name}: its resolving power is {self.resolution:g}; expected a positive number"
+            raise KmosError(msg)

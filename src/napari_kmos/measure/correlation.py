@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.interpolate import CubicSpline
 
-    from napari_kmos.measure.templates import Template
     from napari_kmos.spectral.windows import Window
+    from napari_kmos.spectrum import Template
 
     Floats = NDArray[np.float64]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,10 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import convolve1d
 
-from napari_kmos.errors import GeometryError, KmosError
 from napari_kmos.instrument import BANDS
 from napari_kmos.measure.carbon_monoxide import co_absorption
 from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectrum import Template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,49 +44,6 @@ _ATOMS = MappingProxyType(
 )
 #: Samples a plane of what is compared with spectra, and how far kernels reach in sigma.
 _OVERSAMPLING, _REACH = 6, 4.5
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Template:
-    """A spectrum at rest.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    wavelength_um : ndarray, shape (n,)
-        Vacuum, ascending, in micron.
-    flux : ndarray, shape (n,)
-        Over the continuum, about 1 where there are no lines; finite.
-    resolution : float
-        Resolving power it has; infinite if lines have their own width.
-    source : str
-        Where it comes from.
-
-    Raises
-    ------
-    GeometryError
-        If the arrays do not fit together, are not finite or not ascending.
-    """
-
-    name: str
-    wavelength_um: Floats
-    flux: Floats
-    resolution: float = math.inf
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        wave, flux = self.wavelength_um, self.flux
-        fits = wave.ndim == 1 and wave.shape == flux.shape and wave.size >= 4
-        if not (fits and np.isfinite(flux).all() and wave[0] > 0 and np.all(np.diff(wave) > 0)):
-            msg = (
-                f"template {self.name}: wavelengths {wave.shape}, flux {flux.shape}; expected four points or more, "
-                "finite, with ascending wavelengths in micron"
-            )
-            raise GeometryError(msg)
-        if not self.resolution > 0:
-            msg = f"template {self.name}: its resolving power is {self.resolution:g}; expected a positive number"
-            raise KmosError(msg)
 
 
 @functools.lru_cache(maxsize=4)

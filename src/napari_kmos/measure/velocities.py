@@ -19,9 +19,8 @@ from napari_kmos.spectral.zero_points import ZeroPoint, zero_point_of
 if TYPE_CHECKING:
     from napari_kmos.measure.correlation import Correlation
     from napari_kmos.measure.line_fits import LineFit
-    from napari_kmos.measure.templates import Template
     from napari_kmos.spectral.windows import Window
-    from napari_kmos.spectrum import StarSpectrum
+    from napari_kmos.spectrum import StarSpectrum, Template
 
 _UNKNOWN = ZeroPoint(shift_pix=math.nan)
 
@@ -40,6 +39,8 @@ class Velocity:
         The line or the template.
     zero_kms, zero_err_kms : float
         What was taken off for the zero point of the cube, and 1 sigma; 0 and NaN if it is not known.
+    apparent_kms : float
+        As the wavelengths have it, with nothing taken off or added.
     correction_kms : float
         What was added for the observer's motion.
     correlation : Correlation, optional
@@ -56,6 +57,7 @@ class Velocity:
     method: str = ""
     zero_kms: float = 0.0
     zero_err_kms: float = math.nan
+    apparent_kms: float = math.nan
     correction_kms: float = 0.0
     correlation: Correlation | None = None
     reason: str = ""
@@ -181,6 +183,7 @@ def _in_frame(spectrum: StarSpectrum, measured: tuple[float, float, float], zero
         err_kms=math.hypot(err_kms, zero_err if math.isfinite(zero_err) else 0.0),
         frame=frame,
         zero_kms=per_um * _shift_um(spectrum, zero),
+        apparent_kms=kms + per_um * _shift_um(spectrum, zero),
         zero_err_kms=zero_err,
         correction_kms=correction,
         note="; ".join(notes),
