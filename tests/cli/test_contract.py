@@ -41,6 +41,7 @@ CALLS = {
     "crop": "cube.fits -o OUT/cut.fits --wave 2.1-2.2",
     "splice": "cube.fits cube2.fits -o OUT/joined.fits --edges 2.2",
     "map": "cube.fits -o OUT --line 2.1-2.2 --continuum 2.05-2.08,2.25-2.3",
+    "find": "cube.fits -o OUT/found.ecsv --known stars.ecsv",
     "extract": "cube.fits --apertures stars.ecsv -o OUT",
     "compare": "spectra -o OUT",
 }

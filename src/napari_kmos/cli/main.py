@@ -40,6 +40,7 @@ COMMANDS = {
     "crop": "cut a cube in wavelength and on the sky",
     "splice": "join cubes of different telluric fits at chosen wavelengths",
     "map": "map a line: flux above the continuum, moments, signal to noise",
+    "find": "find the stars of cubes, as one list of apertures",
     "extract": "extract spectra through apertures",
     "compare": "plot spectra together, measure their SNR, write a region file",
 }
