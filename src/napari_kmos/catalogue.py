@@ -52,11 +52,14 @@ class ProperMotion:
         Motion on the sky in mas/yr (that in right ascension with the cosine of the declination); NaN where unknown.
     epoch : ndarray of float, shape (n,)
         Julian year of the positions; NaN where unknown.
+    names : tuple of str
+        Columns of the two, and the column or year of the positions; empty if they are of no table.
     """
 
     east: NDArray[np.float64]
     north: NDArray[np.float64]
     epoch: NDArray[np.float64]
+    names: tuple[str, str, str] = ("", "", "")
 
     def since(self, year: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how far (east, north, degrees) each source has moved at a date; zero where that is not known."""

@@ -1,5 +1,6 @@
 """The workbench *Align IFUs* in a real viewer: rows, keys, proposals, references and files."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_kmos._napari import reader
-from napari_kmos._napari.align_rows import BY_CLICKS
-from napari_kmos._napari.catalogue import catalogue_layer
+from napari_kmos._napari.align_rows import BY_CLICKS, read_file
+from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, show_catalogue, view_of
 from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.pair_images import BAND, LINE
 from napari_kmos._napari.positions import offset_of
@@ -27,6 +28,7 @@ from napari_kmos._napari.widgets.decision_bar import NEXT, REDO, UNDO
 from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos.align import white_light
 from napari_kmos.align.clicks import StarShift
+from napari_kmos.catalogue import ProperMotion
 from napari_kmos.io import read_offsets
 from napari_kmos.spatial.wcs import pixel_to_sky
 
@@ -201,7 +203,18 @@ def test_a_catalogue_is_a_reference_like_others(two: Viewer, dock_of, qtbot: QtB
     wait(dock, qtbot)
     row = dock.bench.rows()[1]
     assert (row.proposal.dra_arcsec, row.proposal.ddec_arcsec) == pytest.approx((-0.4, 0.2), abs=0.05)
-    dock.choose_reference(kmos_of(first).path)
+    moving = dataclasses.replace(
+        dock.pair.catalogue, motion=ProperMotion(east=np.zeros(2), north=np.full(2, 50.0), epoch=np.full(2, 2000.0))
+    )
+    dock.hide()
+    show_catalogue(two, CatalogueView(catalogue=moving))  # as the dock Catalogue does where columns are chosen
+    with qtbot.waitSignal(dock.parts.pair.view.scored, timeout=WAIT_MS):
+        dock.show()
+    year = read_file(kmos_of(first).path).date.jyear
+    np.testing.assert_allclose(dock.pair.shown().dec - dec, 50e-3 / 3600 * (year - 2000), rtol=1e-6)
+    with qtbot.waitSignal(dock.parts.pair.view.scored, timeout=WAIT_MS):
+        dock.choose_reference(kmos_of(first).path)
+    assert view_of(two).catalogue is moving  # as the user has it
     assert dock.pair.reference is first
     assert dock.parts.measure.method.currentText() == "correlation"
 

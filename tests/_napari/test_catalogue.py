@@ -1,5 +1,6 @@
 """A catalogue over cubes: sources of known positions, some in the fields and some not."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ import pytest
 from astropy.table import Table
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
-from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, hide_catalogue, show_catalogue
+from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, hide_catalogue, show_catalogue, view_of
 from napari_kmos._napari.commands import switch_layout
+from napari_kmos._napari.passing import PassingCatalogue
 from napari_kmos._napari.points import read_points
 from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
@@ -91,6 +95,21 @@ def test_magnitudes_and_labels_are_chosen(viewer: ViewerModel, layers: list, cat
     assert len(catalogue_layer(viewer).data) == 3
 
 
+@pytest.mark.usefixtures("layers")
+def test_one_is_drawn_for_a_while_and_then_what_was_drawn_before(viewer: ViewerModel, catalogue: Catalogue):
+    passing = PassingCatalogue(viewer)
+    first, second = (dataclasses.replace(catalogue, name=name) for name in ("first", "second"))
+    for mine in (None, CatalogueView(catalogue=catalogue, label="id")):
+        if mine is not None:
+            show_catalogue(viewer, mine)
+        passing.show(first)
+        passing.show(second)
+        assert view_of(viewer).catalogue is second
+        passing.show(None)
+        passing.show(None)
+        assert view_of(viewer) is mine
+
+
 def test_without_cubes_there_is_nothing_to_lay_it_over(viewer: ViewerModel, catalogue: Catalogue):
     with pytest.raises(KmosError, match="open one first"):
         show_catalogue(viewer, CatalogueView(catalogue=catalogue))
@@ -133,3 +152,21 @@ def test_the_dock_reads_a_table_and_offers_its_columns(make_napari_viewer, expos
     assert list(catalogue_layer(viewer).features["id"]) == ["in"]
     dock.remove.click()
     assert catalogue_layer(viewer) is None
+    moving = Table(dict(catalogue.table.columns) | {"mua": [1000.0] * 5, "mud": [-2000.0] * 5})
+    moving.write(tmp_path / "moving.ecsv")
+    dock.read(tmp_path / "moving.ecsv")
+    qtbot.waitUntil(lambda: catalogue_layer(viewer) is not None, timeout=5000)
+    assert view_of(viewer).catalogue.motion is None
+    for box, name in ((dock.pm_ra, "mua"), (dock.pm_dec, "mud")):
+        box.setCurrentText(name)
+        box.activated.emit(box.currentIndex())
+        assert "and the date of the positions" in dock.message.text()
+        assert view_of(viewer).catalogue.motion is None
+    dock.epoch.setEditText("2016.5")
+    QTest.keyClick(dock.epoch.lineEdit(), Qt.Key.Key_Return)
+    read = view_of(viewer).catalogue
+    np.testing.assert_allclose(read.at(2018.5).dec - read.dec, -4 / 3600, rtol=1e-6)
+    dock.pm_ra.setCurrentText("none")
+    dock.pm_dec.setCurrentText("none")
+    dock.pm_dec.activated.emit(0)
+    assert view_of(viewer).catalogue.motion is None

@@ -86,12 +86,13 @@ class Pair:
         self._tidy()
 
     def choose_reference(self, path: Path | None) -> None:
-        """Choose the file that rows are compared with; None for the catalogue that is shown."""
+        """Choose the file that rows are compared with; None for the catalogue that is shown, as it is read now."""
         view = view_of(self.viewer)
         if path is not None:
             self.path, self.catalogue = path, None
-        elif self.catalogue is None and view is not None:
+        elif view is not None and (self.catalogue is None or view.catalogue is not self._dated):
             self.path, self.catalogue = None, view.catalogue
+        self._date()
 
     def shown(self) -> Layer | Catalogue | None:
         """Return what is shown with the moving layer: another layer, or the catalogue at the date of the exposure."""

@@ -16,7 +16,6 @@ their place and follow `moving` however it is moved. Nothing else needs to be to
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,13 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_kmos._napari.catalogue import CatalogueView, catalogue_layer, hide_catalogue, show_catalogue, view_of
+from napari_kmos._napari.catalogue import catalogue_layer
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.labels import outline_layer
 from napari_kmos._napari.layers import kmos_of, part_near
 from napari_kmos._napari.looks import Looks
 from napari_kmos._napari.pair_images import PairImage, PairImages, PairScored, Wanted, make_pair, prepare
+from napari_kmos._napari.passing import PassingCatalogue
 from napari_kmos._napari.pictures import (
     BESIDE,
     BLINK,
@@ -94,7 +94,7 @@ class PairView(QObject):
         self._wanted: Wanted | None = None
         self._scale: Score | None = None
         self._looks = Looks(viewer)
-        self._drawn: CatalogueView | None = None
+        self._sources = PassingCatalogue(viewer)
         self._seen: tuple[Any, ...] = ()
         self._making, self._scoring = Latest(), Latest()
         self._making.ready.connect(self._on_made)
@@ -146,7 +146,7 @@ class PairView(QObject):
             self._follow(on=False)
             self.reference, self.moving = reference, moving
             self._follow(on=True)
-            self._show_catalogue()
+            self._sources.show(reference if isinstance(reference, Catalogue) else None)
         if is_new or image != self._image or self._wanted is None:
             self._image, self.images = image, None
             self._request()
@@ -159,21 +159,11 @@ class PairView(QObject):
         self._arriving.stop()
         self.reference = self.moving = self.images = self._wanted = None
         self._drop()
-        self._show_catalogue()
+        self._sources.show(None)
         self._seen = ()
         if self._looks.is_changed:
             self._looks.restore()
             self.hidden.emit()
-
-    def _show_catalogue(self) -> None:
-        """Draw the sources of a catalogue over the moving layer, unless they are; take away those drawn here before."""
-        shown = view_of(self.viewer)
-        if shown is not None and shown is self._drawn and self.reference is not shown.catalogue:
-            hide_catalogue(self.viewer)
-        if isinstance(self.reference, Catalogue) and (shown is None or shown.catalogue is not self.reference):
-            self._drawn = CatalogueView(catalogue=self.reference)
-            with suppress(KmosError):  # none lies there: the images tell
-                show_catalogue(self.viewer, self._drawn)
 
     def _draw(self) -> None:
         """Show what there is of the pair in the mode chosen, and nothing else."""

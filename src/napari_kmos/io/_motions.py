@@ -45,7 +45,8 @@ def read_motion(table: Table, name: str, columns: CatalogueColumns) -> ProperMot
         column_of(table, name, wanted) if wanted else next((one for one in table.colnames if known(one)), "")
         for wanted, known in ((columns.pm_ra, _is_pm_ra), (columns.pm_dec, _is_pm_dec))
     ]
-    epoch = _epoch(table, name, columns.catalogue_epoch)
+    dated_by = columns.catalogue_epoch or _epoch_column(table)
+    epoch = _epoch(table, name, dated_by) if dated_by else None
     if not all(names):
         if any(names) and is_asked:
             msg = f"{name}: the proper motion in {'Dec' if names[0] else 'RA'} is missing; choose both columns, or none"
@@ -59,7 +60,7 @@ def read_motion(table: Table, name: str, columns: CatalogueColumns) -> ProperMot
         warnings.warn(f"{text}: they are not applied; give it (--catalogue-epoch)", KmosWarning, stacklevel=4)
         return None
     east, north = (_speed(table[one], name) for one in names)
-    return ProperMotion(east=east, north=north, epoch=epoch)
+    return ProperMotion(east=east, north=north, epoch=epoch, names=(names[0], names[1], dated_by))
 
 
 def _is_pm_ra(name: str) -> bool:
@@ -82,21 +83,23 @@ def _speed(column: Column, name: str) -> NDArray[np.float64]:
         raise KmosError(msg) from err
 
 
-def _epoch(table: Table, name: str, given: str | None) -> NDArray[np.float64] | None:
-    """Julian year of each row's position: given as a number or a column, else a column known by its name."""
-    if given:
-        try:
-            years = np.full(len(table), float(given.strip().lstrip("Jj")))
-        except ValueError:
-            years = numbers_of(table[column_of(table, name, given)], name)
-        _check_years(years, f"{name}: the date of its positions ({given})")
-        return years
+def _epoch(table: Table, name: str, given: str) -> NDArray[np.float64]:
+    """Julian year of each row's position: given as a number or a column."""
+    try:
+        years = np.full(len(table), float(given.strip().lstrip("Jj")))
+    except ValueError:
+        years = numbers_of(table[column_of(table, name, given)], name)
+    _check_years(years, f"{name}: the date of its positions ({given})")
+    return years
+
+
+def _epoch_column(table: Table) -> str:
+    """Column of the date of the positions, known by its name; empty if there is none that holds years."""
     by_name = {plain_name(one): one for one in reversed(table.colnames)}
-    found = next((by_name[one] for one in _EPOCH if one in by_name), None)
-    if found is None or table[found].dtype.kind not in "fiu" or table[found].ndim != 1:
-        return None
-    years = numbers_of(table[found], name)
-    return years if _are_years(years) else None
+    found = next((by_name[one] for one in _EPOCH if one in by_name), "")
+    if not found or table[found].dtype.kind not in "fiu" or table[found].ndim != 1:
+        return ""
+    return found if _are_years(numbers_of(table[found], found)) else ""
 
 
 def _are_years(years: NDArray[np.float64]) -> bool:

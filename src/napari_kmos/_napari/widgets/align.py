@@ -135,6 +135,8 @@ class AlignDock(Dock):
 
     def _show_state(self) -> None:
         self.parts.keys.take()
+        if self.pair.catalogue is not None:  # other columns may have been chosen in the dock Catalogue
+            self.pair.choose_reference(None)
         with notified(self.say):
             self.bench.replace(self.session.offsets)
             self._show_layers()

@@ -41,9 +41,16 @@ class CatalogueDock(Dock):
         self._limits = _MAGNITUDES
         self.file = PathField("Catalogue", pattern=TABLES, placeholder="FITS, ECSV, VOTable, CSV, text")
         self.file.changed.connect(self._on_file_chosen)
-        self.ra, self.dec, self.magnitude, self.label = (QComboBox() for _ in range(4))
-        for box in (self.ra, self.dec, self.magnitude):
+        self.ra, self.dec, self.magnitude, self.pm_ra, self.pm_dec, self.epoch = boxes = [QComboBox() for _ in range(6)]
+        for box in boxes:
             box.activated.connect(self._on_columns_chosen)
+        for box, which in ((self.pm_ra, "right ascension, times cos(Dec)"), (self.pm_dec, "declination")):
+            box.setToolTip(f"Proper motion in {which}: Align IFUs moves the sources to the date of each exposure")
+        self.epoch.setEditable(True)
+        self.epoch.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.epoch.setToolTip("When the sources were at these positions: a column of years, or a year such as 2016.0")
+        self.epoch.lineEdit().returnPressed.connect(self._on_columns_chosen)
+        self.label = QComboBox()
         self.label.addItems(LABELS)
         self.label.activated.connect(self._on_range_chosen)
         self.brightest, self.faintest = (
@@ -70,6 +77,8 @@ class CatalogueDock(Dock):
         form.addRow("RA", self.ra)
         form.addRow("Dec", self.dec)
         form.addRow("Magnitude", self.magnitude)
+        form.addRow("Motion", row_of(self.pm_ra, self.pm_dec))
+        form.addRow("Date", self.epoch)
         form.addRow("Range", row_of(self.brightest, self.faintest))
         form.addRow("Label", self.label)
         self.body.addLayout(form)
@@ -88,16 +97,15 @@ class CatalogueDock(Dock):
 
     def _offer(self, catalogue: Catalogue | None) -> None:
         """Offer the columns of the table, magnitudes as such first; and choose those of a catalogue, and its range."""
-        magnitudes = () if catalogue is None else catalogue.magnitudes
-        for box, first in ((self.ra, ()), (self.dec, ()), (self.magnitude, magnitudes)):
+        motion = ("", "", "") if catalogue is None or catalogue.motion is None else catalogue.motion.names
+        found = ("", "", "") if catalogue is None else (catalogue.ra_name, catalogue.dec_name, catalogue.magnitude_name)
+        for box, name in zip(self._boxes(), (*found, *motion), strict=True):
+            first = catalogue.magnitudes if catalogue is not None and box is self.magnitude else ()
             box.clear()
             box.addItems([_NONE, *dict.fromkeys((*first, *self._table.colnames))])
-        if catalogue is None:
-            return
-        self.ra.setCurrentText(catalogue.ra_name)
-        self.dec.setCurrentText(catalogue.dec_name)
-        self.magnitude.setCurrentText(catalogue.magnitude_name or _NONE)
-        self._offer_range(catalogue)
+            box.setCurrentText(name or _NONE)
+        if catalogue is not None:
+            self._offer_range(catalogue)
 
     def _offer_range(self, catalogue: Catalogue) -> None:
         known = catalogue.magnitude[np.isfinite(catalogue.magnitude)]
@@ -107,12 +115,20 @@ class CatalogueDock(Dock):
                 field.setValue(limit)
             field.setEnabled(bool(known.size))
 
+    def _boxes(self) -> tuple[QComboBox, ...]:
+        """Return what columns are chosen in."""
+        return self.ra, self.dec, self.magnitude, self.pm_ra, self.pm_dec, self.epoch
+
     def _chosen(self) -> Catalogue:
         """Return the table read by the columns chosen."""
-        names = [box.currentText() for box in (self.ra, self.dec, self.magnitude)]
-        ra, dec, magnitude = (None if name == _NONE else name for name in names)
-        catalogue = catalogue_of(self._table, self._name, CatalogueColumns(ra=ra, dec=dec, magnitude=magnitude))
-        return dataclasses.replace(catalogue, magnitude_name=magnitude or "")
+        names = [box.currentText().strip() for box in self._boxes()]
+        ra, dec, magnitude, pm_ra, pm_dec, epoch = (None if name in (_NONE, "") else name for name in names)
+        columns = CatalogueColumns(
+            ra=ra, dec=dec, magnitude=magnitude, pm_ra=pm_ra, pm_dec=pm_dec, catalogue_epoch=epoch
+        )
+        catalogue = catalogue_of(self._table, self._name, columns)
+        motion = catalogue.motion if pm_ra else None  # one that is found by its names may not be wanted
+        return dataclasses.replace(catalogue, magnitude_name=magnitude or "", motion=motion)
 
     def _draw(self, catalogue: Catalogue) -> None:
         fields = zip((self.brightest, self.faintest), self._limits, (-np.inf, np.inf), strict=True)
@@ -137,8 +153,13 @@ class CatalogueDock(Dock):
             self._offer(catalogue)
             self._draw(catalogue)
 
-    def _on_columns_chosen(self, _index: int) -> None:
-        if self._table is not None:
+    def _on_columns_chosen(self, _index: int = 0) -> None:
+        if self._table is None:
+            return
+        *motion, epoch = (box.currentText().strip() in (_NONE, "") for box in self._boxes()[3:])
+        if any(motion) != all(motion) or (epoch and not all(motion)):
+            self.say("Choose both columns of the motion, and the date of the positions")
+        else:
             with notified(self.say):
                 catalogue = self._chosen()
                 self._offer_range(catalogue)
