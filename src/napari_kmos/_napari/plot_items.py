@@ -12,13 +12,15 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QPainter, QPen
 
 from napari_kmos.report.line_marks import pulled_apart
 from napari_kmos.spectral.windows import Window
 
 #: Points of the font of names on the plot, and pixels from an edge.
 _FONT_SIZE, _EDGE = 8, 3
+#: Height in pixels over which a line bends to its name.
+_BEND = 6
 _DASHES = (4.0, 3.0)
 
 
@@ -102,54 +104,93 @@ class _OverView(pg.GraphicsObject):
 
     def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
         """Return all that is in view."""
-        return QRectF(self.viewRect())
+        box = self.getViewBox()
+        return QRectF() if box is None else QRectF(box.viewRect())
 
-    def viewTransformChanged(self) -> None:  # noqa: N802 - pyqtgraph's name
+    def viewRangeChanged(self) -> None:  # noqa: N802 - pyqtgraph's name
         """Move with the view."""
         self.prepareGeometryChange()
 
-    def _in_pixels(self, painter: QPainter) -> tuple[QRectF, QFontMetricsF]:
-        """Let a painter draw in pixels; return the view in these, and the measures of the font."""
+    def _in_pixels(self, painter: QPainter) -> QRectF:
+        """Let a painter draw in pixels, and return the view in these."""
         view = painter.transform().mapRect(self.boundingRect())
         painter.resetTransform()
-        font = QFont(painter.font())
-        font.setPointSizeF(_FONT_SIZE)
-        painter.setFont(font)
-        return view, QFontMetricsF(font)
+        painter.setFont(_font())
+        return QRectF(view)
+
+
+class Grid(_OverView):
+    """Lines at the large ticks; those of pyqtgraph, at the small ones too, take longer to draw than all the curves.
+
+    Parameters
+    ----------
+    axes : sequence of AxisItem
+        The horizontal and the vertical one.
+    """
+
+    def __init__(self, axes: Sequence[pg.AxisItem]) -> None:
+        super().__init__()
+        self._axes = axes
+        self._colour = QColor()
+
+    def show_colour(self, colour: QColor) -> None:
+        """Draw in a colour."""
+        self._colour = colour
+        self.update()
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        """Draw both directions."""
+        place, bounds = painter.transform(), self.boundingRect()
+        view = self._in_pixels(painter)
+        across, along = self._axes
+        for value in _ticks(across, bounds.left(), bounds.right(), view.width()):
+            x = place.m11() * value + place.dx()
+            painter.fillRect(QRectF(round(x), view.top(), 1, view.height()), self._colour)
+        for value in _ticks(along, bounds.top(), bounds.bottom(), view.height()):
+            y = place.m22() * value + place.dy()
+            painter.fillRect(QRectF(view.left(), round(y), view.width(), 1), self._colour)
 
 
 class LineMarks(_OverView):
-    """Lines from top to bottom, dashed, with their names along them, pulled apart where they crowd."""
+    """Lines from top to bottom, dashed, with their names above them, pulled apart where they crowd.
+
+    Where there is no room for all the names, none is written: zoom in.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.marks: tuple[Mark, ...] = ()
+        #: Height in pixels of the names, which stand above the lines.
+        self.room = 0.0
 
     def show_marks(self, marks: Sequence[Mark]) -> None:
         """Draw marks in place of those before."""
         self.marks = tuple(sorted(marks, key=lambda mark: mark.wavelength_um))
+        self.room = _widest([mark.name for mark in marks])
         self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
         """Draw the marks in view, and as many names as there is room for."""
         place = painter.transform()
-        view, font = self._in_pixels(painter)
+        view = self._in_pixels(painter)
         inside = [(place.m11() * mark.wavelength_um + place.dx(), mark) for mark in self.marks]
         inside = [(x, mark) for x, mark in inside if view.left() <= x <= view.right()]
-        for x, mark in inside:
+        height = QFontMetricsF(_font()).height()
+        shares = pulled_apart([(x - view.left()) / view.width() for x, _ in inside], gap=height / view.width())
+        is_named = len(inside) * height <= view.width()
+        for share, (x, mark) in zip(shares, inside, strict=True):
             pen = QPen(QColor(mark.colour), 1)
             pen.setDashPattern(_DASHES)
             painter.setPen(pen)
-            painter.drawLine(QLineF(x, view.top(), x, view.bottom()))
-        named = _with_room(inside, font.height())
-        shares = pulled_apart([(x - view.left()) / view.width() for x, _ in named], gap=font.height() / view.width())
-        for share, (_, mark) in zip(shares, named, strict=True):
-            painter.save()
-            painter.translate(view.left() + share * view.width(), view.top() + _EDGE)
-            painter.rotate(90)
-            painter.setPen(QColor(mark.colour))
-            painter.drawText(QPointF(0, -2), mark.name)
-            painter.restore()
+            painter.drawLine(QLineF(x, view.top() + self.room + _BEND, x, view.bottom()))
+            if is_named:
+                at = view.left() + share * view.width()
+                painter.setPen(QPen(QColor(mark.colour), 1))
+                painter.drawLine(QLineF(at, view.top() + self.room, x, view.top() + self.room + _BEND))
+                painter.translate(at, view.top() + self.room)
+                painter.rotate(-90)
+                painter.drawText(QPointF(_EDGE, 0.3 * height), mark.name)
+                painter.resetTransform()
 
 
 class Shades(_OverView):
@@ -167,7 +208,7 @@ class Shades(_OverView):
     def paint(self, painter: QPainter, *_: object) -> None:
         """Shade what is in view."""
         place = painter.transform()
-        view, _ = self._in_pixels(painter)
+        view = self._in_pixels(painter)
         for colour, windows in self.ranges:
             sides = [(place.m11() * first + place.dx(), place.m11() * last + place.dx()) for first, last in windows]
             for left, right in sides:
@@ -181,27 +222,40 @@ class EdgeNames(_OverView):
     def __init__(self) -> None:
         super().__init__()
         self.names: tuple[Name, ...] = ()
+        #: Width in pixels of the widest.
+        self.room = 0.0
 
     def show_names(self, names: Sequence[Name]) -> None:
         """Write names in place of those before."""
         self.names = tuple(names)
+        self.room = _widest([name.text for name in names])
         self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
         """Write those in view."""
         place = painter.transform()
-        view, _ = self._in_pixels(painter)
+        view = self._in_pixels(painter)
         for name in self.names:
             y = place.m22() * name.level + place.dy()
             if view.top() <= y <= view.bottom():
                 painter.setPen(QColor(name.colour))
-                painter.drawText(QPointF(view.left() + _EDGE, y - _EDGE), name.text)
+                painter.drawText(QPointF(view.left() + _EDGE, y + _EDGE), name.text)
 
 
-def _with_room(marks: Sequence[tuple[float, Mark]], room: float) -> list[tuple[float, Mark]]:
-    """Leave out names of marks closer to their neighbour than half the height of a letter: lines of one feature."""
-    kept: list[tuple[float, Mark]] = []
-    for one in marks:
-        if not kept or one[0] - kept[-1][0] > 0.5 * room:
-            kept.append(one)
-    return kept
+def _ticks(axis: pg.AxisItem, low: float, high: float, n_pixels: float) -> Sequence[float]:
+    """Return the large ticks of an axis."""
+    levels = axis.tickValues(low, high, n_pixels)
+    return levels[0][1] if levels else ()
+
+
+def _font() -> QFont:
+    """Return the font of names on the plot."""
+    font = QFont(QGuiApplication.font())
+    font.setPointSizeF(_FONT_SIZE)
+    return font
+
+
+def _widest(texts: Sequence[str]) -> float:
+    """Return the width of the widest text in pixels, with room at both ends; 0 without a text."""
+    measure = QFontMetricsF(_font())
+    return max((measure.horizontalAdvance(text) + 2 * _EDGE for text in texts), default=0.0)

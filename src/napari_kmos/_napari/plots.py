@@ -17,7 +17,7 @@ from napari_kmos._napari.schemes import Scheme, ThemedWidget
 try:
     import pyqtgraph as pg
 
-    from napari_kmos._napari.plot_items import EdgeNames, ErrorBand, LineMarks, Shades
+    from napari_kmos._napari.plot_items import EdgeNames, ErrorBand, Grid, LineMarks, Shades
 except ImportError:  # an optional part of the plugin, said in its place
     pg = None
 
@@ -29,7 +29,7 @@ _SIZE = (300, 180)
 #: About the axes: pyqtgraph draws the names of axes a little outside of what it keeps free for them.
 _MARGIN = 5
 #: Opacity of error bands, and of curves that are there for comparison.
-_BAND, _FAINT, _OPAQUE = 70, 110, 255
+_BAND, _FAINT, _OPAQUE, _GRID = 70, 110, 255, 35
 #: A legend of more curves has two columns, one of more than this is left out.
 _ONE_COLUMN, _MOST_NAMED = 6, 16
 _LOWEST, _MARKS, _NAMES, _MARKER = -100, 5, 6, 10
@@ -178,6 +178,7 @@ class SpectrumPlot(ThemedWidget):
         if shown != self._legend_shown:
             self._legend_shown = shown
             self.legend.clear()
+            self.legend.setVisible(bool(named))
             self.legend.setColumnCount(1 + (len(named) > _ONE_COLUMN))
             for line, name in zip(self.curves, named, strict=False):
                 self.legend.addItem(line, name)
@@ -186,10 +187,12 @@ class SpectrumPlot(ThemedWidget):
         limits = self.limits(curves)
         if limits is None or self._is_zoomed:
             return
-        first, last = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
-        x_room, y_room = _SIDES * (last - first), _HEADROOM * (limits[1] - limits[0])
+        span = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
+        width, height = max(self.plot.width(), 1), max(self.plot.height(), 1)
         self.plot.setRange(
-            xRange=(first - x_room, last + x_room), yRange=(limits[0] - y_room, limits[1] + y_room), padding=0
+            xRange=_with_room(span, _SIDES + self.edge_names.room / width, _SIDES),
+            yRange=_with_room(limits, _HEADROOM, _HEADROOM + self.marks.room / height),
+            padding=0,
         )
 
     def _dress(self) -> None:
@@ -212,7 +215,9 @@ def make_plot(least_height: int):
     plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
     for side in ("left", "bottom"):
         plot.getAxis(side).enableAutoSIPrefix(False)
-    plot.showGrid(x=True, y=True, alpha=0.15)
+    plot.grid = Grid([plot.getAxis(side) for side in ("bottom", "left")])
+    plot.grid.setZValue(_LOWEST - 1)
+    plot.addItem(plot.grid, ignoreBounds=True)
     return plot, plot.addLegend(offset=(-10, 5))
 
 
@@ -222,6 +227,7 @@ def dress(plot: Any, legend: Any, scheme: Scheme) -> None:
     for side in ("left", "bottom"):
         plot.getAxis(side).setPen(scheme.text)
         plot.getAxis(side).setTextPen(scheme.text)
+    plot.grid.show_colour(_through(scheme.text, _GRID))
     legend.setBrush(pg.mkBrush(QColor(scheme.legend)))
     legend.setLabelTextColor(scheme.text)
 
@@ -252,6 +258,12 @@ def _without_spikes(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values
     before, here, after = values[:-2], values[1:-1], values[2:]
     return np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
+
+
+def _with_room(limits: tuple[float, float], before: float, after: float) -> tuple[float, float]:
+    """Return a range with room at its ends, as shares of the whole; at most a half is room."""
+    scale = (limits[1] - limits[0]) / max(1 - before - after, 0.5)
+    return limits[0] - before * scale, limits[1] + after * scale
 
 
 def _through(colour: str, opacity: int) -> QColor:

@@ -1,0 +1,131 @@
+"""Twenty spectra of 3072 points drawn anew, with marks of lines and the error bands of two, until they are painted.
+
+Run it by `python benchmarks/plot_speed.py [--repeats 40]`, where a window can be opened. Every time all curves have
+other data, and the widget is painted as a whole by `QWidget.grab`. Beside it the same by items of pyqtgraph's own for
+each curve, band and line, and by matplotlib, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_kmos._napari.plot_items import Mark
+from napari_kmos._napari.plots import Curve, SpectrumPlot
+from napari_kmos.io import read_line_list
+
+N_SPECTRA, N_PLANES, N_BANDS = 20, 3072, 2
+SPAN_UM = (1.925, 2.500)
+SIZE = (1100, 500)
+LIMIT_MS = 30.0
+SEED = 7
+OURS = "napari-kmos"
+
+Draw = Callable[[Sequence[Curve]], object]
+
+
+def main() -> None:
+    """Print a line a way of drawing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=40)
+    repeats = parser.parse_args().repeats
+    application = QApplication.instance() or QApplication([])
+    marks = [line for line in read_line_list() if SPAN_UM[0] < line.wavelength_um < SPAN_UM[1]]
+    where = [Mark(wavelength_um=line.wavelength_um, name=line.name, colour="#8fb7ff") for line in marks]
+    ways = {OURS: _ours(where), "pyqtgraph, an item for each": _items(where), "matplotlib": _matplotlib(where)}
+    for widget, _ in ways.values():
+        widget.resize(*SIZE)
+        widget.show()
+    taken = _measured(application, ways, repeats)
+    medians = {name: statistics.median(times) for name, times in taken.items()}
+    print(
+        f"{N_SPECTRA} spectra of {N_PLANES} points, {N_BANDS} bands, {len(where)} marks; {SIZE[0]} x {SIZE[1]} pixels"
+    )
+    for name, times in taken.items():
+        slow, ratio = np.percentile(times, 90), medians[name] / medians[OURS]
+        print(f"{name:28} {medians[name]:7.1f} ms  (one in ten slower than {slow:6.1f})  {ratio:5.1f} times ours")
+    print(f"limit {LIMIT_MS:.0f} ms: {'held' if medians[OURS] < LIMIT_MS else 'not held'}")
+
+
+def _measured(application: QApplication, ways: dict[str, tuple[QWidget, Draw]], repeats: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each way, in turn; the first time does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    rng = np.random.default_rng(SEED)
+    for number in range(repeats + 1):
+        curves = _curves(rng)
+        for name, (widget, draw) in ways.items():
+            application.processEvents()
+            start = time.perf_counter()
+            draw(curves)
+            widget.grab()
+            if number:
+                taken[name].append(1e3 * (time.perf_counter() - start))
+    return taken
+
+
+def _curves(rng: np.random.Generator) -> list[Curve]:
+    """Return spectra with noise and lines, one above the other, some planes of each without data."""
+    x = np.linspace(*SPAN_UM, N_PLANES)
+    curves = []
+    for number in range(N_SPECTRA):
+        y = 1 + 0.2 * number + 0.03 * rng.standard_normal(N_PLANES)
+        y[rng.integers(0, N_PLANES, 30)] = np.nan
+        err = np.full(N_PLANES, 0.03) if number < N_BANDS else None
+        curves.append(Curve(name=f"star {number}", x=x, y=y, err=err))
+    return curves
+
+
+def _ours(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
+    plot = SpectrumPlot()
+
+    def draw(curves: Sequence[Curve]) -> None:
+        plot.marks.show_marks(marks)
+        plot.show_curves(curves, unit="")
+
+    return plot, draw
+
+
+def _items(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
+    plot = pg.PlotWidget()
+
+    def draw(curves: Sequence[Curve]) -> None:
+        plot.clear()
+        for curve in curves:
+            plot.plot(curve.x, curve.y, connect="finite")
+            if curve.err is not None:
+                edges = [pg.PlotCurveItem(curve.x, curve.y + sign * curve.err, pen=None) for sign in (-1, 1)]
+                plot.addItem(pg.FillBetweenItem(*edges, brush=(53, 224, 232, 70)))
+        for mark in marks:
+            plot.addItem(pg.InfiniteLine(mark.wavelength_um, label=mark.name))
+
+    return plot, draw
+
+
+def _matplotlib(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
+    canvas = FigureCanvasQTAgg(Figure())
+    axes = canvas.figure.subplots()
+
+    def draw(curves: Sequence[Curve]) -> None:
+        axes.clear()
+        for curve in curves:
+            axes.plot(curve.x, curve.y, linewidth=0.6)
+            if curve.err is not None:
+                axes.fill_between(curve.x, curve.y - curve.err, curve.y + curve.err, alpha=0.3)
+        for mark in marks:
+            axes.axvline(mark.wavelength_um, linewidth=0.5)
+            axes.annotate(mark.name, (mark.wavelength_um, 1), xycoords=("data", "axes fraction"), rotation=90)
+        canvas.draw()
+
+    return canvas, draw
+
+
+if __name__ == "__main__":
+    main()
