@@ -43,6 +43,7 @@ CALLS = {
     "map": "cube.fits -o OUT --line 2.1-2.2 --continuum 2.05-2.08,2.25-2.3",
     "find": "cube.fits -o OUT/found.ecsv --known stars.ecsv",
     "extract": "cube.fits --apertures stars.ecsv -o OUT",
+    "measure": "spectra -o OUT --velocity none",
     "compare": "spectra -o OUT",
 }
 #: `view` opens a window and `demo` has a test of its own.

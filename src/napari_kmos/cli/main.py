@@ -42,6 +42,7 @@ COMMANDS = {
     "map": "map a line: flux above the continuum, moments, signal to noise",
     "find": "find the stars of cubes, as one list of apertures",
     "extract": "extract spectra through apertures",
+    "measure": "measure SNR, velocity, lines, CO and Br gamma of stars; late or early type",
     "compare": "plot spectra together, measure their SNR, write a region file",
 }
 

@@ -23,6 +23,7 @@ from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
 from napari_kmos.io.esorex_log import LoggedShift, find_log, read_logged_shifts
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
+from napari_kmos.io.latex import latex_text, write_latex
 from napari_kmos.io.lines import read_line_list, read_windows
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
@@ -44,6 +45,7 @@ from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_
 from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.spectrum_text import write_spectrum_text
 from napari_kmos.io.star_pairs import read_star_pairs
+from napari_kmos.io.templates import read_template
 from napari_kmos.io.text import read_text, read_toml, write_text
 from napari_kmos.io.wcs_copy import write_wcs_copy
 from napari_kmos.io.write import write_cube, write_exposure, write_image
@@ -73,6 +75,7 @@ __all__ = [
     "is_as_recorded",
     "is_xy_plus",
     "json_text",
+    "latex_text",
     "offsets_table",
     "open_sky_image",
     "output_dir",
@@ -99,6 +102,7 @@ __all__ = [
     "read_spectrum",
     "read_star_pairs",
     "read_table",
+    "read_template",
     "read_text",
     "read_toml",
     "read_windows",
@@ -115,6 +119,7 @@ __all__ = [
     "write_figure",
     "write_image",
     "write_json",
+    "write_latex",
     "write_offsets",
     "write_record",
     "write_regions",

@@ -57,7 +57,7 @@ class LineParameters:
     """
 
     profile: Literal["gaussian", "voigt"] = "gaussian"
-    half_width_um: float = 0.006
+    half_width_um: float = 0.01
     velocity_kms: float = 0.0
     reach_kms: float = 400.0
     min_significance: float = 3.0

@@ -51,7 +51,7 @@ class MeasureParameters(ClassParameters):
     velocity: str = field(default=BY_TEMPLATE, metadata={"metavar": "template|LINE|none"})
     frame: str = field(default="barycentric", metadata={"choices": FRAMES})
     profile: str = field(default="gaussian", metadata={"choices": ("gaussian", "voigt")})
-    half_width_um: float = 0.006
+    half_width_um: float = 0.01
     max_kms: float = 600.0
 
     def __post_init__(self) -> None:

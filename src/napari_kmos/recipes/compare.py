@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import dataclasses
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from astropy.table import Table, vstack
 
-from napari_kmos.errors import ExtractionError, KmosWarning
+from napari_kmos.errors import KmosWarning
 from napari_kmos.io import (
     check_free,
     output_dir,
+    plain_text,
     read_line_list,
-    read_spectrum,
-    read_table,
     read_windows,
     write_figure,
     write_record,
@@ -27,16 +26,13 @@ from napari_kmos.io import (
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.star_spectra import GivenSpectrum, read_star_spectra
 from napari_kmos.report.spectra import compare_figure, comparison_table
 from napari_kmos.spectral.snr import Snr, measure_snr
 from napari_kmos.spectral.windows import Window, are_windows, check_windows, parse_windows, windows_text
 
 if TYPE_CHECKING:
     from napari_kmos.spectrum import SpectralLine, StarSpectrum
-
-_SPECTRA = "spec_*.fits"
-
-_log = logging.getLogger(__name__)
 
 
 def compare(
@@ -54,7 +50,7 @@ def compare(
     ----------
     spectra : sequence of path
         Spectra of `extract`, their tables, or folders of them. Sky spectra are left out, and what is named twice is
-        taken once.
+        taken once. A file that is no such spectrum, and an id that several files share, are warned of and noted.
     out_dir : path
         Folder of the products; made if missing.
     windows : sequence of (start, end) in micron, text, or path, optional
@@ -86,7 +82,9 @@ def compare(
     """
     chosen = read_or_parse_windows(windows)
     marked = read_line_list(lines) if lines is None or isinstance(lines, Path | str) else tuple(lines)
-    files, stars = _read_stars(spectra, progress)
+    given = read_star_spectra(spectra, progress)
+    stars = [one.spectrum for one in given if one.spectrum]
+    files = [one.path for one in given if one.spectrum]
     folder = output_dir(out_dir)
     products = tuple(folder / f"compare.{suffix}" for suffix in ("png", "pdf", "ecsv", "reg"))
     for path in (*products, folder / "compare.json"):
@@ -94,11 +92,11 @@ def compare(
     ratios = [measure_snr(star.wavelength_um, star.flux, chosen, noise=star.noise) for star in stars]
     _warn_of_missing(stars, ratios)
     png, pdf, table, regions = products
-    progress(len(files), len(files) + 1, "drawing")
+    progress(len(given), len(given) + 1, "drawing")
     figure = compare_figure(stars, ratios, marked)
     write_figure(figure, png, overwrite=overwrite)
     write_figure(figure, pdf, overwrite=overwrite)
-    write_table(comparison_table(stars, [path.name for path in files], ratios), table, overwrite=overwrite)
+    write_table(_table(given, ratios), table, overwrite=overwrite)
     entries = (
         (star.aperture.id, star.aperture.ra, star.aperture.dec, ratio.value)
         for star, ratio in zip(stars, ratios, strict=True)
@@ -125,35 +123,19 @@ def read_or_parse_windows(windows: Sequence[Window] | Path | str | None) -> tupl
     return check_windows(windows)
 
 
-def _read_stars(spectra: Sequence[Path | str], progress: Progress) -> tuple[list[Path], list[StarSpectrum]]:
-    """Read the spectra of stars, each once, and their files."""
-    files = list(dict.fromkeys(path.absolute() for given in spectra for path in _files(Path(given))))
-    kept, stars = [], []
-    for number, path in enumerate(files):
-        progress(number, len(files) + 1, f"reading {path.name}")
-        spectrum = read_spectrum(path)
-        if spectrum.aperture.kind == "star":
-            kept.append(path)
-            stars.append(spectrum)
-        else:
-            _log.info("%s: a sky spectrum, left out", path.name)
-    if not stars:
-        what = f"{len(files)} files, no star's spectrum among them" if files else "no spectrum in what was given"
-        msg = f"{what}; give files that `napari-kmos extract` wrote ({_SPECTRA}), their table, or their folder"
-        raise ExtractionError(msg)
-    return kept, stars
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the spectra that a path stands for."""
-    if path.is_dir():
-        yield from sorted(path.rglob(_SPECTRA))
-    elif path.suffix.lower() == ".ecsv":
-        # An empty cell is read as a masked one.
-        files = read_table(path, required=("id", "file"))["file"]
-        yield from (path.parent / str(name) for name in files if name is not np.ma.masked and str(name))
-    else:
-        yield path
+def _table(given: Sequence[GivenSpectrum], ratios: Sequence[Snr]) -> Table:
+    """Return the table of the spectra, and below the files that are none."""
+    used, others = ([one for one in given if bool(one.spectrum) is is_used] for is_used in (True, False))
+    stars = [
+        dataclasses.replace(one.spectrum, note="; ".join(note for note in (one.spectrum.note, one.note) if note))
+        for one in used
+        if one.spectrum
+    ]
+    table = comparison_table(stars, [one.path.name for one in used], ratios)
+    if others:
+        refused = Table({"file": [one.path.name for one in others], "note": [plain_text(one.note) for one in others]})
+        table = vstack([table, refused], metadata_conflicts="silent")
+    return table
 
 
 def _warn_of_missing(stars: Sequence[StarSpectrum], ratios: Sequence[Snr]) -> None:

@@ -74,7 +74,7 @@ def spectra_table(rows: Iterable[TableRow]) -> Table:
 
 
 def comparison_table(spectra: Sequence[StarSpectrum], files: Sequence[str], ratios: Sequence[Snr]) -> Table:
-    """Return a row a spectrum: id, file, position, IFU, SNR in the chosen windows, median flux."""
+    """Return a row a spectrum: id, file, position, IFU, SNR in three ways in the chosen windows, median flux."""
     table = Table()
     table["id"] = [plain_text(spectrum.aperture.id) for spectrum in spectra]
     table["file"] = list(files)
@@ -84,6 +84,8 @@ def comparison_table(spectra: Sequence[StarSpectrum], files: Sequence[str], rati
     table["target"] = [plain_text(spectrum.target) for spectrum in spectra]
     table["snr"] = _column([ratio.value for ratio in ratios], ".2f")
     table["snr_noise"] = _column([ratio.propagated for ratio in ratios], ".2f")
+    table["snr_der"] = _column([ratio.der for ratio in ratios], ".2f")
+    table["snr_correlation"] = _column([ratio.correlation for ratio in ratios], ".2f")
     windows = [",".join(f"{start:.6g}-{end:.6g}" for start, end in ratio.windows) for ratio in ratios]
     table["snr_windows_um"] = windows
     table["n_points"] = np.array([ratio.n_points for ratio in ratios], dtype=int)
