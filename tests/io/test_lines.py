@@ -9,10 +9,12 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 
-from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.errors import KmosError, NotKmosError, WriteError
 from napari_kmos.instrument import BANDS
 from napari_kmos.io import read_line_list, read_windows
+from napari_kmos.io.lines import write_line_list
 from napari_kmos.spectral import air_to_vacuum, lines_between, rydberg_wavelength
+from napari_kmos.spectrum import SpectralLine
 
 LINES = {line.name: line for line in read_line_list()}
 GREEK = {"alpha": 1, "beta": 2, "gamma": 3, "delta": 4, "epsilon": 5}
@@ -147,3 +149,11 @@ def test_windows_that_cannot_be_used(tmp_path: Path, content: str, message: str)
 def test_windows_of_a_missing_file(tmp_path: Path):
     with pytest.raises(NotKmosError, match="cannot be read"):
         read_windows(tmp_path / "no.txt")
+
+
+def test_a_list_is_read_as_it_was_written(tmp_path: Path):
+    lines = (*read_line_list()[:9], SpectralLine(name="ours", wavelength_um=2.2, err_um=1e-5, marked=False))
+    path = write_line_list(lines, tmp_path / "lines.ecsv")
+    assert read_line_list(path) == lines
+    with pytest.raises(WriteError, match="exists"):
+        write_line_list(lines, path)

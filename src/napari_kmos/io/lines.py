@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
+from astropy.table import Table
 
 from napari_kmos.errors import KmosError, NotKmosError
-from napari_kmos.io.records import read_table
+from napari_kmos.io.records import read_table, write_table
 from napari_kmos.spectrum import SpectralLine
 
 if TYPE_CHECKING:
-    from astropy.table import Row, Table
+    from astropy.table import Row
 
 Window = tuple[float, float]
 
@@ -48,6 +49,22 @@ def read_line_list(path: Path | str | None = None) -> tuple[SpectralLine, ...]:
     table = read_table(path, required=("name", "wavelength_um"))
     scale = float((table["wavelength_um"].unit or u.um).to(u.um))
     return tuple(_line(path, row, scale) for row in table)
+
+
+def write_line_list(lines: Iterable[SpectralLine], path: Path | str, *, overwrite: bool = False) -> Path:
+    """Write a list of spectral lines as `read_line_list` reads it.
+
+    Raises
+    ------
+    WriteError
+        If the file exists and may not be replaced, or cannot be written.
+    """
+    rows = tuple(lines)
+    names = ("name", "species", "wavelength_um", "err_um", "kind", "marked", "source")
+    table = Table({name: [getattr(row, name) for row in rows] for name in names})
+    for name in ("wavelength_um", "err_um"):
+        table[name].unit = u.um
+    return write_table(table, path, overwrite=overwrite)
 
 
 def read_windows(path: Path | str) -> tuple[Window, ...]:

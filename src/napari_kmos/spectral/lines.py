@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,12 @@ def lines_between(
     first, last = start.to_value(u.um), end.to_value(u.um)
     chosen = [line for line in lines if first <= line.wavelength_um <= last and (line.marked or not marked)]
     return tuple(sorted(chosen, key=lambda line: line.wavelength_um))
+
+
+def moved_lines(lines: Iterable[SpectralLine], velocity_kms: float) -> tuple[SpectralLine, ...]:
+    """Return lines as they are seen of a source that recedes with a velocity."""
+    factor = 1 + velocity_kms / LIGHT_KMS
+    return tuple(dataclasses.replace(line, wavelength_um=line.wavelength_um * factor) for line in lines)
 
 
 def _refractive_index(vacuum_um: np.ndarray | float) -> np.ndarray | float:
