@@ -28,7 +28,7 @@ _LOW_SCREEN = 940
 #: Of the height of the window, for the docks below.
 _SHARE_BELOW = 0.45
 #: Of its width, for those at the side.
-_SHARE_SIDE = 0.41
+_SHARE_SIDE = 0.43
 
 
 def view(paths: Sequence[Path | str]) -> None:

@@ -92,7 +92,7 @@ class Pair:
             self.path, self.catalogue = path, None
         elif view is not None and (self.catalogue is None or view.catalogue is not self._dated):
             self.path, self.catalogue = None, view.catalogue
-        self._date()
+            self._date()
 
     def shown(self) -> Layer | Catalogue | None:
         """Return what is shown with the moving layer: another layer, or the catalogue at the date of the exposure."""
@@ -137,6 +137,8 @@ class Pair:
 
     def choose_row(self, rows: Sequence[AlignRow], row: AlignRow) -> None:
         """Choose a row, and what there is of its target in the file that rows are compared with, else in another."""
+        if self.catalogue is not None:  # other columns may have been chosen meanwhile
+            self.choose_reference(None)
         other = counterpart(rows, row, self.path)
         self.is_choosing = True
         try:
