@@ -30,7 +30,7 @@ from napari_kmos.io import (
 )
 from napari_kmos.progress import Cancelled
 from napari_kmos.recipes.extract import extract
-from napari_kmos.spatial.wcs import pixel_to_sky
+from napari_kmos.spatial.wcs import pixel_to_sky, shift_wcs
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
@@ -75,17 +75,17 @@ def test_combined_cube_gives_a_file_a_star_a_sky_a_table_and_a_record(tmp_path: 
     assert [path.name for path in outcome.products] == [
         "spec_GC_7_ifu7_1.fits", "spec_GC_7_ifu7_2.fits", "sky_GC_7_ifu7.fits", "spectra_GC_7_ifu7.ecsv",
     ]  # fmt: skip
-    assert [path.name for path in outcome.extras] == ["spectra_GC_7_ifu7.json"]
+    assert [path.name for path in outcome.extras] == ["spectra_GC_7_ifu7.reg", "spectra_GC_7_ifu7.json"]
     assert names(tmp_path / "out") == sorted(path.name for path in (*outcome.products, *outcome.extras))
     table = read_table(outcome.products[-1])
     assert list(table["file"]) == ["spec_GC_7_ifu7_1.fits", "spec_GC_7_ifu7_2.fits"]
     assert list(table["mag"]) == [12.0, 13.0]
     assert list(table["ifu"]) == [7, 7]
-    record = json.loads(outcome.extras[0].read_text())
+    record = json.loads(outcome.extras[1].read_text())
     assert record["step"] == "extract"
     assert [Path(entry["file"]).name for entry in record["inputs"]] == ["COMBINE_GC_7.fits", "stars.ecsv"]
     assert record["parameters"]["sky"] == "annulus"
-    assert len(record["products"]) == 4
+    assert len(record["products"]) == 5
 
 
 def test_fluxes_sky_and_header_are_those_of_the_stars(tmp_path: Path, combined: tuple[Path, Path]):
@@ -101,7 +101,10 @@ def test_fluxes_sky_and_header_are_those_of_the_stars(tmp_path: Path, combined: 
     assert np.median(sky.flux) == pytest.approx(40, rel=0.02)
     assert (sky.aperture.kind, sky.n_sky) == ("sky", 2)
     assert (first.target, first.ifu, first.aperture.id) == ("GC/7", 7, "1")
-    assert dict(first.parameters) == {"sky": "areas", "inner": 2.0, "outer": 3.0, "min_coverage": 0.8}
+    assert dict(first.parameters) == {
+        "sky": "areas", "inner": 2.0, "outer": 3.0, "side": "all", "side_deg": 180.0, "avoid_arcsec": 0.0,
+        "ring_statistic": "median", "areas_statistic": "mean", "sky_clip": 3.0, "min_coverage": 0.8,
+    }  # fmt: skip
     assert first.source == "COMBINE_GC_7.fits[GC/7.DATA]"
     assert outcome.measured["spectra"][0]["snr_noise"] == pytest.approx(first.snr_noise)
 
@@ -381,7 +384,7 @@ def test_all_stars_fitted_together_and_what_that_leaves(tmp_path: Path, combined
     assert first.psf is not None
     assert first.psf.fwhm_arcsec == pytest.approx(0.6, rel=0.1)
     assert [path.name for path in outcome.extras] == [
-        "residual_GC_7_ifu7.fits", "residual_GC_7_ifu7_IMAGE.fits", "spectra_GC_7_ifu7.json",
+        "residual_GC_7_ifu7.fits", "residual_GC_7_ifu7_IMAGE.fits", "spectra_GC_7_ifu7.reg", "spectra_GC_7_ifu7.json",
     ]  # fmt: skip
     left = read_cube(outcome.extras[0])
     assert left.shape == cube.shape
@@ -390,9 +393,111 @@ def test_all_stars_fitted_together_and_what_that_leaves(tmp_path: Path, combined
     with pytest.raises(WriteError, match="exists"):
         extract([combined[0]], combined[1], tmp_path / "out", method="psf", residual=True)
     assert main([*words, "-o", str(tmp_path / "new"), "--method", "psf", "--residual", "--background", "plane"]) == 0
-    assert len(names(tmp_path / "new")) == 7
+    assert len(names(tmp_path / "new")) == 8
 
 
 def test_an_aperture_leaves_no_residual(tmp_path: Path, combined: tuple[Path, Path]):
     with pytest.raises(ExtractionError, match="the method aperture leaves no residual; choose psf"):
         extract([combined[0]], combined[1], tmp_path / "out", residual=True)
+
+
+def test_text_and_regions_beside_the_spectra(tmp_path: Path, combined: tuple[Path, Path]):
+    rows = [
+        dataclasses.replace(row, extra={"class": name})
+        for row, name in zip(read_apertures(combined[1]), ("late", "early", "", ""), strict=True)
+    ]
+    outcome = extract([combined[0]], rows, tmp_path / "out", text=True)
+
+    texts = [path for path in outcome.extras if path.suffix == ".txt"]
+    assert [path.name for path in texts] == ["spec_GC_7_ifu7_1.txt", "spec_GC_7_ifu7_2.txt"]
+    spectrum = read_spectrum(outcome.products[0])
+    wave, flux, noise = np.loadtxt(texts[0], unpack=True)
+    np.testing.assert_allclose(wave, spectrum.wavelength_um, atol=1e-8)
+    np.testing.assert_allclose(flux, spectrum.flux, rtol=1e-8)
+    np.testing.assert_allclose(noise, spectrum.noise, rtol=1e-5)
+    (regions,) = [path for path in outcome.extras if path.suffix == ".reg"]
+    lines = regions.read_text().splitlines()[3:]
+    assert f"text={{1,SN = {spectrum.snr:.1f}}} tag={{star}} color=red tag={{class late}}" in lines[0]
+    assert "color=cyan" in lines[1]
+    again = read_apertures(regions)
+    assert [(row.id, row.radius_arcsec) for row in again] == [("1", RADIUS), ("2", RADIUS)]
+
+
+def test_the_same_list_once_more_tells_what_became_of_the_snr(
+    tmp_path: Path, combined: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+):
+    cube = make_cube(shape=(600, 13, 15), stars=STARS, background=40.0, name="GC/7", ifu=7)
+    write_cube(cube, combined[0], overwrite=True)
+    rows = read_apertures(combined[1])
+    first = extract([combined[0]], rows, tmp_path / "out", parameters=ExtractParameters(outer=2.2))
+    table = next(path for path in first.products if path.suffix == ".ecsv")
+    words = ["extract", str(combined[0]), "--apertures", str(table), "-o", str(tmp_path / "more"), "-q"]
+
+    assert main([*words, "--versus", str(tmp_path / "out"), "--side", "up", "--ring-statistic", "clipped"]) == 0
+
+    before, after = read_table(table), read_table(tmp_path / "more" / table.name)
+    np.testing.assert_allclose(after["snr_before"], before["snr"], atol=0.006)
+    np.testing.assert_allclose(after["snr_noise_before"], before["snr_noise"], atol=0.006)
+    np.testing.assert_allclose(after["snr_ratio"], after["snr"] / before["snr"], rtol=0.003)
+    assert "snr_given" not in after.colnames
+    assert list(after["mag"]) == [12.0, 13.0]
+    told = capsys.readouterr().out.splitlines()[-3:]
+    assert told[0].startswith(f"1  IFU 7     SNR {before['snr'][0]:.1f} before, {after['snr'][0]:.1f} now, ")
+    assert told[2].startswith("median ratio ")
+    assert told[2].endswith(" of 2 stars")
+    # Once more against both: no longer clear which is meant where both hold the star, and none is known of a third.
+    third = extract([combined[0]], table, tmp_path / "third", versus=[table, tmp_path / "more"])
+    assert math.isnan(third.measured["spectra"][0]["snr_before"])
+    (empty := tmp_path / "empty").mkdir()
+    with pytest.raises(KmosError, match="no table of spectra in it"):
+        extract([combined[0]], table, tmp_path / "fourth", versus=[empty])
+
+
+def test_what_is_wrong_with_some_stars_is_told_and_the_rest_goes_on(tmp_path: Path):
+    exposure = make_exposure(ifus=(3, 5), shape=(60, 13, 15), stars=STARS)
+    path = write_exposure(exposure, tmp_path / "exp.fits")
+    first, second = exposure.cubes
+    moved = shift_wcs(second.wcs, 20.0, 0.0)
+    flux = np.array(second.flux)
+    flux[:, :3, :3] = np.nan
+    flux[:, 9:12, 11:14] = np.nan
+    bad = dataclasses.replace(exposure, arms=[
+        dataclasses.replace(arm, cube=dataclasses.replace(second, flux=flux, wcs=moved)) if arm.cube is second else arm
+        for arm in exposure.arms
+    ])  # fmt: skip
+    write_exposure(bad, path, overwrite=True)
+    near = apertures_of(first)[0]
+    close = Aperture(id="close", ra=near.ra, dec=near.dec + 0.5 / 3600, radius_arcsec=RADIUS)
+    rows = [*apertures_of(first), close, *apertures_of(dataclasses.replace(second, wcs=moved), prefix="b")]
+    table = write_apertures(rows, tmp_path / "stars.ecsv")
+    lines = table.read_text().replace("\nclose ", "\n2 ")
+    table.write_text(lines)
+
+    with pytest.warns(KmosWarning) as caught:
+        outcome = extract([path], table, tmp_path / "out", parameters=ExtractParameters(sky="areas"))
+
+    told = "\n".join(str(warning.message) for warning in caught)
+    assert "the id '2' is used by more than one star aperture, and this one becomes '2-2'" in told
+    assert "the apertures of 1, 2-2 overlap, and light of one counts in the other" in told
+    assert "none of the 2 sky apertures has data; move them onto the field; its stars are left out" in told
+    good, other = (read_table(path) for path in outcome.products if path.suffix == ".ecsv")
+    assert [str(note) for note in good["note"]] == [
+        "overlaps the aperture of 2-2", "--", "overlaps the aperture of 1; given as 2, the id of another",
+    ]  # fmt: skip
+    assert all("none of the 2 sky apertures has data" in note for note in other["note"])
+    assert len([path for path in outcome.products if path.name.startswith("spec_")]) == 3
+
+
+def test_a_ring_keeps_away_from_stars_of_the_neighbouring_field(tmp_path: Path, combined: tuple[Path, Path]):
+    cube = star_cube(name="GC/7", ifu=7)
+    ra, dec = pixel_to_sky(cube.wcs, -1.2, 10.5)
+    rows = [*read_apertures(combined[1]), Aperture(id="out", ra=ra, dec=dec, radius_arcsec=0.3)]
+
+    numbers = []
+    for avoid in (0.0, 0.8):
+        with pytest.warns(KmosWarning, match="outside every cube: out"):
+            outcome = extract(
+                [combined[0]], rows, tmp_path / f"{avoid}", parameters=ExtractParameters(avoid_arcsec=avoid, inner=1.2)
+            )
+        numbers.append(read_spectrum(outcome.products[0]).n_sky)
+    assert numbers[1] < numbers[0]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
+import statistics
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_kmos.cli.options import (
     add_files,
@@ -17,6 +20,7 @@ from napari_kmos.cli.options import (
 )
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
 from napari_kmos.recipes.extract import extract
+from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -37,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="stars and sky areas: a table (.ecsv: id, kind, ra, dec, radius_arcsec) or ds9 regions (.reg: circles; "
-        "those marked background, or whose text or tag begins with sky, are sky areas)",
+        help="stars and sky areas: a table (.ecsv: id, kind, ra, dec, radius_arcsec; that of an extraction serves) or "
+        "ds9 regions (.reg: circles; those marked background, or whose text or tag begins with sky, are sky areas)",
     )
     add_output_dir(parser)
     parser.add_argument(
@@ -53,6 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--residual", action="store_true", help="write what the fit leaves, too: a cube and its mean image (psf only)"
+    )
+    parser.add_argument(
+        "--text", action="store_true", help="write each spectrum as text, too: wavelength in micron, flux, 1 sigma"
+    )
+    parser.add_argument(
+        "--versus",
+        nargs="+",
+        type=Path,
+        metavar="TABLE",
+        help="tables of an extraction before, or its folder: tell what became of the SNR of each star",
     )
     add_ifu(parser)
     add_offsets(parser, "tables of offsets, which add up: corrections of the cubes' coordinates; the stars stay")
@@ -73,6 +87,33 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         offsets=args.offsets or (),
         unaccepted=args.unaccepted,
         residual=args.residual,
+        text=args.text,
+        versus=args.versus or (),
         overwrite=args.overwrite,
         progress=progress,
     )
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what became of the SNR of each star, where that was asked for."""
+    rows = [row for row in outcome.measured["spectra"] if "snr_before" in row]
+    if not rows:
+        return ""
+    width = max(len(row["id"]) for row in rows)
+    lines = [f"{row['id']:{width}}  {_place(row):8}  {_change(row['snr_before'], row['snr'])}" for row in rows]
+    ratios = [row["snr"] / row["snr_before"] for row in rows if row["snr_before"] > 0 and math.isfinite(row["snr"])]
+    if ratios:
+        lines.append(f"median ratio {statistics.median(ratios):.2f} of {counted(len(ratios), 'star')}")
+    return "\n".join(lines)
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    """Name the IFU of a star."""
+    return "mosaic" if row["ifu"] is None else f"IFU {row['ifu']}"
+
+
+def _change(before: float, now: float) -> str:
+    """Tell two signal-to-noise ratios and their ratio."""
+    if math.isnan(before) or math.isnan(now):
+        return f"SNR {before:.1f} before, {now:.1f} now".replace("nan", "none")
+    return f"SNR {before:.1f} before, {now:.1f} now" + (f", {now / before:.2f} times" if before > 0 else "")

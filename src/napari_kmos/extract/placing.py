@@ -77,6 +77,12 @@ def overlapping(one: Placed, others: Iterable[Placed]) -> tuple[str, ...]:
     )
 
 
+def overlapping_apertures(cube: Cube, apertures: Iterable[Aperture]) -> tuple[str, ...]:
+    """Return the ids of the stars in a cube whose apertures overlap another's."""
+    placed, _ = place_apertures(cube, (row for row in apertures if row.kind == "star"))
+    return tuple(one.aperture.id for one in placed if overlapping(one, placed))
+
+
 def neighbours_of(cube: Cube, apertures: Iterable[Aperture], margin_arcsec: float) -> tuple[Placed, ...]:
     """Return the stars whose centre lies outside a cube but no further from its edge than this, on its pixels."""
     scale = pixel_scale_arcsec(cube.wcs)

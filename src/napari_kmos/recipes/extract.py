@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.aperture import Aperture, check_apertures
-from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract import (
-    PSF_METHODS,
-    ExtractParameters,
-    extract_sky,
-    extract_spectra,
-    extract_with_residual,
-)
-from napari_kmos.io import (
-    check_free,
-    output_dir,
-    read_apertures,
-    read_cube,
-    write_cube,
-    write_image,
-    write_record,
-    write_spectrum,
-    write_table,
-)
+from napari_kmos.errors import ExtractionError
+from napari_kmos.extract import ExtractParameters
+from napari_kmos.io import check_free, output_dir, read_apertures, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
-from napari_kmos.recipes.extract_plan import OUTSIDE, ExtractTask, plan_tasks, read_cubes
+from napari_kmos.recipes.extract_cube import extract_cube
+from napari_kmos.recipes.extract_plan import OUTSIDE, ExtractHow, ExtractTask, plan_tasks, read_cubes
+from napari_kmos.recipes.extract_versus import read_before
 from napari_kmos.recipes.offset_tables import read_tables
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.recipes.product_cube import product_category
-from napari_kmos.report.spectra import TableRow, spectra_table
-from napari_kmos.spectral.collapse import collapse_mean
+from napari_kmos.report.spectra import MEASURED, TableRow
 
 if TYPE_CHECKING:
     from napari_kmos.recipes.extract_plan import CubeInFile
-    from napari_kmos.spectrum import StarSpectrum
-
-_NO_AREAS = "no sky aperture in this cube"
 
 
 def extract(
@@ -56,6 +38,8 @@ def extract(
     offsets: Sequence[Path | str] = (),
     unaccepted: str = "error",
     residual: bool = False,
+    text: bool = False,
+    versus: Sequence[Path | str] = (),
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -67,7 +51,8 @@ def extract(
         Exposures, combined cubes, mosaics. An aperture belongs to the cube that holds its centre. Where two files have
         the same target in the same IFU, the products of each go into a folder named after it.
     apertures : path, or iterable of Aperture
-        File of stars and sky areas, ``.ecsv`` or ``.reg``; regions in image pixels only with a single cube.
+        File of stars and sky areas, ``.ecsv`` or ``.reg``; regions in image pixels only with a single cube. A table of
+        spectra serves, too: the same stars once more.
     out_dir : path
         Folder of the products; made if missing.
     method : str
@@ -86,6 +71,10 @@ def extract(
         as they are) or ``"skip"``.
     residual : bool
         Write what the fit of the stars leaves, too: method ``psf`` only.
+    text : bool
+        Write each spectrum as three columns of text, too.
+    versus : sequence of path
+        Tables of spectra from before, or folders of them: the table then tells what became of the SNR.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -95,9 +84,11 @@ def extract(
     -------
     Outcome
         Products: ``spec_<target>_ifu<n>_<id>.fits`` (``mosaic`` where there is no IFU), ``sky_<target>_ifu<n>.fits``
-        where a cube holds sky apertures, ``spectra_<target>_ifu<n>.ecsv``. Extras: the record of each table, and where
-        wanted ``residual_<target>_ifu<n>.fits`` with the mean over its planes, ``residual_<target>_ifu<n>_IMAGE.fits``.
-        Measured: ``spectra``, for each its id, IFU, target, file, SNR and note; ``outside``, ids outside every cube.
+        where a cube holds sky apertures, ``spectra_<target>_ifu<n>.ecsv``. Extras: the record of each table, its stars
+        as ds9 regions, ``spectra_<target>_ifu<n>.reg``, coloured by a column ``class`` of the apertures; where wanted
+        ``spec_<target>_ifu<n>_<id>.txt``, and ``residual_<target>_ifu<n>.fits`` with the mean over its planes,
+        ``residual_<target>_ifu<n>_IMAGE.fits``. Measured: ``spectra``, for each its id, IFU, target, file, SNR, note
+        and what was before; ``outside``, ids outside every cube.
 
     Raises
     ------
@@ -115,24 +106,25 @@ def extract(
         msg = f"the method {method} leaves no residual; choose psf, which fits the stars (--method psf)"
         raise ExtractionError(msg)
     chosen = parameters or ExtractParameters()
+    how = ExtractHow(method=method, parameters=chosen, residual=residual, text=text, overwrite=overwrite)
     tables = tuple(map(Path, offsets))
+    before = read_before(versus)
     sources = read_cubes(files, ifu, tables=read_tables(tables), unaccepted=unaccepted)
     rows = _read_apertures(apertures, sources, radius_arcsec)
     table_files = (Path(apertures),) if isinstance(apertures, Path | str) else ()
-    tasks, outside = plan_tasks(sources, rows, Path(out_dir), chosen)
+    tasks, outside = plan_tasks(sources, rows, Path(out_dir), how)
     output_dir(out_dir)
     for task in tasks:
-        task.with_residual = residual
         for path in task.outputs():
             check_free(path, overwrite)
     settings = {"method": method, "ifu": ifu or 0, "unaccepted": unaccepted, **parameters_of(chosen)}
     defaults = {"method": "aperture", "ifu": 0, "unaccepted": "error", **defaults_of(chosen)}
     for number, task in enumerate(tasks):
-        text = f"{task.source.exposure.label}: spectra of {task.source.cube.label}"
-        progress(number, len(tasks), text)
+        said = f"{task.source.exposure.label}: spectra of {task.source.cube.label}"
+        progress(number, len(tasks), said)
         inputs = (task.source.path, *table_files, *tables)
         task.step = Step(name="extract", inputs=inputs, parameters=settings, defaults=defaults)
-        _extract_cube(task, method, chosen, overwrite, _reading(progress, number, len(tasks), text))
+        extract_cube(task, before, _reading(progress, number, len(tasks), said))
     progress(len(tasks), len(tasks), "spectra written")
     return _outcome(tasks, outside)
 
@@ -145,7 +137,15 @@ def _read_apertures(
         return check_apertures(apertures)
     wanted = [source for source in sources if source.wanted]
     wcs = wanted[0].cube.wcs if len(wanted) == 1 else None
-    return read_apertures(apertures, radius_arcsec=radius_arcsec, wcs=wcs)
+    return tuple(_unmeasured(row) for row in read_apertures(apertures, radius_arcsec=radius_arcsec, wcs=wcs))
+
+
+def _unmeasured(row: Aperture) -> Aperture:
+    """Aperture of a table of spectra without what the extraction had found."""
+    if not {"file", "snr", "n_sky"} <= row.extra.keys():
+        return row
+    kept = {name: value for name, value in row.extra.items() if name not in MEASURED}
+    return replace(row, extra=MappingProxyType(kept))
 
 
 def _reading(progress: Progress, number: int, n_tasks: int, text: str) -> Progress:
@@ -154,70 +154,13 @@ def _reading(progress: Progress, number: int, n_tasks: int, text: str) -> Progre
     return lambda done, total, _: within(done, total, text)
 
 
-def _extract_cube(
-    task: ExtractTask, method: str, parameters: ExtractParameters, overwrite: bool, progress: Progress
-) -> None:
-    """Extract and write the spectra of one cube, its sky, its table and its record."""
-    cube, header = task.source.cube, task.source.exposure.header
-    facts: dict[str, Any] = {"ifu": cube.ifu, "target": cube.name}
-    if parameters.sky == "areas" and not task.skies:
-        warnings.warn(f"{cube.label}: {_NO_AREAS}; its stars are left out", KmosWarning, stacklevel=3)
-        task.rows += [TableRow(aperture=row, note=_NO_AREAS, **facts) for row in task.stars]
-    else:
-        for spectrum in _spectra_of(task, method, parameters, overwrite, progress):
-            file = ""
-            if spectrum.mask.all():
-                text = f"{cube.label}: star {spectrum.aperture.id}: {spectrum.note or 'no data'}; left out"
-                warnings.warn(text, KmosWarning, stacklevel=3)
-            else:
-                path = task.star(spectrum.aperture)
-                write_spectrum(spectrum, path, step=task.step, primary=header, overwrite=overwrite)
-                task.products.append(path)
-                file = path.name
-            task.rows.append(
-                TableRow(aperture=spectrum.aperture, file=file, spectrum=spectrum, note=spectrum.note, **facts)
-            )
-    task.rows += [TableRow(aperture=row, note=OUTSIDE) for row in task.elsewhere]
-    if task.skies:
-        _write_sky(task, parameters, overwrite, progress)
-    write_table(spectra_table(task.rows), task.table, overwrite=overwrite)
-
-
-def _spectra_of(
-    task: ExtractTask, method: str, parameters: ExtractParameters, overwrite: bool, progress: Progress
-) -> tuple[StarSpectrum, ...]:
-    """Extract the spectra of one cube; write what the fit of its stars leaves where that is wanted."""
-    cube = task.source.cube
-    apertures = (*task.stars, *task.skies, *(task.neighbours if method in PSF_METHODS else ()))
-    if not task.with_residual:
-        return extract_spectra(cube, apertures, method=method, parameters=parameters, progress=progress)
-    spectra, left = extract_with_residual(cube, apertures, parameters=parameters, progress=progress)
-    exposure, (path, image) = task.source.exposure, task.residual
-    facts: dict[str, Any] = {"step": task.step, "primary": exposure.header, "overwrite": overwrite}
-    write_cube(left, path, category=product_category(exposure), **facts)
-    write_image(collapse_mean(read_cube(path)), image, **facts)
-    return spectra
-
-
-def _write_sky(task: ExtractTask, parameters: ExtractParameters, overwrite: bool, progress: Progress) -> None:
-    """Write the mean spectrum of the sky apertures, if they have data."""
-    try:
-        sky: StarSpectrum = extract_sky(task.source.cube, task.skies, parameters=parameters, progress=progress)
-    except ExtractionError as err:
-        warnings.warn(str(err), KmosWarning, stacklevel=4)
-        return
-    task.sky_file = write_spectrum(
-        sky, task.sky, step=task.step, primary=task.source.exposure.header, overwrite=overwrite
-    )
-
-
 def _outcome(tasks: Sequence[ExtractTask], outside: Sequence[Aperture]) -> Outcome:
     """Put together what was written; write the records."""
     spectra = [path for task in tasks for path in task.products]
     if not spectra:
         notes = dict.fromkeys(row.note for task in tasks for row in task.rows if row.note != OUTSIDE)
         for task in tasks:  # nothing of a step that failed is left in the way of the next try
-            for path in (task.table, *task.residual) if task.with_residual else (task.table,):
+            for path in (task.table, *task.extras):
                 path.unlink(missing_ok=True)
         msg = f"no star has a spectrum: {'; '.join(notes)}; move the apertures, or lower --min-coverage"
         raise ExtractionError(msg)
@@ -225,9 +168,8 @@ def _outcome(tasks: Sequence[ExtractTask], outside: Sequence[Aperture]) -> Outco
     tables = [task.table for task in tasks]
     extras: list[Path] = []
     for task in tasks:
-        residual = task.residual if task.with_residual else ()
-        written = (*task.products, *([task.sky_file] if task.sky_file else []), task.table, *residual)
-        extras += residual
+        written = (*task.products, *([task.sky_file] if task.sky_file else []), task.table, *task.extras)
+        extras += task.extras
         if task.step is not None:
             extras.append(write_record(task.table, task.step, products=written, overwrite=True))
     rows = [_measured(row, task) for task in tasks for row in task.rows if row.note != OUTSIDE]
@@ -249,4 +191,5 @@ def _measured(row: TableRow, task: ExtractTask) -> dict[str, Any]:
         "snr": row.spectrum.snr if row.spectrum else math.nan,
         "snr_noise": row.spectrum.snr_noise if row.spectrum else math.nan,
         "note": row.note,
+        **({} if row.before is None else {"snr_before": row.before[0], "snr_noise_before": row.before[1]}),
     }

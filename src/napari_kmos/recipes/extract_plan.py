@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract import ExtractParameters, apertures_around, apertures_inside
+from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_around, apertures_inside
 from napari_kmos.io import fits_stem, read_exposure, safe_name
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import corrected_cube
@@ -25,6 +25,22 @@ if TYPE_CHECKING:
     from napari_kmos.report.spectra import TableRow
 
 OUTSIDE = "outside every cube"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractHow:
+    """How spectra are extracted, and what is written beside them; see `extract`."""
+
+    method: str = "aperture"
+    parameters: ExtractParameters = field(default_factory=ExtractParameters)
+    residual: bool = False
+    text: bool = False
+    overwrite: bool = False
+
+    @property
+    def reach_arcsec(self) -> float:
+        """How far outside a cube stars matter."""
+        return max(self.parameters.outside_arcsec if self.method in PSF_METHODS else 0.0, self.parameters.avoid_arcsec)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,17 +72,23 @@ class ExtractTask:
     stars: tuple[Aperture, ...]
     skies: tuple[Aperture, ...]
     neighbours: tuple[Aperture, ...] = ()
-    with_residual: bool = False
+    how: ExtractHow = field(default_factory=ExtractHow)
     elsewhere: list[Aperture] = field(default_factory=list)
     step: Step | None = None
     rows: list[TableRow] = field(default_factory=list)
     products: list[Path] = field(default_factory=list)
+    extras: list[Path] = field(default_factory=list)
     sky_file: Path | None = None
 
     @property
     def table(self) -> Path:
         """Table of the spectra."""
         return self.folder / f"spectra_{self.source.name}.ecsv"
+
+    @property
+    def regions(self) -> Path:
+        """Region file of the stars."""
+        return self.table.with_suffix(".reg")
 
     @property
     def sky(self) -> Path:
@@ -85,8 +107,9 @@ class ExtractTask:
 
     def outputs(self) -> list[Path]:
         """All files that may be written."""
-        paths = [*map(self.star, self.stars), self.table, self.table.with_suffix(".json")]
-        paths += self.residual if self.with_residual else ()
+        paths = [*map(self.star, self.stars), self.table, self.table.with_suffix(".json"), self.regions]
+        paths += self.residual if self.how.residual else ()
+        paths += [path.with_suffix(".txt") for path in map(self.star, self.stars)] if self.how.text else ()
         return [*paths, self.sky] if self.skies else paths
 
 
@@ -127,7 +150,7 @@ def read_cubes(
 
 
 def plan_tasks(
-    sources: Sequence[CubeInFile], rows: Sequence[Aperture], out_dir: Path, parameters: ExtractParameters
+    sources: Sequence[CubeInFile], rows: Sequence[Aperture], out_dir: Path, how: ExtractHow
 ) -> tuple[list[ExtractTask], list[Aperture]]:
     """Give each aperture to the cubes that hold it; return the work, and the stars outside every cube."""
     names = [source.name for source in sources]
@@ -141,11 +164,11 @@ def plan_tasks(
         skies = tuple(row for row in inside if row.kind == "sky")
         held.update(row.id for row in stars)
         if stars and source.wanted:
-            near = apertures_around(source.cube, rows, parameters.outside_arcsec)
-            tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies, near))
+            near = apertures_around(source.cube, rows, how.reach_arcsec)
+            tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies, near, how))
     all_stars = [row for row in rows if row.kind == "star"]
     outside = [row for row in all_stars if row.id not in held]
-    _check(tasks, all_stars, sources, parameters)
+    _check(tasks, all_stars, sources, how.parameters)
     if outside:
         text = f"{OUTSIDE}: {', '.join(row.id for row in outside)}"
         warnings.warn(text, KmosWarning, stacklevel=3)

@@ -10,7 +10,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
-from napari_kmos.io import extra_column, plain_text
+from napari_kmos.io import extra_column, plain_text, spaxels_text
 from napari_kmos.measure.continuum import fit_continuum
 from napari_kmos.report.line_marks import mark_lines
 from napari_kmos.spectral.lines import lines_between
@@ -35,9 +35,22 @@ _REACH = 1.2
 _LEAST_CONTINUUM = 0.1
 
 
+#: Columns that tell what an extraction found: a table of spectra that serves as a list of apertures is freed from them.
+MEASURED = frozenset(
+    {
+        *("file", "ifu", "target", "note", "area_pix", "n_sky", "noise_estimated"),
+        *("snr", "snr_noise", "snr_before", "snr_noise_before", "snr_ratio"),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One star in the table of a cube's spectra; without a spectrum the note says why."""
+    """One star in the table of a cube's spectra; without a spectrum the note says why.
+
+    ``before`` are its SNR and the one by the errors in an extraction that this one is compared with, NaN where there is
+    none; None is no comparison.
+    """
 
     aperture: Aperture
     file: str = ""
@@ -45,6 +58,14 @@ class TableRow:
     ifu: int | None = None
     target: str = ""
     note: str = ""
+    before: tuple[float, float] | None = None
+
+    @property
+    def snr_ratio(self) -> float:
+        """Ratio of the SNR to that before."""
+        if self.spectrum is None or self.before is None or not self.before[0]:
+            return float("nan")
+        return self.spectrum.snr / self.before[0]
 
 
 def spectra_table(rows: Iterable[TableRow]) -> Table:
@@ -67,6 +88,14 @@ def spectra_table(rows: Iterable[TableRow]) -> Table:
     table["area_pix"] = _numbers(entries, "area_pix", ".4f")
     table["n_sky"] = _whole_numbers([row.spectrum.n_sky if row.spectrum else None for row in entries])
     table["noise_estimated"] = [bool(row.spectrum and row.spectrum.noise_estimated) for row in entries]
+    if any(row.aperture.sky_side for row in entries):
+        table["sky_side"] = [row.aperture.sky_side for row in entries]
+    if any(row.aperture.excluded_spaxels for row in entries):
+        table["excluded_spaxels"] = [spaxels_text(row.aperture.excluded_spaxels) for row in entries]
+    if any(row.before is not None for row in entries):
+        before = np.array([row.before or (np.nan, np.nan) for row in entries])
+        table["snr_before"], table["snr_noise_before"] = (_column(values, ".2f") for values in before.T)
+        table["snr_ratio"] = _column([row.snr_ratio for row in entries], ".3f")
     for name in dict.fromkeys(name for row in entries for name in row.aperture.extra):
         own = f"{name}_given" if name in table.colnames else name
         table[own] = extra_column([row.aperture.extra.get(name) for row in entries])
