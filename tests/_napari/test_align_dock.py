@@ -182,6 +182,18 @@ def test_shift_files_and_copies_are_written_and_shift_files_read_back(
         if row.cube.name == "gc2":  # against its first exposure, which was not moved
             place = known[row.path.name, row.cube.ifu]
             assert (row.offset.dra_arcsec, row.offset.ddec_arcsec) == pytest.approx(place, abs=2e-3)
+    for row in dock.bench.rows():
+        dock.bench.decide(row.identity, "accepted")
+    row = next(row for row in dock.bench.rows() if row.exposure == 1)
+    dock.choose_row(row.identity)
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    assert {row.exposure for row in dock.bench.rows() if row.offset.decision == "rejected"} == {1}
+    dock.parts.files.write_products(tmp_path / "out", shifts=True)
+    wait(dock, qtbot)
+    for target in ("gc1", "gc2"):
+        sof = (tmp_path / "out" / f"shifts_{target}.sof").read_text()
+        assert [name in sof for name in ("exp0", "exp1", "exp2")] == [True, False, True]
+        assert len((tmp_path / "out" / f"shifts_{target}.txt").read_text().splitlines()) == 1
 
 
 def test_a_catalogue_is_a_reference_like_others(two: Viewer, dock_of, qtbot: QtBot, tmp_path: Path):

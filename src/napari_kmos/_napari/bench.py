@@ -148,17 +148,16 @@ class Bench:
                 rows += [self._moved(one, *(place_of(one) + by)) for one in others]
             self._step(self.state.put(rows), f"Moved {', '.join(layer.name for layer in moved.values())}")
 
-    def decide(self, identity: Identity, decision: str, *, reference: Identity | None = None) -> Offset | None:
-        """Accept, reject or skip a row where it stands; what it was compared with is then right by definition.
-
-        Return the offset; None if there is no such row any more.
-        """
+    def decide(
+        self, identity: Identity, decision: str, *, reference: Identity | None = None, whole: bool = False
+    ) -> Offset | None:
+        """Decide of a row, or its exposure; what it was compared with is then right by definition. None: it is gone."""
         self.take_over()
-        known = self.rows()
-        row = next((one for one in known if one.identity == identity), None)
+        known, row = self.rows(), self.row(identity)
         if row is None:
             return None
-        chosen = [row, *(one for one in self._half_of(known, row) if one.identity != reference)]
+        along = bench_state.others_of_file if whole else self._half_of
+        chosen = [row, *(one for one in along(known, row) if one.identity != reference)]
         rows = [self._decided(one, decision) for one in chosen]
         base = None if reference in (None, identity) else self.row(reference)
         if base is not None and base.is_listed and not self.state.has(base):

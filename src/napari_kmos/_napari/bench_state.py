@@ -106,6 +106,11 @@ def others_of_half(rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
     return [one for one in same if one.offset.method != REFERENCE]
 
 
+def others_of_file(rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
+    """Return the other IFUs of the exposure of a row."""
+    return [one for one in rows if one.path == row.path and one.identity != row.identity]
+
+
 def of_rows(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> tuple[Offset, ...]:
     """Return offsets by whole paths: those of files with rows, and what others without a file are for these rows.
 

@@ -116,12 +116,12 @@ class AlignDock(Dock):
         """Accept the chosen row where it stands."""
         self.decide("accepted")
 
-    def decide(self, decision: str) -> None:
-        """Accept, reject or skip the chosen row."""
+    def decide(self, decision: str, *, whole: bool = False) -> None:
+        """Accept, reject or skip the chosen row, or its whole exposure."""
         if self.pair.identity is None:
             self.say("Open exposures first")
             return
-        row = self.bench.decide(self.pair.identity, decision, reference=self.pair.base)
+        row = self.bench.decide(self.pair.identity, decision, reference=self.pair.base, whole=whole)
         if row is not None:
             self.tell(f"{decision.capitalize()} {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method}). ")
 

@@ -55,7 +55,7 @@ class AlignFiles(QWidget):
             (
                 "Shift files…",
                 "Write shift files and sets of frames for kmos_combine into a folder; "
-                "exposures whose rows are rejected are left out",
+                "rows that are rejected or skipped are left out, and exposures of which all are",
                 self._on_shifts,
             ),
             ("Copies…", "Write copies with the corrections in CRVAL of DATA and NOISE into a folder", self._on_copies),

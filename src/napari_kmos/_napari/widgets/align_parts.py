@@ -12,7 +12,18 @@ from qtpy.QtWidgets import QApplication, QCheckBox
 
 from napari_kmos._napari.keys import Keys
 from napari_kmos._napari.widgets.align_files import AlignFiles
-from napari_kmos._napari.widgets.decision_bar import ACCEPT, NEXT, REDO, REJECT, SKIP, TAKE, UNDO, DecisionBar, key_text
+from napari_kmos._napari.widgets.decision_bar import (
+    ACCEPT,
+    DROP,
+    NEXT,
+    REDO,
+    REJECT,
+    SKIP,
+    TAKE,
+    UNDO,
+    DecisionBar,
+    key_text,
+)
 from napari_kmos._napari.widgets.offset_edit import OffsetEdit
 from napari_kmos._napari.widgets.pair_bar import PairBar
 from napari_kmos._napari.widgets.parts import button, row_of
@@ -49,6 +60,7 @@ class AlignParts:
         self._actions = {
             ACCEPT: dock.accept,
             REJECT: lambda: dock.decide("rejected"),
+            DROP: lambda: dock.decide("rejected", whole=True),
             SKIP: lambda: dock.decide("skipped"),
             NEXT: dock.next_doubtful,
             TAKE: self.measure.take,

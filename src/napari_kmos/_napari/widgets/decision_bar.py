@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 from napari_kmos._napari.widgets.parts import button
 
 ACCEPT, REJECT, SKIP, NEXT, TAKE, UNDO, REDO = "A", "R", "S", "N", "T", "Control-Z", "Control-Shift-Z"
+DROP = "Shift-R"
 
 
 class DecisionBar(QWidget):
@@ -23,7 +24,7 @@ class DecisionBar(QWidget):
         self.buttons = {}
         for key, text, tip in (
             (ACCEPT, "Accept", "Use the row where it stands"),
-            (REJECT, "Reject", "Never use the row"),
+            (REJECT, "Reject", f"Never use the row; with {key_text(DROP)}, no IFU of its exposure"),
             (SKIP, "Skip", "Leave the row out: nobody can tell"),
             (NEXT, "Next", "Go to the next row that is neither decided nor measured well"),
             (UNDO, "↶", "Take the last change back"),
