@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from astropy import units as u
 from astropy.table import Table
@@ -44,6 +46,20 @@ def test_columns_are_those_of_the_contract(tmp_path):
     angles = ["dra_arcsec", "ddec_arcsec", "err_arcsec"]
     assert table.colnames == ["exposure", "file", "ifu", *angles, "method", "accepted", "note", "epoch"]
     assert table["dra_arcsec"].unit == u.arcsec
+
+
+def test_rotations_are_columns_only_where_there_are_some(tmp_path):
+    turned = dataclasses.replace(ROWS[1], rotation_deg=-0.3, rotation_err_deg=0.05)
+    rows = (*ROWS, turned, dataclasses.replace(turned, rotation_err_deg=None))
+    path = write_offsets(rows, tmp_path / "offsets.ecsv")
+    assert read_offsets(path) == rows
+    table = Table.read(path)
+    assert table.colnames[-2:] == ["rotation_deg", "rotation_err_deg"]
+    assert table["rotation_deg"].unit == u.deg
+    assert "about the centre of the pixels" in table.meta["comments"][1]
+    table["rotation_deg"] = table["rotation_deg"].to(u.arcmin)
+    table.write(tmp_path / "arcmin.ecsv")
+    assert read_offsets(tmp_path / "arcmin.ecsv")[2].rotation_deg == pytest.approx(-0.3)
 
 
 def test_unknown_decision_names_its_row(tmp_path):

@@ -42,6 +42,12 @@ class AlignParameters(CatalogueParameters):
         A pair that misses what the other pairs say by more contradicts them and is left out.
     gap_minutes : float
         Shortest time without an exposure of an OB that is its interruption for the sky, between its halves.
+    refine_rotation : bool
+        Whether the rotation of exposures is measured too, by three or more stars in common with what is right, two in a
+        field at least. All IFUs of an exposure are turned alike, as by the rotator of the instrument, each about its
+        centre; then shifts are measured again. Targets measured one by one have no rotation.
+    rotation_sigma : float
+        A rotation of fewer standard deviations is told in the note, and that of the header is kept.
     """
 
     max_shift_arcsec: float = 1.2
@@ -57,6 +63,8 @@ class AlignParameters(CatalogueParameters):
     gain_error: float = 0.15
     agreement_arcsec: float = 0.1
     gap_minutes: float = 3.0
+    refine_rotation: bool = False
+    rotation_sigma: float = 3.0
 
     def __post_init__(self) -> None:
         CatalogueParameters.__post_init__(self)
@@ -72,3 +80,4 @@ class AlignParameters(CatalogueParameters):
         self._check("gain_error", self.gain_error > 0, "a positive number")
         self._check("agreement_arcsec", self.agreement_arcsec > 0, "a positive number of arcsec")
         self._check("gap_minutes", self.gap_minutes >= 0, "zero or more")
+        self._check("rotation_sigma", self.rotation_sigma >= 0, "zero or more")

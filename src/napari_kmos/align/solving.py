@@ -127,11 +127,11 @@ def solve_wcs(field: Field, pairs: StarPairs) -> Solution:
     scatter are left out, and all again.
     """
     _check(field[0], pairs)
-    used = _agreeing(_left(_corrected(field[0], _fit(field[0], pairs, robust=True).x), pairs))
+    used = agreeing(_left(_corrected(field[0], _fit(field[0], pairs, robust=True).x), pairs))
     for _ in range(_ROUNDS):
         found = _fit(field[0], pairs.at(used))
         left = _left(_corrected(field[0], found.x), pairs)
-        before, used = used, _agreeing(left, used)
+        before, used = used, agreeing(left, used)
         if np.array_equal(before, used):
             break
     wcs = _corrected(field[0], found.x)
@@ -181,7 +181,7 @@ def _left(wcs: WCS, pairs: StarPairs) -> Floats:
     return np.array(offset_arcsec(ra, dec, pairs.ra, pairs.dec))
 
 
-def _agreeing(left: Floats, used: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+def agreeing(left: Floats, used: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Tell which distances, shape (2, n), are not much larger than most; all if too few would be left."""
     size = np.hypot(*left)
     most = size if used is None else size[used]

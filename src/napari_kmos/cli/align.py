@@ -87,5 +87,6 @@ def describe(outcome: Outcome) -> str:
         ifu = "-" if row["ifu"] is None else row["ifu"]
         error = f"{row['err_arcsec']:.3f}" if math.isfinite(row["err_arcsec"]) else "unknown"
         numbers = f"{row['dra_arcsec']:+12.3f} {row['ddec_arcsec']:+9.3f}   +- {error}"
-        lines.append(f"{row['exposure']:8d} {ifu:>3} {numbers}{mark}")
+        turn = f"  turned by {row['rotation_deg']:+.3f} deg" if row.get("rotation_deg") else ""
+        lines.append(f"{row['exposure']:8d} {ifu:>3} {numbers}{turn}{mark}")
     return "\n".join(lines)

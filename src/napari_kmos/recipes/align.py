@@ -8,19 +8,20 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_kmos.align import AlignParameters, NoReferenceError, check_magnitudes, check_overlap, measure_offsets
+from napari_kmos.align import AlignParameters, check_magnitudes, check_overlap
 from napari_kmos.catalogue import Catalogue
-from napari_kmos.errors import AlignmentError, GeometryError, KmosWarning, NotKmosError
+from napari_kmos.errors import AlignmentError, KmosWarning, NotKmosError
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.align_jointly import solve_jointly
-from napari_kmos.recipes.align_references import reference_under
+from napari_kmos.recipes.align_measuring import measurer
+from napari_kmos.recipes.align_rotation import RightStars, refine_rotation
 from napari_kmos.recipes.align_targets import Visits, mosaics_of, targets_of
-from napari_kmos.recipes.catalogue_dates import catalogue_at
 from napari_kmos.recipes.offset_rows import name_in_table, night_of, told_of
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.pairing import split_at_gap
@@ -136,7 +137,8 @@ def measure_exposures(
     Raises
     ------
     AlignmentError
-        If there is no such reference, or the catalogue has no source in the fields.
+        If there is no such reference, the catalogue has no source in the fields, or rotations are to be refined by
+        headers alone.
     KmosError
         If there is no such IFU.
 
@@ -146,29 +148,58 @@ def measure_exposures(
         If exposures of several bands are compared, or the catalogue has no magnitudes.
     """
     parameters = parameters or AlignParameters()
+    if parameters.refine_rotation and method == "header":
+        msg = "method header takes headers as they are, and no rotation is refined; take another method"
+        raise AlignmentError(msg)
+    targets = _targets(exposures, reference, ifu, method, parameters)
+    measure = measurer(exposures, reference, method)
+
+    def solve(targets: Sequence[Visits], told: Progress) -> list[Offset]:
+        rows: list[Offset] = []
+        for number, visits in enumerate(targets):
+            rows += measure(visits, parameters, part_of(told, number, len(targets)))
+        is_alone = isinstance(reference, Catalogue) or method == "header"
+        return rows if is_alone else solve_jointly(rows, targets, measure, parameters)
+
+    if parameters.refine_rotation:
+        rows = solve(targets, part_of(progress, 0, 2))
+        again = partial(solve, told=part_of(progress, 1, 2))
+        rows = refine_rotation(rows, targets, again, RightStars(exposures, reference, parameters))
+    else:
+        rows = solve(targets, progress)
+    return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
+
+
+def _targets(
+    exposures: Sequence[Exposure],
+    reference: int | Path | Catalogue,
+    ifu: int | None,
+    method: str,
+    parameters: AlignParameters,
+) -> list[Visits]:
+    """Return what is measured together, checked to have something to be measured against."""
     if isinstance(reference, Catalogue):
-        return _by_catalogue(exposures, reference, ifu, {"method": method, "parameters": parameters}, progress)
+        return _under_catalogue(exposures, reference, ifu, method)
     if isinstance(reference, int) and not 0 <= reference < len(exposures):
         msg = f"reference exposure {reference} does not exist: there are {len(exposures)} files, counted from 0"
         raise AlignmentError(msg)
     if method != "header":
         _warn_of_bands(exposures, reference)
     targets = targets_of(exposures, reference if isinstance(reference, int) else 0, ifu)
-    if method == "correlation" and isinstance(reference, int):
-        targets = mosaics_of(targets, min_overlap=parameters.min_overlap)
+    is_joined = method == "correlation" and isinstance(reference, int)
+    return mosaics_of(targets, min_overlap=parameters.min_overlap) if is_joined else targets
 
-    def measure(visits: Visits, chosen: AlignParameters, told: Progress = silent) -> list[Offset]:
-        choice = {"method": method, "parameters": chosen}
-        if isinstance(reference, Path):
-            return _measure_against(visits, reference, choice, told)
-        return _measure(visits, reference, [exposure.label for exposure in exposures], choice, told)
 
-    rows: list[Offset] = []
-    for number, visits in enumerate(targets):
-        rows += measure(visits, parameters, part_of(progress, number, len(targets)))
-    if method != "header":
-        rows = solve_jointly(rows, targets, measure, parameters)
-    return tuple(sorted(rows, key=lambda row: (row.exposure, row.ifu or 0)))
+def _under_catalogue(exposures: Sequence[Exposure], catalogue: Catalogue, ifu: int | None, method: str) -> list[Visits]:
+    """Return all IFUs of each exposure, or one of each, which a catalogue must cover."""
+    chosen = [[(number, cube) for cube in one.cubes if ifu in (None, cube.ifu)] for number, one in enumerate(exposures)]
+    if not any(chosen):
+        exposures[0].cube(ifu)  # raises, naming what there is
+    fields = [field_of(cube) for visits in chosen for _, cube in visits]
+    check_overlap(catalogue, fields)
+    if method == "catalogue":
+        check_magnitudes(catalogue, fields)
+    return chosen
 
 
 def _warn_of_bands(exposures: Sequence[Exposure], reference: int | Path) -> None:
@@ -184,75 +215,6 @@ def _warn_of_bands(exposures: Sequence[Exposure], reference: int | Path) -> None
             f"exposures of several bands, {have}: their stars are not alike, and the errors come out too small; align "
         )
         warnings.warn(text + "each band by itself, or all of them against a catalogue", KmosWarning, stacklevel=4)
-
-
-def _by_catalogue(
-    exposures: Sequence[Exposure], catalogue: Catalogue, ifu: int | None, choice: dict[str, Any], progress: Progress
-) -> tuple[Offset, ...]:
-    """Measure all IFUs of all exposures, or one of each, against a catalogue."""
-    chosen = [[cube for cube in exposure.cubes if ifu in (None, cube.ifu)] for exposure in exposures]
-    if not any(chosen):
-        exposures[0].cube(ifu)  # raises, naming what there is
-    fields = [field_of(cube) for cubes in chosen for cube in cubes]
-    check_overlap(catalogue, fields)
-    if choice["method"] == "catalogue":
-        check_magnitudes(catalogue, fields)
-    rows: list[Offset] = []
-    for number, (exposure, cubes) in enumerate(zip(exposures, chosen, strict=True)):
-        told = part_of(progress, number, len(exposures))
-        found = measure_offsets(cubes, reference=catalogue_at(catalogue, exposure), progress=told, **choice)
-        rows += _rows(found, [(number, cube) for cube in cubes], catalogue.label)
-    return tuple(rows)
-
-
-def _measure_against(visits: Visits, reference: Path, choice: dict[str, Any], progress: Progress) -> list[Offset]:
-    """Measure one target against a file that is none of the exposures."""
-    cubes = [cube for _, cube in visits]
-    reach = choice["parameters"].max_shift_arcsec
-    try:
-        image = reference_under(reference, cubes, reach_arcsec=reach)
-    except GeometryError as err:
-        note, method = f"no match: {err}", "header"
-        found = measure_offsets(cubes, method=method, parameters=choice["parameters"])
-        found = tuple(dataclasses.replace(row, accepted=False, note=note) for row in found)
-    else:
-        found = measure_offsets(cubes, reference=image, progress=progress, **choice)
-    return _rows(found, visits, reference.name)
-
-
-def _measure(
-    visits: Visits, reference: int, names: Sequence[str], choice: dict[str, Any], progress: Progress
-) -> list[Offset]:
-    """Measure a target or a mosaic against the reference exposure, or against the first one that has data.
-
-    That one has a zero point of its own, which the rows tell.
-    """
-    numbers = [number for number, _ in visits]
-    cubes = [cube for _, cube in visits]
-    failure: AlignmentError | None = None
-    for candidate in dict.fromkeys([*(one for one in numbers if one == reference), *numbers]):
-        right = tuple(place for place, number in enumerate(numbers) if number == candidate)
-        try:
-            found = measure_offsets(cubes, reference=right, progress=progress, **choice)
-        except NoReferenceError as err:
-            failure = failure or err
-            continue
-        doubt = ""
-        if candidate != reference:
-            text = f"{cubes[0].label}: no data in the reference exposure; measured against exposure {candidate}"
-            warnings.warn(text, KmosWarning, stacklevel=4)
-            doubt = f"; not tied to {names[reference]}, which has no data here: against {names[candidate]}"
-        return _rows(found, visits, names[candidate], doubt)
-    warnings.warn(f"{failure}: left out of the table", KmosWarning, stacklevel=4)
-    return []
-
-
-def _rows(found: Sequence[Offset], visits: Visits, against: str, doubt: str = "") -> list[Offset]:
-    """Return offsets as those of exposures and IFUs, and what they are against."""
-    return [
-        dataclasses.replace(row, exposure=number, ifu=cube.ifu, against=against, note=row.note + doubt)
-        for row, (number, cube) in zip(found, visits, strict=True)
-    ]
 
 
 def _groups(exposures: Sequence[Exposure], gap_minutes: float) -> list[tuple[str, int | None]]:
