@@ -123,7 +123,8 @@ class AlignDock(Dock):
             return
         row = self.bench.decide(self.pair.identity, decision, reference=self.pair.base, whole=whole)
         if row is not None:
-            self.tell(f"{decision.capitalize()} {row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method}). ")
+            what = f"exposure {row.exposure}, here " if whole else ""
+            self.tell(f"{decision.capitalize()} {what}{row.dra_arcsec:+.3f}″ {row.ddec_arcsec:+.3f}″ ({row.method}). ")
 
     def next_doubtful(self) -> None:
         """Choose the next row that somebody has to look at."""

@@ -28,6 +28,8 @@ from napari_kmos.words import counted
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.align import AlignDock
 
+_READABLE = f"Offsets of all kinds (*.ecsv *.txt *.log *.fits);;{OFFSETS};;{IMPORTS}"
+
 
 class AlignFiles(QWidget):
     """Buttons that read and write offsets.
@@ -105,7 +107,7 @@ class AlignFiles(QWidget):
             self._dock.bench.add_files([path.absolute() for path in paths])
 
     def _on_read(self) -> None:
-        if path := ask_open(self, "Read offsets", f"{OFFSETS};;{IMPORTS}"):
+        if path := ask_open(self, "Read offsets", _READABLE):
             self.read(path)
 
     def _on_write(self) -> None:
