@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_kmos.cli.engine import add_engine, build_esorex
 from napari_kmos.cli.options import (
     add_files,
     add_offsets,
@@ -15,7 +16,8 @@ from napari_kmos.cli.options import (
     build_parameters,
 )
 from napari_kmos.combine import CombineParameters, VersusParameters
-from napari_kmos.errors import KmosError
+from napari_kmos.errors import EngineError, KmosError
+from napari_kmos.esorex import check_engine
 from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.combine_tasks import CombineChoice
 from napari_kmos.recipes.selecting import EACH
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_where(parser)
     _add_versus(parser)
     add_scheduler(parser)
+    add_engine(parser, "kmos_combine")
     add_parameters(parser, CombineParameters, title="parameters of the combination")
 
 
@@ -112,11 +115,15 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         "overwrite": args.overwrite,
         "progress": progress,
     }
+    esorex = build_esorex(args)
     if args.versus is None:
         if args.apertures is not None:
             msg = "--apertures are stars whose SNR is compared: give --versus too, or leave them out"
             raise KmosError(msg)
-        return combine(args.files, args.output, **choice, **how)
+        return combine(args.files, args.output, engine=args.engine, esorex=esorex, **choice, **how)
+    if check_engine(args.engine, esorex):
+        msg = "--versus compares what the native engine combines; leave it or --engine out"
+        raise EngineError(msg)
     stars = {"apertures": args.apertures, "stars": build_parameters(args, VersusParameters)}
     return versus(args.files, args.output, subsets=args.versus, choice=CombineChoice(**choice), **stars, **how)
 

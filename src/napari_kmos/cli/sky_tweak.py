@@ -6,7 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
+from napari_kmos.cli.engine import add_engine, build_esorex
+from napari_kmos.cli.options import (
+    add_files,
+    add_ifu,
+    add_output_dir,
+    add_parameters,
+    build_parameters,
+)
+from napari_kmos.errors import EngineError
+from napari_kmos.esorex import check_engine
 from napari_kmos.recipes.sky_compare import describe_comparison, sky_compare
 from napari_kmos.recipes.sky_tasks import SKY_STARS
 from napari_kmos.recipes.sky_tweak import sky_tweak
@@ -44,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="subtract the sky with every method and print what each leaves, write it as <input stem>_SKY_COMPARE.ecsv "
         "with a figure an IFU, and no cubes",
     )
+    add_engine(parser, "kmos_sky_tweak")
     add_parameters(parser, SkyParameters, title="parameters of the sky subtraction")
 
 
@@ -88,9 +98,13 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         "overwrite": args.overwrite,
         "progress": progress,
     }
+    esorex = build_esorex(args)
     if args.compare_methods:
+        if check_engine(args.engine, esorex):
+            msg = "--compare-methods compares methods of the native engine; leave it or --engine out"
+            raise EngineError(msg)
         return sky_compare(*files, **given)
-    return sky_tweak(*files, method=args.method, figures=args.figures, **given)
+    return sky_tweak(*files, method=args.method, figures=args.figures, engine=args.engine, esorex=esorex, **given)
 
 
 def describe(outcome: Outcome) -> str:

@@ -38,7 +38,7 @@ from napari_kmos.io.records import (
     write_table,
 )
 from napari_kmos.io.regions import CLASS_COLOURS, StarMark, write_regions, write_star_regions
-from napari_kmos.io.shifts import read_shifts, read_sof, write_shifts, write_sof
+from napari_kmos.io.shifts import combine_tag, read_shifts, read_sof, shifts_text, write_shifts, write_sof
 from napari_kmos.io.sky_image import SkyImage, axes_held, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
@@ -47,7 +47,7 @@ from napari_kmos.io.spectrum_text import write_spectrum_text
 from napari_kmos.io.star_pairs import read_star_pairs
 from napari_kmos.io.templates import read_template
 from napari_kmos.io.text import read_text, read_toml, write_text
-from napari_kmos.io.wcs_copy import write_wcs_copy
+from napari_kmos.io.wcs_copy import write_copy, write_wcs_copy
 from napari_kmos.io.write import write_cube, write_exposure, write_image
 from napari_kmos.io.xy_plus import XyPlus, is_xy_plus, read_xy_plus
 from napari_kmos.io.zero_points import ZeroPointRow, read_zero_points, write_zero_points
@@ -69,6 +69,7 @@ __all__ = [
     "catalogue_of",
     "check_free",
     "checksum",
+    "combine_tag",
     "extra_column",
     "find_log",
     "fits_stem",
@@ -110,9 +111,11 @@ __all__ = [
     "read_zero_points",
     "remove_leftovers",
     "safe_name",
+    "shifts_text",
     "source_of",
     "spaxels_text",
     "write_apertures",
+    "write_copy",
     "write_cube",
     "write_cuts",
     "write_exposure",

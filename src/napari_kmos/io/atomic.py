@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -90,10 +91,17 @@ def check_free(path: Path | str, overwrite: bool) -> Path:
 
 
 def remove_leftovers(folder: Path | str) -> None:
-    """Remove what writers that were killed have left in a folder and below: temporary files of processes now gone."""
-    for path in Path(folder).rglob(".*.part*"):
+    """Remove what writers that were killed have left in a folder and below: temporary files and folders.
+
+    Those of processes that still run stay.
+    """
+    for path in list(Path(folder).rglob(".*.part*")):
         match = _TEMPORARY.search(path.name)
-        if match and path.is_file() and not _is_running(int(match[1])):
+        if match is None or _is_running(int(match[1])):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
 
 

@@ -34,9 +34,18 @@ def write_shifts(displacements: Iterable[tuple[float, float]], path: Path | str,
     WriteError
         If it exists or cannot be written.
     """
+    return write_text(shifts_text(displacements), path, overwrite=overwrite)
+
+
+def shifts_text(displacements: Iterable[tuple[float, float]]) -> str:
+    """Return what a shift file holds, see `write_shifts`."""
     # adding zero turns -0.0 into 0.0
-    lines = [f"{round(dx, 4) + 0.0:.4f} {round(dy, 4) + 0.0:.4f}\n" for dx, dy in displacements]
-    return write_text("".join(lines), path, overwrite=overwrite)
+    return "".join(f"{round(dx, 4) + 0.0:.4f} {round(dy, 4) + 0.0:.4f}\n" for dx, dy in displacements)
+
+
+def combine_tag(category: str) -> str:
+    """Return the tag of a frame that `kmos_combine` combines by its product category."""
+    return _TAGS.get(category, _DEFAULT_TAG)
 
 
 def write_sof(frames: Sequence[tuple[Path, str]], path: Path | str, *, overwrite: bool = False) -> Path:
@@ -60,7 +69,7 @@ def write_sof(frames: Sequence[tuple[Path, str]], path: Path | str, *, overwrite
     if spaced:
         text = f"{spaced[0]}: white space in a path, which esorex cannot read; move or link the files elsewhere"
         warnings.warn(text, KmosWarning, stacklevel=2)
-    lines = [f"{frame.absolute()} {_TAGS.get(category, _DEFAULT_TAG)}\n" for frame, category in frames]
+    lines = [f"{frame.absolute()} {combine_tag(category)}\n" for frame, category in frames]
     return write_text("".join(lines), path, overwrite=overwrite)
 
 

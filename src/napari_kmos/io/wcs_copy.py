@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 16 * 2**20
 
 
+def write_copy(
+    source: Path | str, path: Path | str, *, step: Step, overwrite: bool = False, progress: Progress = silent
+) -> Path:
+    """Copy a file, piece by piece, with a step added to its primary header; the rest as in `write_wcs_copy`."""
+    return write_wcs_copy(source, path, {}, step=step, overwrite=overwrite, progress=progress)
+
+
 def write_wcs_copy(
     source: Path | str,
     path: Path | str,

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_kmos.combine import CombineParameters, CombinePass, NoDataError, combine_cubes
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
+from napari_kmos.esorex import NATIVE, EsorexOptions, check_engine
 from napari_kmos.io import (
     check_free,
     output_dir,
@@ -32,6 +33,7 @@ from napari_kmos.recipes.combine_tasks import (
     zero_point_file,
     zero_point_parts,
 )
+from napari_kmos.recipes.esorex_combine import combine_by_esorex
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.zero_points import NONE, without_zero_points
 from napari_kmos.spatial.wcs import offset_between
@@ -60,6 +62,8 @@ def combine(
     drop: Sequence[Path | str] = (),
     cuts: Sequence[Path | str] = (),
     zero_points: Path | str = NONE,
+    engine: str = NATIVE,
+    esorex: EsorexOptions | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -96,6 +100,10 @@ def combine(
     zero_points : path or str
         What is taken out of the wavelengths of each exposure in the same resampling: ``"none"``; ``"header"``, what
         `sky_tweak` measured; ``"measure"``, on cubes that still have their sky; or a table of zero points.
+    engine : str
+        ``"native"``, or ``"esorex"`` for ESO's `kmos_combine`; see `combine_by_esorex` for what that can do and leaves.
+    esorex : EsorexOptions, optional
+        For engine ``esorex``: where it is, the parameters of the recipe, how many run at once, whether to run at all.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -114,6 +122,8 @@ def combine(
     ------
     KmosError
         If there is no such target or IFU, or nothing to combine.
+    EngineError
+        If there is no such engine, it cannot do what is asked for, or it fails.
     AlignmentError
         If offsets are missing, not accepted, or for other files.
     GeometryError
@@ -126,6 +136,9 @@ def combine(
         name=name, ifus=ifus, mosaic=mosaic, each=each, drop=drop, cuts=cuts,
         offsets=offsets, unaccepted=unaccepted, zero_points=zero_points,
     )  # fmt: skip
+    if check_engine(engine, esorex):
+        how: dict[str, Any] = {"options": esorex, "overwrite": overwrite, "progress": progress}
+        return combine_by_esorex(files, out_dir, choice=choice, parameters=chosen, **how)
     tasks = make_tasks([Path(path) for path in files], choice, chosen)
     outputs = _outputs(tasks, output_dir(out_dir), str(zero_points) != NONE, overwrite)
     options = _Options(chosen, choice, overwrite)

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.errors import KmosWarning, SkyError
+from napari_kmos.errors import EngineError, KmosWarning, SkyError
+from napari_kmos.esorex import NATIVE, EsorexOptions, check_engine
 from napari_kmos.io import check_free, output_dir, write_exposure
 from napari_kmos.progress import Progress, silent
+from napari_kmos.recipes.esorex_sky import sky_tweak_by_esorex
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.sky_products import OPTIONS, describe_step, explain
 from napari_kmos.recipes.sky_tasks import SKY_STARS, SkyUse, plan_tasks, with_best_sky
@@ -51,6 +53,8 @@ def sky_tweak(
     sky_stars: str = "mask",
     sky_masks: Sequence[Path | str] = (),
     figures: bool = True,
+    engine: str = NATIVE,
+    esorex: EsorexOptions | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -79,6 +83,11 @@ def sky_tweak(
         several, ``<sky stem>_SKY_MASK.fits`` that of its name.
     figures : bool
         Draw a figure an IFU.
+    engine : str
+        ``"native"``, or ``"esorex"`` for ESO's `kmos_sky_tweak`, see `sky_tweak_by_esorex`: each object with the sky
+        nearest in time as it is, stars and all, whatever ``sky_stars`` says; no figures.
+    esorex : EsorexOptions, optional
+        For engine ``esorex``: where it is, the parameters of the recipe, how many run at once, whether to run at all.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -96,6 +105,8 @@ def sky_tweak(
 
     Raises
     ------
+    EngineError
+        If there is no such engine, it cannot do what is asked for, or it fails.
     SkyError
         If there is no sky for an object, its band differs, or no IFU has data; before any product is written
         where the headers tell.
@@ -111,6 +122,10 @@ def sky_tweak(
     """
     _check_choices(method, pick, sky_stars)
     chosen = parameters or SkyParameters()
+    if check_engine(engine, esorex):
+        _check_recipe(method, pick, chosen, sky_masks)
+        how: dict[str, Any] = {"ifu": ifu, "options": esorex, "overwrite": overwrite, "progress": progress}
+        return sky_tweak_by_esorex(objects, skies, out_dir, **how)
     use = SkyUse(skies=skies, pick=pick, stars=sky_stars, masks=sky_masks)
     tasks = plan_tasks(objects, use, Path(out_dir), ifu=ifu, parameters=chosen, with_figures=figures)
     output_dir(out_dir)
@@ -159,6 +174,20 @@ def _check_choices(method: str, pick: str, sky_stars: str) -> None:
         if value not in known:
             msg = f"{what} {value!r} is not known; choose one of {', '.join(known)}"
             raise SkyError(msg)
+
+
+def _check_recipe(method: str, pick: str, parameters: SkyParameters, sky_masks: Sequence[Path | str]) -> None:
+    """Refuse what the native engine alone can do."""
+    asked = {
+        f"method {method}": method != DEFAULT_METHOD,
+        f"pick {pick}": pick != "nearest",
+        "a sky mask": bool(sky_masks),
+        "a parameter of the sky subtraction": parameters != SkyParameters(),
+    }
+    native = next((what for what, is_asked in asked.items() if is_asked), None)
+    if native is not None:
+        msg = f"{native} is of the native engine: leave it out, or leave esorex out (--engine); parameters of "
+        raise EngineError(msg + "kmos_sky_tweak are given by --recipe-option name=value")
 
 
 def _do_task(task: SkyTask, work: _Work) -> Outcome:

@@ -1,0 +1,75 @@
+"""The program is found, its version known, its recipes listed; what is missing is named."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from napari_kmos.errors import EngineError
+from napari_kmos.esorex import EsorexOptions, find_esorex
+
+
+def put_program(path, text):
+    """Write a program that prints something."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_real_program_tells_version_recipes_and_parameters(options):
+    esorex = find_esorex(options)
+    assert int(esorex.version.split(".")[0]) >= 3
+    assert esorex.recipes() == {
+        "kmos_combine": "Combine reconstructed cubes",
+        "kmos_sky_tweak": "Removal of OH sky lines",
+    }
+    manual = esorex.manual("kmos_sky_tweak")
+    assert manual.version == "1.4.3"
+    expected = {"ifu": "0", "discard_subband": "FALSE", "stretch": "FALSE", "stretch_degree": "8"}
+    assert manual.defaults == {**expected, "stretch_resampling": "spline", "tbsub": "TRUE"}
+    assert manual.parameters["tbsub"].text.startswith("Subtract thermal background from input cube.")
+    assert esorex.manual("kmos_combine").parameters["cmethod"].choices[-1] == "ksigma"
+
+
+def test_missing_recipe_is_named_with_what_there_is(options):
+    with pytest.raises(EngineError, match=r"has no recipe kmos_sci_red in .*it finds kmos_combine, kmos_sky_tweak; "):
+        find_esorex(options).manual("kmos_sci_red")
+
+
+def test_no_recipes_at_all(recipe_dir, tmp_path):
+    with pytest.raises(EngineError, match=r"it finds no recipe of KMOS; install ESO's KMOS pipeline .*--recipe-dir"):
+        find_esorex(EsorexOptions(recipe_dirs=(tmp_path,))).manual("kmos_combine")
+
+
+def test_program_that_is_not_there(monkeypatch, tmp_path):
+    with pytest.raises(EngineError, match=r"nowhere/esorex: no such program; install it .*--esorex PATH"):
+        find_esorex(EsorexOptions(program=tmp_path / "nowhere" / "esorex"))
+    monkeypatch.delenv("NAPARI_KMOS_ESOREX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match=r"esorex is not on PATH; install it \(Debian: apt-get install esorex"):
+        find_esorex(EsorexOptions())
+
+
+def test_program_that_is_another(tmp_path):
+    with pytest.raises(EngineError, match="is no esorex"):
+        find_esorex(EsorexOptions(program=put_program(tmp_path / "a b", "echo pyesorex 1.0")))
+
+
+def test_program_that_is_too_old(tmp_path):
+    text = "echo '***** ESO Recipe Execution Tool, version 3.9.6  *****'"
+    with pytest.raises(EngineError, match=r"is esorex 3\.9\.6, expected 3\.10 or later"):
+        find_esorex(EsorexOptions(program=put_program(tmp_path / "esorex", text)))
+
+
+def test_program_that_cannot_be_run(tmp_path):
+    path = put_program(tmp_path / "esorex", "")
+    path.write_bytes(b"\x7fELF nonsense")
+    with pytest.raises(EngineError, match=r"cannot be run \(Exec format error\)"):
+        find_esorex(EsorexOptions(program=path))
+
+
+def test_nothing_is_left_behind_by_asking(options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    find_esorex(options).manual("kmos_combine")
+    assert list(tmp_path.iterdir()) == []
