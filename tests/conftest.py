@@ -6,6 +6,7 @@ import functools
 import importlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -24,10 +25,15 @@ _problem = functools.cache(window_problem)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what needs a window system or a real file that is not here."""
+    """Skip, with the reason, what needs a window system, a real file or a program that is not here."""
     for item in items:
+        # Properties land in the JUnit report: the only tests that may be skipped where everything must pass.
+        program = item.get_closest_marker("program")
+        if program:
+            item.user_properties.append(("program", program.args[0]))
+            if shutil.which(program.args[0]) is None:
+                item.add_marker(pytest.mark.skip(reason=f"the program {program.args[0]} is not installed"))
         if item.get_closest_marker("realdata"):
-            # Lands in the JUnit report: the only tests that may be skipped where everything must pass.
             item.user_properties.append(("realdata", True))
             if _real_data() is None:
                 item.add_marker(pytest.mark.skip(reason="no real files: NAPARI_KMOS_DATA names no folder with some"))

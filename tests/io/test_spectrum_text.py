@@ -52,8 +52,9 @@ def test_text_is_what_loadtxt_reads(tmp_path: Path):
         write_spectrum_text(spectrum, path)
 
 
-def test_side_and_excluded_spaxels_are_in_the_header(tmp_path: Path):
-    places = tuple((266.4 + 1e-5 * number, -29.0) for number in range(20))
+@pytest.mark.parametrize("n_places", [1, 2, 3, 20])
+def test_side_and_excluded_spaxels_are_in_the_header(tmp_path: Path, n_places: int):
+    places = tuple((266.4 + 1e-5 * number, -29.0) for number in range(n_places))
     aperture = dataclasses.replace(star_spectrum().aperture, excluded_spaxels=places)
     spectrum = dataclasses.replace(star_spectrum(), aperture=aperture)
 

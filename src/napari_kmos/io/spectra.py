@@ -190,7 +190,7 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("DEC", aperture.dec, "[deg] centre of the aperture"),
         ("APRADIUS", aperture.radius_arcsec, "[arcsec] radius of the aperture"),
         ("APSIDE", aperture.sky_side or None, "its own side of the annulus"),
-        ("APEXCL", spaxels_text(aperture.excluded_spaxels) or None, "[deg] spaxels left out"),
+        ("APEXCL", spaxels_text(aperture.excluded_spaxels) or None, ""),
         ("APAREA", spectrum.area_pix, "area of the aperture in spaxels"),
         (instrument.KEY_IFU, spectrum.ifu, "IFU number"),
         (instrument.KEY_EXPTIME, spectrum.exptime, "[s] exposure time of the cube"),
