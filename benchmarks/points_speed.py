@@ -17,6 +17,8 @@ from pathlib import Path
 from measuring import OURS, Child, Row, arguments, print_table, warm
 
 STEP_PIX = 0.5
+#: What the viewer holds in memory about the star shall not serve the spaxel.
+AWAY_PIX = 100
 LIMIT_S = 0.030
 #: Rows and columns where drags begin.
 STARTS = ((150.0, 200.0), (220.0, 420.0), (300.0, 300.0))
@@ -48,7 +50,7 @@ def _measured(mosaic: Path, cache: Path, repeats: int, *, cached: bool) -> tuple
         for track in tracks:
             window.ask("place", places=track)
             steps += [window.ask("drag", number=number) for number in range(1, len(track))]
-            spaxels += [window.ask("spaxel", place=place) for place in track[1:]]
+            spaxels += [window.ask("spaxel", place=[y - AWAY_PIX, x]) for y, x in track[1:]]
     return steps, spaxels
 
 

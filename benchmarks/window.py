@@ -96,7 +96,8 @@ class Window:
         plot, layer = self._spectra().plot, self._points()
         self._wait(lambda: not plot.latest._running)
         layer._drag_start = None
-        layer._move([0], layer.data[0])  # napari takes the first position for where the mouse went down
+        with layer.events.data.blocker():
+            layer._move([0], layer.data[0])  # napari takes the first position for where the mouse went down
         arrived: list[float] = []
         draw = plot.show_curves
 
@@ -108,7 +109,8 @@ class Window:
         # Nothing is drawn meanwhile: OpenGL in software takes all cores for longer than the spectrum does.
         self.viewer.window._qt_window.setUpdatesEnabled(False)
         start = time.perf_counter()
-        layer._move([0], np.asarray(self.targets[number]))
+        with layer.events.data.blocker():  # as while the mouse is down
+            layer._move([0], np.asarray(self.targets[number]))
         self._wait(lambda: bool(arrived))
         self.viewer.window._qt_window.setUpdatesEnabled(True)
         plot.show_curves = draw

@@ -20,6 +20,7 @@ from napari_kmos._napari.positions import layout_of, move_to, offset_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.widgets.align import AlignDock
+from napari_kmos._napari.widgets.aperture_table import Known
 from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.widgets.dock import Dock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
@@ -297,7 +298,7 @@ def test_hundreds_of_apertures_do_not_hold_the_window_up(viewer: Viewer, dock_of
     dock = dock_of(SpectraDock)
     stars = [star_at(str(number), 4.3, 8.7) for number in range(300)]
     begun = time.perf_counter()
-    dock.table.show_apertures(stars, ("7",), {})
+    dock.table.show_apertures(stars, ("7",), Known())
     assert time.perf_counter() - begun < 1.0  # 0.02 s; measuring the columns after every cell took 6 s
     assert dock.table.rowCount() == 300
 
@@ -332,7 +333,7 @@ def test_spectra_and_apertures_are_written_from_the_dock_and_read_back(
     dock.session.out_dir = tmp_path / "spectra"  # as another dock does
     assert dock.output.out_dir.path() == tmp_path / "spectra"
     dock.sky.sky.setCurrentText("areas")
-    dock.write()
+    dock.steps.write()
     qtbot.waitUntil(lambda: "files written" in dock.message.text(), timeout=WAIT_MS)
     spectrum = read_spectrum(tmp_path / "spectra" / "spec_star5_ifu5_WR_102.fits")
     assert spectrum.aperture.id == "WR 102"
@@ -454,7 +455,7 @@ def test_docks_without_a_cube_say_what_they_need(
     align.move_button.click()
     align.mover.nudge(1, 0)
     align.accept()
-    spectra.write()
+    spectra.steps.write()
     docks[CombineDock].run()
     docks[SkyTweakDock].run()
     qtbot.waitUntil(lambda: not any(dock.is_running for dock in docks.values()), timeout=WAIT_MS)

@@ -127,6 +127,12 @@ class ApertureSync:
             together.append(dataclasses.replace(aperture, id=id_))
         self.show(together, what)
 
+    def add_numbered(self, apertures: Sequence[Aperture], what: str) -> None:
+        """Add stars that have no id yet."""
+        taken = {one.id for one in self.session.apertures}
+        free = (str(number) for number in range(1, len(taken) + len(apertures) + 1) if str(number) not in taken)
+        self.add([dataclasses.replace(one, id=id_) for one, id_ in zip(apertures, free, strict=False)], what)
+
     def add_at(self, kind: str, ra: float, dec: float) -> None:
         """Add a star or sky area at a place that was pointed at, and select it."""
         taken = {one.id for one in self.session.apertures}
@@ -234,7 +240,8 @@ class ApertureSync:
             self._take_over()
             if self.session.apertures != self.history.state:
                 self.commit("moving")
-                self.redraw()
+                if sum(self._n_points.values()) > len(self.session.apertures):  # some are drawn in other frames too
+                    self.redraw()
 
     def _on_added(self, layer: Points, indices: Sequence[int]) -> None:
         """Name points that were clicked, and put them where they were meant."""

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from dask.base import compute
@@ -20,12 +21,15 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.extract import ExtractParameters, apertures_inside, extract_spectra
 from napari_kmos.io.source import Box, hold_box, is_held, read_spaxels
-from napari_kmos.progress import Progress, part_of, silent
+from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.apertures import aperture_weights
 from napari_kmos.spatial.wcs import sky_to_pixel
 from napari_kmos.spectral.noise import ensure_noise
 from napari_kmos.spectrum import StarSpectrum
 from napari_kmos.summary import find_noise_model
+
+if TYPE_CHECKING:
+    from napari_kmos.cube import Array
 
 #: Flux and noise of the largest cube that is kept in memory, and of all that are.
 _SMALL_BYTES = 128 * 2**20
@@ -123,21 +127,26 @@ def hover_curve(
     return Curve(name=f"{cube.label} cursor", x=found.wavelength_um, y=np.where(found.mask, np.nan, found.flux))
 
 
-def read_ahead(
-    cubes: Sequence[Cube], aperture: Aperture, parameters: ExtractParameters, *, progress: Progress = silent
-) -> None:
-    """Hold what lies around an aperture in memory, if it comes from a large cube, before it is asked for."""
+def ahead_of(cubes: Sequence[Cube], aperture: Aperture, parameters: ExtractParameters) -> tuple[Cube, Box] | None:
+    """Return what of a large cube shall be held in memory before it is asked for; None if that is there already."""
     cube = cube_with(cubes, aperture)
     if cube is None or _n_bytes(cube) <= _SMALL_BYTES:
-        return
+        return None
     reach = max(parameters.outer, 1.0) * aperture.radius_arcsec / pixel_scale_arcsec(cube.wcs)
     reach += 0 if cube.noise is not None else _NOISE_PIX
-    arrays = [cube.flux] if cube.noise is None else [cube.flux, cube.noise]
-    if all(is_held(array, _around(cube, aperture, reach + _LEFT_PIX)) for array in arrays):
-        return
-    box = _around(cube, aperture, reach + _AHEAD_PIX)
-    for number, array in enumerate(arrays):
-        hold_box(array, box, progress=part_of(progress, number, len(arrays)))
+    needed = _around(cube, aperture, reach + _LEFT_PIX)
+    is_there = all(is_held(array, needed) for array in _arrays(cube))
+    return None if is_there else (cube, _around(cube, aperture, reach + _AHEAD_PIX))
+
+
+def read_ahead(cube: Cube, box: Box) -> None:
+    """Hold rows and columns of flux and noise in memory; in a thread."""
+    for array in _arrays(cube):
+        hold_box(array, box)
+
+
+def _arrays(cube: Cube) -> list[Array]:
+    return [cube.flux] if cube.noise is None else [cube.flux, cube.noise]
 
 
 def _around(cube: Cube, aperture: Aperture, reach_pix: float) -> Box:

@@ -30,12 +30,13 @@ def write_spectra(
     files: Sequence[Path],
     apertures: Sequence[Aperture],
     *,
+    method: str,
     parameters: ExtractParameters,
     out_dir: Path,
     overwrite: bool,
     progress: Progress = silent,
 ) -> Outcome:
-    """Write the spectra of all stars in all files.
+    """Write the spectra of all stars in all files; by the method psf also what the fit leaves.
 
     Raises
     ------
@@ -45,7 +46,8 @@ def write_spectra(
     if not files or not apertures:
         msg = f"{len(files)} files and {len(apertures)} apertures; open a cube and add stars first"
         raise ExtractionError(msg)
-    return extract(files, apertures, out_dir, parameters=parameters, overwrite=overwrite, progress=progress)
+    how = {"method": method, "parameters": parameters, "residual": method == "psf"}
+    return extract(files, apertures, out_dir, **how, overwrite=overwrite, progress=progress)
 
 
 def combine_files(

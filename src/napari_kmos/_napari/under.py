@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
+from numpy.typing import NDArray
 
 from napari_kmos._napari.frames import Frame, frame_at
 from napari_kmos._napari.layers import active_layer, cube_layers, kmos_layers, kmos_of, planes_of
@@ -48,6 +49,16 @@ class Under:
         n_y, n_x = self.cube.shape[1:]
         return min(max(round(self.y), 0), n_y - 1), min(max(round(self.x), 0), n_x - 1)
 
+    def image(self, plane: int, n_planes: int, reach: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+        """Return what is drawn so near to the place, and the row and column of its first pixel."""
+        rows, columns = (
+            slice(max(round(middle - reach), 0), min(round(middle + reach) + 1, length))
+            for middle, length in zip((self.y, self.x), self.cube.shape[1:], strict=True)
+        )
+        together = slice(max(plane - n_planes // 2, 0), plane + (n_planes - 1) // 2 + 1)
+        drawn = self.planes[together if n_planes > 1 else plane, rows, columns]
+        return np.asarray(drawn, dtype=float).reshape(drawn.shape[-2:]), (rows.start, columns.start)
+
     @property
     def spaxel_sky(self) -> tuple[float, float]:
         """Right ascension and declination of the middle of the spaxel, in degrees."""
@@ -76,6 +87,16 @@ def cube_under(viewer: ViewerModel, place: Sequence[float]) -> Under | None:
             cube = moved_cube(layer, found[0])
             row, column = sky_to_pixel(cube.wcs, *sky)
             return Under(shown=found[0], planes=planes, cube=cube, y=float(row), x=float(column))
+    return None
+
+
+def cube_holding(viewer: ViewerModel, ra: float, dec: float) -> Under | None:
+    """Return the visible cube that holds a position in degrees: where it is drawn in several frames, by the cursor."""
+    cursor = np.array(viewer.cursor.position[-2:])
+    places = [frame.to_canvas(ra, dec) for frame in frames_of(viewer)]
+    for place in sorted(places, key=lambda one: float(np.hypot(*(np.array(one) - cursor)))):
+        if found := cube_under(viewer, place):
+            return found
     return None
 
 

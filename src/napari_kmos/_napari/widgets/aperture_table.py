@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_kmos._napari.widgets.tables import filling
 from napari_kmos.aperture import Aperture
+from napari_kmos.words import counted
 
-_HEADINGS = ("id", "kind", "RA °", "Dec °", "radius ″", "SNR")
-_ID = 0
+_HEADINGS = ("id", "kind", "RA °", "Dec °", "radius ″", "side", "SNR", "change", "remark")
+_TIPS = {
+    "side": "Side of the ring from which the sky comes",
+    "SNR": "Of the live spectrum, else as extracted the last time",
+    "change": "SNR as extracted the last time over that of the time before",
+    "remark": "What is missing of the aperture or its sky; blended stars",
+}
+_ID, _REMARK = 0, len(_HEADINGS) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of the spectra of apertures, by id."""
+
+    snr: Mapping[str, float] = field(default_factory=dict)
+    change: Mapping[str, float] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 class ApertureTable(QTableWidget):
@@ -24,17 +41,20 @@ class ApertureTable(QTableWidget):
         super().__init__(0, len(_HEADINGS))
         self._rows: list[tuple[str, ...]] = []
         self.setHorizontalHeaderLabels(_HEADINGS)
+        for column, name in enumerate(_HEADINGS):
+            self.horizontalHeaderItem(column).setToolTip(_TIPS.get(name, ""))
         self.verticalHeader().hide()
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setMinimumHeight(100)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setSectionResizeMode(_ID, QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setSectionResizeMode(_REMARK, QHeaderView.ResizeMode.Interactive)
+        self.horizontalHeader().setStretchLastSection(True)
         self.itemChanged.connect(self._on_edited)
         self.itemSelectionChanged.connect(self._on_chosen)
 
-    def show_apertures(self, apertures: Sequence[Aperture], selected: Sequence[str], snr: Mapping[str, float]) -> None:
-        """Show apertures, those selected, and the SNR of those it is known of; does not tell."""
-        rows = [_texts(aperture, snr.get(aperture.id)) for aperture in apertures]
+    def show_apertures(self, apertures: Sequence[Aperture], selected: Sequence[str], known: Known) -> None:
+        """Show apertures, those selected, and what is known of their spectra; does not tell."""
+        rows = [_texts(aperture, known) for aperture in apertures]
         if rows != self._rows:
             with filling(self):
                 self.setRowCount(len(rows))
@@ -47,15 +67,13 @@ class ApertureTable(QTableWidget):
     def _show_row(self, row: int, texts: Sequence[str]) -> None:
         for column, text in enumerate(texts):
             item = self.item(row, column)
-            if item is not None:
-                item.setText(text)
-                continue
-            item = QTableWidgetItem(text)
-            if column != _ID:
-                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-            else:
-                item.setToolTip("Double-click to give it another id")
-            self.setItem(row, column, item)
+            if item is None:
+                item = QTableWidgetItem()
+                if column != _ID:
+                    item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+                self.setItem(row, column, item)
+            item.setText(text)
+            item.setToolTip("Double-click to give it another id" if column == _ID else text)
 
     def _show_selected(self, rows: set[int]) -> None:
         if rows == {index.row() for index in self.selectionModel().selectedRows()}:
@@ -78,13 +96,19 @@ class ApertureTable(QTableWidget):
         self.chosen.emit(tuple(self._rows[row][_ID] for row in rows))
 
 
-def _texts(aperture: Aperture, snr: float | None) -> tuple[str, ...]:
+def _texts(aperture: Aperture, known: Known) -> tuple[str, ...]:
     """Return what a row says."""
+    snr, change = known.snr.get(aperture.id), known.change.get(aperture.id)
+    remark = known.remarks.get(aperture.id, "")
+    hidden = len(aperture.excluded_spaxels)
     return (
         aperture.id,
         aperture.kind,
         f"{aperture.ra:.6f}",
         f"{aperture.dec:+.6f}",
         f"{aperture.radius_arcsec:.2f}",
+        aperture.sky_side,
         "" if snr is None else f"{snr:.1f}",
+        "" if change is None else f"x {change:.2f}",
+        "; ".join(part for part in (remark, f"{counted(hidden, 'spaxel')} excluded" if hidden else "") if part),
     )

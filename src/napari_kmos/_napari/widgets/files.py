@@ -28,6 +28,9 @@ _EITHER = dict.fromkeys((*FITS_ENDINGS, *_TABLE_ENDINGS))
 CUBES_AND_TABLES = f"Cubes, images and tables ({' '.join(f'*{ending}' for ending in _EITHER)});;{CUBES};;{TABLES}"
 OFFSETS = "Offsets (*.ecsv)"
 IMPORTS = "Shift files, logs, corrected copies (*.txt *.log *.fits);;All files (*)"
+LINES = "Lists of lines (*.ecsv)"
+SPECTRA = "Spectra and tables of them (*.fits *.ecsv);;All files (*)"
+FIGURES = "Figures (*.png *.pdf *.svg)"
 APERTURES = "Apertures (*.ecsv *.reg)"
 _N_ROWS = 4
 
@@ -79,8 +82,7 @@ class FileList(QWidget):
         self._change([*self.paths(), *self._open_paths()])
 
     def _on_add_files(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Add files", "", CUBES)
-        self._change([*self.paths(), *(Path(path) for path in chosen)])
+        self._change([*self.paths(), *ask_open_many(self, "Add files", CUBES)])
 
     def _on_remove(self) -> None:
         gone = {self.list.row(item) for item in self.list.selectedItems()} or set(range(self.list.count()))
@@ -149,3 +151,9 @@ def ask_open(parent: QWidget, what: str, pattern: str) -> Path | None:
     """Ask for a file to read; None if the user thinks better of it."""
     chosen, _ = QFileDialog.getOpenFileName(parent, what, "", pattern)
     return Path(chosen) if chosen else None
+
+
+def ask_open_many(parent: QWidget, what: str, pattern: str) -> tuple[Path, ...]:
+    """Ask for files to read; none if the user thinks better of it."""
+    chosen, _ = QFileDialog.getOpenFileNames(parent, what, "", pattern)
+    return tuple(Path(path) for path in chosen)

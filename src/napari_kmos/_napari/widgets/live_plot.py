@@ -1,4 +1,4 @@
-"""The plot of the spectra that follow the apertures: asked for, awaited, drawn."""
+"""The plot of the spectra that follow the apertures and the cursor: asked for, awaited, drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 
 from napari_kmos._napari import commands, live
 from napari_kmos._napari.errors import notify
-from napari_kmos._napari.plots import SpectrumPlot
+from napari_kmos._napari.plots import Curve, SpectrumPlot
 from napari_kmos._napari.workers import Latest, begin_thread
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import KmosError
@@ -22,7 +22,10 @@ _OUTSIDE = "no visible cube has data there"
 
 
 class LivePlot(SpectrumPlot):
-    """Spectra of the selected apertures; moved again before they are there, they are asked for anew."""
+    """Spectra of the selected apertures and of what is beneath the cursor.
+
+    Moved again before they are there, they are asked for anew; what lies around is read meanwhile.
+    """
 
     #: The spectra are drawn; what is to be said of them, if anything.
     answered = Signal(str)
@@ -30,15 +33,31 @@ class LivePlot(SpectrumPlot):
     def __init__(self) -> None:
         super().__init__()
         self.spectra: Spectra = ()
+        self.hovered: Curve | None = None
         self._told = ""
-        self.latest = Latest()
+        self.latest, self.hover, self.ahead = Latest(), Latest(), Latest()
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_failed)
+        self.hover.ready.connect(self.show_hovered)
         begin_thread(live.prepare)
 
     def request(self, wanted: tuple[Aperture, ...], extract: Callable[..., Spectra]) -> None:
         """Ask for the spectra of some apertures, which ``extract(progress=...)`` returns, in a thread."""
         self.latest.request(lambda progress: (wanted, extract(progress=progress)))
+
+    def request_hover(self, read: Callable[..., Curve]) -> None:
+        """Ask for the spectrum beneath the cursor, which ``read(progress=...)`` returns, in a thread."""
+        self.hover.request(lambda progress: read(progress=progress))
+
+    def request_ahead(self, read: Callable[[], None]) -> None:
+        """Have ``read()`` read what may be wanted soon, in a thread; not given up, or a drag would let none end."""
+        self.ahead.request(lambda _progress: read())
+
+    def show_hovered(self, curve: Curve | None) -> None:
+        """Draw what is beneath the cursor beside the spectra of the apertures; None takes it away."""
+        if curve is not self.hovered:
+            self.hovered = curve
+            self._draw_all()
 
     def show_slider(self, viewer: ViewerModel) -> None:
         """Put the marker at the wavelength that the slider of a viewer shows."""
@@ -61,6 +80,9 @@ class LivePlot(SpectrumPlot):
 
     def _show(self, spectra: Spectra, text: str) -> None:
         self.spectra = spectra
-        curves, unit = live.curves_of(spectra)
-        self.show_curves(curves, unit=unit)
+        self._draw_all()
         self.answered.emit(text)
+
+    def _draw_all(self) -> None:
+        curves, unit = live.curves_of(self.spectra)
+        self.show_curves([*curves, *([] if self.hovered is None else [self.hovered])], unit=unit)

@@ -1,4 +1,4 @@
-"""From which files spectra are written, and where to."""
+"""The list as a whole: extracted, and written from which files to where."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
-from napari_kmos._napari.widgets.files import PathField
+from napari_kmos._napari.widgets.files import CUBES, PathField, ask_open_many
 from napari_kmos._napari.widgets.parts import button, row_of
 
 _ALL = "all open files"
 
 
 class WriteEdit(QWidget):
-    """Fields for the files, the folder and whether to replace, and the button that writes."""
+    """Fields for the files, the folder and whether to replace, and the buttons that extract and write."""
 
+    extract_requested = Signal()
     write_requested = Signal()
+    #: Files, not open perhaps, from which spectra of the same apertures are wanted.
+    apply_requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,9 +30,17 @@ class WriteEdit(QWidget):
         self.out_dir = PathField("Folder for the spectra", placeholder="folder for the spectra")
         self.overwrite = QCheckBox("replace")
         self.overwrite.setToolTip("Replace files that exist")
-        tip = "Write the spectra of all stars in these files"
+        extract = "Extract all stars in the visible cubes; the table shows their SNR and how it changed"
+        apply = "Choose cubes, other reductions or epochs: the spectra of the same stars are written"
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(
+            row_of(
+                button("Extract all", extract, self.extract_requested.emit),
+                button("Apply to files…", apply, self._on_apply),
+            )
+        )
+        tip = "Write the spectra of all stars in these files"
         layout.addLayout(row_of(self.source, button("Write spectra", tip, self.write_requested.emit)))
         layout.addLayout(row_of(self.out_dir, self.overwrite))
 
@@ -47,3 +58,7 @@ class WriteEdit(QWidget):
         for path in paths:
             self.source.addItem(path.name, path)
         self.source.setCurrentIndex(max(self.source.findData(chosen), 0))
+
+    def _on_apply(self) -> None:
+        if paths := ask_open_many(self, "Take the spectra from", CUBES):
+            self.apply_requested.emit(paths)
