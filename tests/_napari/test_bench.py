@@ -142,6 +142,21 @@ def test_every_change_is_a_step_back_and_forth(viewer: ViewerModel, bench: Bench
     assert by_exposure(bench)[0].offset.method == "reference"
 
 
+def test_a_rotation_is_drawn_kept_by_hand_and_undone(viewer: ViewerModel, bench: Bench):
+    second = viewer.layers[1]
+    identity = kmos_of(second).identity
+    bench.propose({identity: Offset(**FOUND, rotation_deg=0.4, rotation_err_deg=0.1)})
+    assert kmos_of(second).rotation_deg == 0.4
+    bench.move(identity, 0.5, 0.25)
+    move_to(second, 0.6, 0.25)
+    bench.take_over()
+    offset = by_exposure(bench)[1].offset
+    assert (offset.rotation_deg, kmos_of(second).rotation_deg) == (0.4, 0.4)
+    for _ in range(3):
+        bench.undo()
+    assert kmos_of(second).rotation_deg == 0.0
+
+
 def test_a_new_change_after_undo_ends_redo(viewer: ViewerModel, bench: Bench):
     identity = kmos_of(viewer.layers[1]).identity
     bench.move(identity, 0.1, 0.0)

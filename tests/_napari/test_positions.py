@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_kmos._napari.alignment import offset_row
 from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.line_maps import add_derived
 from napari_kmos._napari.mover import REFUSED, Mover
 from napari_kmos._napari.positions import is_only_moved, move_to, offset_of, show_layout
 from napari_kmos._napari.reader import add_file
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos._napari.under import moved_cube
+from napari_kmos.spatial.correction import place_wcs
+from napari_kmos.spatial.wcs import pixel_to_pixel, shift_wcs
 from napari_kmos.spectral import collapse_mean
 
 
@@ -33,6 +36,30 @@ def test_a_moved_layer_stands_where_its_corrected_header_puts_it(
         np.testing.assert_allclose(moved.data_to_world(corner), right.data_to_world(corner), atol=1e-5)
     assert offset_of(moved) == pytest.approx((0.7, -0.3), abs=1e-9)
     assert offset_of(right) == pytest.approx((0.0, 0.0), abs=1e-9)
+
+
+def test_a_turned_layer_stands_where_its_corrected_header_puts_it(
+    viewer: ViewerModel, exposure_file: Callable[..., Path]
+):
+    wcs = factories.make_wcs(rotation_deg=25.0)
+    header, right = (
+        add_file(viewer, exposure_file(name, ifus=(5,), wcs=one))[0]
+        for name, one in (("moved.fits", wcs), ("right.fits", place_wcs((wcs, (13, 15)), 0.7, -0.3, 1.5)))
+    )
+    move_to(header, 0.7, -0.3, 1.5)
+    for corner in ((0, 0, 0), (0, 12, 14)):
+        np.testing.assert_allclose(header.data_to_world(corner), right.data_to_world(corner), atol=1e-5)
+    assert offset_of(header) == pytest.approx((0.7, -0.3), abs=1e-9)
+    assert is_only_moved(header)
+    moved = moved_cube(header, kmos_of(header))
+    corners = pixel_to_pixel(moved.wcs, kmos_of(right).cube.wcs, np.array([0.0, 12.0]), np.array([0.0, 14.0]))
+    np.testing.assert_allclose(corners, [[0, 12], [0, 14]], atol=1e-5)
+    show_layout(viewer, "sheet")
+    move_to(header, 0.1, 0.2)  # as by hand: it stays turned
+    assert kmos_of(header).rotation_deg == 1.5
+    assert offset_row(viewer, header).rotation_deg == 1.5
+    move_to(header, 0.1, 0.2, 0.0)
+    assert kmos_of(header).turned is kmos_of(header).product
 
 
 def test_an_offset_survives_the_contact_sheet(viewer: ViewerModel, exposure_file: Callable[..., Path]):

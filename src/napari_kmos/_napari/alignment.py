@@ -25,10 +25,10 @@ _HAND_ERROR_PIX = 0.5
 _SAME_ARCSEC = 1e-4
 
 
-def move_all(viewer: ViewerModel, layer: Layer, east: float, north: float) -> None:
-    """Move all layers of an IFU of a file by a correction."""
+def move_all(viewer: ViewerModel, layer: Layer, east: float, north: float, rotation_deg: float | None = None) -> None:
+    """Move all layers of an IFU of a file by a correction; they keep their rotation if no other is given."""
     for one in companions(viewer, layer):
-        move_to(one, east, north)
+        move_to(one, east, north, rotation_deg)
 
 
 def offset_row(viewer: ViewerModel, layer: Layer, *, measured: Offset | None = None) -> Offset:
@@ -37,12 +37,19 @@ def offset_row(viewer: ViewerModel, layer: Layer, *, measured: Offset | None = N
     paths = open_paths(viewer)
     path = shown.path or Path(shown.product.source)
     row = placed(shown.cube, *offset_of(layer), measured=measured)
+    if row.method == BY_HAND:
+        row = dataclasses.replace(row, rotation_deg=shown.rotation_deg)
     exposure = paths.index(path) if path in paths else 0
     return dataclasses.replace(row, exposure=exposure, file=_short_name(str(path), paths))
 
 
-def placed(cube: Cube, east: float, north: float, *, measured: Offset | None = None) -> Offset:
-    """Return the offset of a cube that somebody put somewhere: as it was measured if that is there, else by hand."""
+def placed(
+    cube: Cube, east: float, north: float, *, measured: Offset | None = None, before: Offset | None = None
+) -> Offset:
+    """Return the offset of a cube that somebody put somewhere: as it was measured if that is there, else by hand.
+
+    Nobody turns by hand: the rotation stays that of before.
+    """
     place = None if measured is None else (measured.dra_arcsec, measured.ddec_arcsec)
     if measured is not None and np.allclose((east, north), place, atol=_SAME_ARCSEC):
         return dataclasses.replace(measured, decision="")
@@ -54,6 +61,8 @@ def placed(cube: Cube, east: float, north: float, *, measured: Offset | None = N
         ddec_arcsec=round(north, 6) + 0.0,
         err_arcsec=_HAND_ERROR_PIX * pixel_scale_arcsec(cube.wcs),
         method=BY_HAND,
+        rotation_deg=0.0 if before is None else before.rotation_deg,
+        rotation_err_deg=None if before is None else before.rotation_err_deg,
     )
 
 
@@ -120,7 +129,7 @@ def show_offsets(viewer: ViewerModel, offsets: Sequence[Offset]) -> int:
         if row is not None:
             found.add(row)
         if row is not None and row.accepted:
-            move_all(viewer, layer, row.dra_arcsec, row.ddec_arcsec)
+            move_all(viewer, layer, row.dra_arcsec, row.ddec_arcsec, row.rotation_deg)
     return len(found)
 
 

@@ -62,7 +62,7 @@ class Anchors:
         visible = [layer for layer in reversed(ifu_layers(self._viewer)) if layer.visible]
         for layer in sorted(visible, key=lambda one: one is not first):
             shown = kmos_of(layer)
-            field = shift_wcs(shown.cube.wcs, *offset_of(layer)), shown.shape
+            field = shift_wcs(shown.turned.wcs, *offset_of(layer)), shown.shape
             if is_inside(field, [aperture.ra], [aperture.dec])[0]:
                 return shown.identity
         return None

@@ -28,7 +28,7 @@ from napari_kmos._napari.anchors import Anchors
 from napari_kmos._napari.bench_state import State, named, place_of
 from napari_kmos._napari.history import History
 from napari_kmos._napari.layers import layers_by_identity
-from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.positions import offset_of, stands_at
 from napari_kmos.io.decisions import Decisions, read_decisions
 from napari_kmos.offset import Offset
 from napari_kmos.session import Session
@@ -242,7 +242,7 @@ class Bench:
 
     def _moved(self, row: AlignRow, east: float, north: float) -> Offset:
         """Return the offset of a row that somebody put there: as it was measured, if that is the place."""
-        return self._told(row, alignment.placed(row.cube, east, north, measured=row.proposal))
+        return self._told(row, alignment.placed(row.cube, east, north, measured=row.proposal, before=row.offset))
 
     def _told(self, row: AlignRow, offset: Offset) -> Offset:
         """Return an offset as one of a row that waits for a decision; by hand, it is counted from what is shown."""
@@ -283,11 +283,12 @@ class Bench:
 
     def _place(self, identities: Iterable[Identity]) -> None:
         """Put layers where their rows say."""
-        places, layers = self._places(), layers_by_identity(self.viewer)
+        rows, layers = {row.identity: row for row in self.rows()}, layers_by_identity(self.viewer)
         with self._own():
             for one in identities:
-                if not np.allclose(offset_of(layers[one]), places[one], rtol=0, atol=_SAME_ARCSEC):
-                    alignment.move_all(self.viewer, layers[one], *map(float, places[one]))
+                place, turn = place_of(rows[one]), rows[one].offset.rotation_deg
+                if not stands_at(layers[one], place, turn):
+                    alignment.move_all(self.viewer, layers[one], *map(float, place), turn)
 
     @contextmanager
     def _own(self) -> Iterator[None]:

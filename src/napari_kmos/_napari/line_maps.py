@@ -71,7 +71,7 @@ def target_of(viewer: ViewerModel, selected: Sequence[Aperture] = ()) -> Target 
     if layer is None:
         return None
     parts = kmos_of(layer).parts
-    moved = [dataclasses.replace(one.cube, wcs=shift_wcs(one.cube.wcs, *offset_of(layer))) for one in parts]
+    moved = [dataclasses.replace(one.cube, wcs=shift_wcs(one.turned.wcs, *offset_of(layer))) for one in parts]
     for aperture in (*selected, _middle_of_view(viewer, moved[0])):
         for shown, cube in zip(parts, moved, strict=True):
             if apertures_inside(cube, [aperture]):

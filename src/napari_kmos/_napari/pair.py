@@ -104,7 +104,7 @@ class Pair:
             return self.catalogue
         if self.reference is None or self.reference is self.moving:
             return None
-        product = kmos_of(self.reference).product
+        product = kmos_of(self.reference).turned
         return dataclasses.replace(product, wcs=shift_wcs(product.wcs, *offset_of(self.reference)))
 
     def all_against(self) -> tuple[Path | Cube | Image | Catalogue | None, tuple[float, float]]:
@@ -175,7 +175,7 @@ class Pair:
             known = [kmos_of(one) for one in kmos_layers(self.viewer)]
             data = layer_data([row.cube], path=row.path, tag=tag_of(read_file(row.path)), known=known)
             (layer,) = add_layers(self.viewer, data)
-            move_to(layer, row.offset.dra_arcsec, row.offset.ddec_arcsec)
+            move_to(layer, row.offset.dra_arcsec, row.offset.ddec_arcsec, row.offset.rotation_deg)
             self._made.append(layer)
         return layer
 

@@ -222,8 +222,8 @@ class PairView(QObject):
         moving, reference = kmos_of(self.moving), self.reference
         is_layer = isinstance(reference, Layer)
         self._wanted = wanted = Wanted(
-            reference=part_near(reference, moving).product if is_layer else reference,
-            moving=moving.product,
+            reference=part_near(reference, moving).turned if is_layer else reference,
+            moving=moving.turned,
             base=offset_of(reference) if is_layer else (0.0, 0.0),
             offset=offset_of(self.moving),
             image=self._image,

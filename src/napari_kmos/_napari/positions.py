@@ -5,6 +5,7 @@ An offset is the correction to add to the header WCS, (east, north) in arcsec; t
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
+from numpy.typing import ArrayLike
 
 from napari_kmos._napari.composite import Composite
 from napari_kmos._napari.frames import SHEET, SKY
@@ -20,7 +22,7 @@ from napari_kmos.errors import KmosWarning
 
 _LINEAR_TOLERANCE = 1e-6
 _SAME = 1e-12
-_MOVED_ARCSEC = 0.01
+_MOVED_ARCSEC, _SAME_ARCSEC = 0.01, 1e-4
 
 
 def offset_of(layer: Layer) -> tuple[float, float]:
@@ -34,11 +36,15 @@ def offset_of(layer: Layer) -> tuple[float, float]:
     return -float(west), -float(south)
 
 
-def move_to(layer: Layer, east: float, north: float) -> None:
+def move_to(layer: Layer, east: float, north: float, rotation_deg: float | None = None) -> None:
     """Move a layer by a correction from where its header puts it, and undo any other change of its position.
 
+    It keeps the rotation of its offset if no other is given.
     Only the last change is told: whoever listens sees the layer where it shall be, not on the way there.
     """
+    if rotation_deg is not None and rotation_deg != kmos_of(layer).rotation_deg:
+        shown = dataclasses.replace(kmos_of(layer), rotation_deg=rotation_deg)
+        layer.metadata = {**layer.metadata, KEY: shown}
     scale, matrix = kmos_of(layer).home()
     matrix[:2, 2] += -north, -east
     plain = {
@@ -54,8 +60,14 @@ def move_to(layer: Layer, east: float, north: float) -> None:
     layer.affine = embedded(matrix, layer.ndim)
 
 
+def stands_at(layer: Layer, place: ArrayLike, rotation_deg: float) -> bool:
+    """Tell whether a layer stands at an offset, (east, north) in arcsec, with its rotation."""
+    is_there = np.allclose(offset_of(layer), place, rtol=0, atol=_SAME_ARCSEC)
+    return bool(is_there and kmos_of(layer).rotation_deg == rotation_deg)
+
+
 def is_only_moved(layer: Layer) -> bool:
-    """Tell whether a layer is neither turned, stretched nor sheared against its header."""
+    """Tell whether a layer is neither turned, stretched nor sheared against its header and its offset."""
     scale, home = kmos_of(layer).home()
     expected = np.eye(layer.ndim)
     expected[-2:, -2:] = home[:2, :2] * scale

@@ -18,7 +18,7 @@ from napari_kmos.exposure import Exposure
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.align import measure_exposures
-from napari_kmos.spatial.wcs import shift_wcs
+from napari_kmos.spatial.correction import corrected
 
 CORRELATION = "correlation"
 
@@ -106,7 +106,7 @@ def _exposures(files: Sequence[Path], rows: Sequence[AlignRow], reference: Path 
             row = None if arm.cube is None else chosen[path].get(arm.cube.ifu)
             cube = None if row is None else arm.cube
             if row is not None and cube is not None and path == reference:
-                cube = dataclasses.replace(cube, wcs=shift_wcs(cube.wcs, row.offset.dra_arcsec, row.offset.ddec_arcsec))
+                cube = corrected(cube, row.offset)
             arms.append(dataclasses.replace(arm, cube=cube))
         exposures.append(dataclasses.replace(whole, arms=tuple(arms)))
     return exposures
@@ -117,6 +117,7 @@ def _reference(found: Offset, stands: Offset) -> Offset:
 
     One that has no data, or that nothing ties to the others of its mosaic, is neither.
     """
+    found = dataclasses.replace(found, rotation_deg=stands.rotation_deg, rotation_err_deg=stands.rotation_err_deg)
     if found.method == CORRELATION and found.err_arcsec > 0:
         return _added(found, (stands.dra_arcsec, stands.ddec_arcsec))
     facts = {"dra_arcsec": stands.dra_arcsec, "ddec_arcsec": stands.ddec_arcsec, "err_arcsec": 0.0, "accepted": True}

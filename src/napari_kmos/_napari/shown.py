@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_kmos._napari.composite import Grid, Home, grid_of
 from napari_kmos._napari.frames import SKY, Frame
 from napari_kmos.cube import Cube, Image
+from napari_kmos.spatial.correction import place_wcs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +30,8 @@ class KmosLayer:
         Which of the two is drawn.
     tag : str
         What tells its exposure from others.
+    rotation_deg : float
+        Rotation of its offset, by which it is drawn turned; the shift is where the layer stands.
     """
 
     product: Cube | Image
@@ -36,6 +39,13 @@ class KmosLayer:
     homes: Mapping[str, Frame] = field(default_factory=dict)
     layout: str = SKY
     tag: str = ""
+    rotation_deg: float = 0.0
+
+    @property
+    def turned(self) -> Cube | Image:
+        """The product with the rotation of its offset in its WCS."""
+        wcs = place_wcs((self.product.wcs, self.shape), 0.0, 0.0, self.rotation_deg)
+        return dataclasses.replace(self.product, wcs=wcs) if self.rotation_deg else self.product
 
     @property
     def frame(self) -> Frame:
@@ -73,8 +83,8 @@ class KmosLayer:
         return (self,)
 
     def home(self) -> Home:
-        """Return the pixel size in arcsec and the 3 x 3 matrix, applied after it, that draw it as its header says."""
-        return self.frame.transform((self.product.wcs, self.shape))
+        """Return the pixel size in arcsec and the 3 x 3 matrix, applied after it, that draw it by header and turn."""
+        return self.frame.transform((self.turned.wcs, self.shape))
 
     def part_at(self, y: int, x: int) -> tuple[KmosLayer, int, int] | None:
         """Return what is shown at a row and column of the layer, and its own row and column; None outside."""

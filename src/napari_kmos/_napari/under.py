@@ -102,7 +102,7 @@ def cube_holding(viewer: ViewerModel, ra: float, dec: float) -> Under | None:
 
 def moved_cube(layer: Layer, part: KmosLayer) -> Cube:
     """Return a cube of a layer with the WCS that the layer was moved to."""
-    return dataclasses.replace(part.cube, wcs=shift_wcs(part.cube.wcs, *offset_of(layer)))
+    return dataclasses.replace(part.cube, wcs=shift_wcs(part.turned.wcs, *offset_of(layer)))
 
 
 def frames_of(viewer: ViewerModel) -> list[Frame]:
@@ -114,7 +114,7 @@ def fields_seen(viewer: ViewerModel) -> list[tuple[Frame, Field]]:
     """Return the frame of each cube and image seen, of all if none is, and its WCS, as moved, with its shape."""
     layers = kmos_layers(viewer)
     return [
-        (part.frame, (shift_wcs(part.product.wcs, *offset), part.shape))
+        (part.frame, (shift_wcs(part.turned.wcs, *offset), part.shape))
         for layer in [one for one in layers if one.visible] or layers
         for offset in [offset_of(layer)]
         for part in kmos_of(layer).parts
