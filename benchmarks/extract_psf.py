@@ -146,7 +146,7 @@ def simulated(rng: np.random.Generator, n_stars: int, *, noise: str) -> Scene:
         near = share > 0
         light[near] += np.tensordot((truth * share).T[near], image, axes=1)
     sigma = np.median(flux) / 120
-    values, correlation = _noise(rng, light.shape, resampled=noise == "resampled")
+    values, correlation = made_noise(rng, light.shape, resampled=noise == "resampled")
     given = places + POSITION_ERROR * rng.standard_normal(places.shape)
     cube = Cube(
         flux=(light + 0.5 + sigma * values).astype(np.float32),
@@ -174,7 +174,7 @@ def moffats(places: np.ndarray, fwhm: float, beta: float) -> np.ndarray:
     return (beta - 1) / (np.pi * core) * values
 
 
-def _noise(
+def made_noise(
     rng: np.random.Generator, shape: tuple[int, ...], *, resampled: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Noise of unit variance; resampled, each spaxel is the mean of four, and how it is correlated."""

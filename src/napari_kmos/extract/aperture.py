@@ -68,8 +68,8 @@ def extract_aperture(
     With weights a, area A = pi r^2: flux = A sum(a (d - s)) / sum(a), variance = (A / sum(a))^2 a^T C a + A^2 var(s).
     C is the covariance of the spaxels: the products of their noise times the correlation that the cube tells, or
     where it tells none, the variances alone: the true noise of a sum in a resampled cube is larger. The variance of a
-    median is pi/2 times that of a mean. The sky of areas is made of their means. Covariance of star and sky is left
-    out.
+    median of many values is pi/2 times that of their mean. The sky of areas is made of their means. Covariance of star
+    and sky is left out.
     """
     areas = areas_sky(reader, others, parameters)
     laid_out = [lay_out(reader.cube, one, (*stars, *others), parameters) for one in stars]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_kmos.extract.placing import Placed
     from napari_kmos.extract.reading import CubeReader, Spaxels, Surroundings
 
-#: Variance of a median over that of a mean of many Gaussian values; of one or two values they are the same.
+#: Variance of a median over that of a mean of many Gaussian values.
 _MEDIAN_VARIANCE = math.pi / 2
 #: Robust scatter of Gaussian values over their median absolute deviation.
 _SCATTER = 1.4826
@@ -96,7 +96,10 @@ def _middle(
         return nan_mean(values), used, np.ones(values.shape[1:])
     median = nan_median(values)
     if statistic == "median":
-        return median, used, np.where(np.count_nonzero(used, axis=0) > 2, _MEDIAN_VARIANCE, 1.0)
+        n_used = np.count_nonzero(used, axis=0)
+        # Of one or two values both are the same; of an odd number of them this is right to 2 %.
+        factor = _MEDIAN_VARIANCE * n_used / (n_used + _MEDIAN_VARIANCE - 1)
+        return median, used, np.where(n_used > 2, factor, 1.0)
     distance = np.abs(values - median)
     used &= distance <= clip * _SCATTER * nan_median(distance)
     return nan_mean(np.where(used, values, np.nan)), used, np.ones(values.shape[1:])
