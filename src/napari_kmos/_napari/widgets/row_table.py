@@ -27,9 +27,9 @@ _COLUMNS = {
     "y": "The correction in spaxels, along the columns of the cube",
     "score": "Evidence for what was measured: logarithm of odds",
     "method": "How the offset was found",
+    "turn °": "Rotation added to the position angle, in degrees; shown where a row has one",
     "against": "What it is counted from: an exposure that keeps to its header, an image or a catalogue; "
     "rows against different things do not fit together",
-    "turn °": "Rotation added to the position angle, in degrees; shown where a row has one",
 }
 #: On the ground of a dark theme, and of a light one.
 _COLOURS = {
@@ -74,7 +74,7 @@ class RowTable(QTableWidget):
         exposures = _exposures(rows)
         with filling(self):
             self.setRowCount(len(rows))
-            self.setColumnHidden(len(_COLUMNS) - 1, not any(row.offset.rotation_deg for row in rows))
+            self.setColumnHidden(list(_COLUMNS).index("turn °"), not any(row.offset.rotation_deg for row in rows))
             for number, row in enumerate(rows):
                 self._show_row(number, row, exposures.get(row.offset.against, row.offset.against))
         self.show_chosen(chosen)
@@ -111,7 +111,7 @@ class RowTable(QTableWidget):
             part for part in (str(row.path), row.cube.label, against, row.offset.note, proposal_text(row)) if part
         )
         turn = f"{row.offset.rotation_deg:+.3f}" if row.offset.rotation_deg else ""
-        for column, text in enumerate((word, *_texts(row), short, turn)):
+        for column, text in enumerate((word, *_texts(row), turn, short)):
             item = QTableWidgetItem(text)
             item.setToolTip(tip)
             if _NUMBERS_FROM <= column <= _NUMBERS_TO:
