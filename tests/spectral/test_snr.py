@@ -79,15 +79,15 @@ def test_der_snr_of_white_noise_is_the_ratio_and_needs_no_continuum():
     spectra = [CURVED + rng.normal(0, 0.8, K.size) for _ in range(20)]
 
     # 2000 differences: one value scatters by 3 %.
-    assert np.mean([der_snr([flux]) for flux in spectra]) == pytest.approx(np.median(CURVED) / 0.8, rel=0.02)
-    # 96 points in the windows: one value scatters by 14 %.
-    assert np.mean([measure_snr(K, flux).der for flux in spectra]) == pytest.approx(50 / 0.8, rel=0.1)
+    assert np.mean([der_snr(flux) for flux in spectra]) == pytest.approx(np.median(CURVED) / 0.8, rel=0.02)
+    # 96 points in the windows: one value scatters by 14 %. The star is at 52 to 53 there.
+    assert np.median([measure_snr(K, flux).der for flux in spectra]) == pytest.approx(52.6 / 0.8, rel=0.1)
 
 
 def test_der_snr_without_data_or_noise():
     assert np.isnan(der_snr([]))
-    assert np.isnan(der_snr([np.ones(4), np.full(50, np.nan)]))
-    assert der_snr([np.ones(50)]) == np.inf
+    assert np.isnan(der_snr(np.full(50, np.nan)))
+    assert der_snr(np.ones(50)) == np.inf
 
 
 def test_correlated_noise_is_told():

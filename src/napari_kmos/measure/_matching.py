@@ -28,6 +28,9 @@ _LAGS = (1, 2, 3)
 _LEAST_VARIANCE = 0.5
 #: A window is compared if it has so many planes more than terms.
 _SPARE = 10
+_MAD = 1.4826
+#: A plane is alone if it is so many times as far off as its neighbours.
+_ALONE = 2.5
 
 
 class Compared(NamedTuple):
@@ -125,3 +128,11 @@ def error_of(data: Compared, slope: Floats, left: Floats, variance: float) -> fl
         factor += 2 * along * residual
     squares = float(slope @ slope)
     return math.sqrt(variance * max(factor, _LEAST_VARIANCE) / squares) if squares > 0 else math.nan
+
+
+def lone_outliers(left: Floats, clip: float) -> NDArray[np.bool_]:
+    """Return which planes are far off what is fitted, and far off both neighbours: bad voxels, not lines."""
+    sizes = np.abs(left)
+    beside = np.pad(sizes, 1)
+    neighbours = np.maximum(beside[:-2], beside[2:])
+    return np.asarray((sizes > clip * _MAD * np.median(sizes)) & (sizes > _ALONE * neighbours))

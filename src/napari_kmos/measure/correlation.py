@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosError
 from napari_kmos.instrument import likeliest_band
-from napari_kmos.measure._matching import Compared, error_of, prepare, refine, slope_of, solve
+from napari_kmos.measure._matching import Compared, error_of, lone_outliers, prepare, refine, slope_of, solve
 from napari_kmos.measure.templates import as_observed
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.windows import check_windows, in_windows
@@ -45,6 +45,7 @@ LATE_WINDOWS: MappingProxyType[str, tuple[Window, ...]] = MappingProxyType(
 )
 #: Velocities are tried at so many steps a plane.
 _STEPS_PER_PLANE = 4
+_CLIP_PASSES = 3
 #: Of lines broader or narrower than the template's, the change is taken from this part of their width.
 _WIDER = 0.05
 
@@ -55,6 +56,10 @@ class CorrelationParameters:
 
     Parameters
     ----------
+    windows : tuple of (start, end) in micron
+        What is compared; `LATE_WINDOWS` of the band if empty, as far as the spectrum reaches.
+    exclude : tuple of (start, end) in micron
+        What is left out of that: sky lines, bad regions.
     max_kms : float
         Velocities are looked for up to this on both sides of the start.
     degree : int
@@ -63,6 +68,9 @@ class CorrelationParameters:
         Let lines be somewhat broader or narrower than the template's: it keeps an asymmetric band from moving.
     lsf_fwhm_um : float
         Of the instrument's lines in micron; 0 takes the resolving power of the band.
+    clip : float
+        Single planes this many robust standard deviations off what is fitted, and far off their neighbours, are left
+        out.
     min_significance : float
         What a template must explain to count, as a square root of chi squared.
 
@@ -72,10 +80,13 @@ class CorrelationParameters:
         If a value makes no sense.
     """
 
+    windows: tuple[Window, ...] = ()
+    exclude: tuple[Window, ...] = ()
     max_kms: float = 600.0
     degree: int = 3
     fit_width: bool = True
     lsf_fwhm_um: float = 0.0
+    clip: float = 5.0
     min_significance: float = 6.0
 
     def __post_init__(self) -> None:
@@ -132,8 +143,6 @@ def correlate(
     template: Template,
     *,
     noise: ArrayLike | None = None,
-    windows: Sequence[Window] | None = None,
-    exclude: Sequence[Window] = (),
     parameters: CorrelationParameters = _DEFAULTS,
 ) -> Correlation:
     """Measure a velocity by cross-correlation with a template.
@@ -146,12 +155,8 @@ def correlate(
         At rest.
     noise : array_like of float, shape (n_wavelength,), optional
         1 sigma. Where what the fit leaves is more, the error grows with it; without noise it is what counts.
-    windows : sequence of (start, end) in micron, optional
-        What is compared; `LATE_WINDOWS` of the band by default, as far as the spectrum reaches.
-    exclude : sequence of (start, end) in micron
-        What is left out of that.
     parameters : CorrelationParameters
-        Range and model.
+        What is compared, and how.
 
     Returns
     -------
@@ -165,54 +170,62 @@ def correlate(
     """
     wave, values = np.asarray(wavelength_um, dtype=float), np.asarray(flux, dtype=float)
     band = likeliest_band(float(wave[0]), float(wave[-1]))
-    chosen = check_windows(windows if windows else LATE_WINDOWS[band.name])
+    chosen = check_windows(parameters.windows or LATE_WINDOWS[band.name])
     plane_kms = LIGHT_KMS * float(np.median(np.diff(wave))) / float(np.median(wave))
     fwhm_um = parameters.lsf_fwhm_um or float(np.median(wave)) / band.resolution
     reach = parameters.max_kms + 2 * plane_kms
     widths = (fwhm_um, (1 + _WIDER) * fwhm_um)[: 1 + parameters.fit_width]
-    shapes = [as_observed(template, wave, fwhm_um=width, reach_kms=reach) for width in widths]
-    inside = in_windows(wave, chosen) & ~in_windows(wave, check_windows(exclude))
+    shapes = as_observed(template, wave, widths_um=widths, reach_kms=reach)
+    inside = in_windows(wave, chosen) & ~in_windows(wave, check_windows(parameters.exclude))
     beyond = reach / LIGHT_KMS
     covered = (wave * (1 - beyond) > template.wavelength_um[0]) & (wave * (1 + beyond) < template.wavelength_um[-1])
-    data = prepare(wave, values, noise, inside & covered, (chosen, parameters.degree))
-    if data is None:
-        return Correlation(reason=_why_too_few(inside, covered, values, template))
     step = plane_kms / _STEPS_PER_PLANE
     trial = np.arange(-np.ceil(parameters.max_kms / step), np.ceil(parameters.max_kms / step) + 1) * step
-    return _best(data, shapes, trial, parameters.min_significance)
+    used = inside & covered
+    for _ in range(_CLIP_PASSES):
+        data = prepare(wave, values, noise, used, (chosen, parameters.degree))
+        if data is None:
+            return Correlation(reason=_why_too_few(inside, covered, values, template))
+        found, left = _best(data, shapes, trial, parameters.min_significance)
+        bad = lone_outliers(left, parameters.clip)
+        if not bad.any():
+            break
+        used[data.planes[bad]] = False
+    return found
 
 
-def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: float) -> Correlation:
-    """Find the velocity that explains most, and its error."""
+def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: float) -> tuple[Correlation, Floats]:
+    """Find the velocity that explains most, its error, and what it leaves."""
     coarse = solve(data, shapes, trial)
     total = float(data.values @ data.values)
     signs = np.where(coarse.coefficients[:, 0] < 0, 1.0, -1.0)  # absorption takes away from the continuum
     curve = signs * np.sqrt(np.clip(coarse.explained / total, 0, 1)) if total > 0 else np.zeros(trial.size)
     peak = int(np.argmax(curve))
     found: dict[str, Any] = {"trial_kms": trial, "coefficient": curve, "n_points": data.wave.size}
-    n_free = max(data.wave.size - data.basis.shape[1] - len(shapes) - 2, 1)
-    noise = 1.0 if data.has_noise else (total - float(coarse.explained[peak])) / n_free
-    significance = math.sqrt(max(float(coarse.explained[peak]), 0.0) / noise) if noise > 0 and curve[peak] > 0 else 0.0
-    if significance < least:
-        reason = f"no lines like those of the template: they explain {significance:.1f} sigma, {least:g} are wanted"
-        return Correlation(**found, significance=significance, reason=reason)
-    if peak in (0, trial.size - 1):
-        reason = f"the correlation still rises at {trial[peak]:.0f} km/s; look further (max_kms)"
-        return Correlation(**found, significance=significance, reason=reason)
-    velocity = refine(data, shapes, float(trial[peak]), float(trial[1] - trial[0]))
+    velocity = float(trial[peak])
+    if 0 < peak < trial.size - 1:
+        velocity = refine(data, shapes, velocity, float(trial[1] - trial[0]))
     last = solve(data, shapes, np.array([velocity]))
     left = data.values - last.coefficients[0] @ last.columns[:, 0]
-    chi2 = float(left @ left) / n_free
+    chi2 = float(left @ left) / max(data.wave.size - data.basis.shape[1] - len(shapes) - 2, 1)
+    variance = 1.0 if data.has_noise else chi2
+    significance = math.sqrt(max(float(last.explained[0]), 0.0) / variance) if variance > 0 else math.inf
+    found |= {"significance": significance, "chi2": chi2 if data.has_noise else math.nan}
+    if curve[peak] <= 0 or significance < least:
+        reason = f"no lines like those of the template: they explain {significance:.1f} sigma, {least:g} are wanted"
+        return Correlation(**found, reason=reason), left
+    if peak in (0, trial.size - 1):
+        reason = f"the correlation still rises at {velocity:.0f} km/s; look further (max_kms)"
+        return Correlation(**found, reason=reason), left
     slope = slope_of(data, shapes, velocity, last)
-    return Correlation(
+    best = Correlation(
         **found,
         velocity_kms=velocity,
         err_kms=error_of(data, slope, left, max(chi2, 1.0) if data.has_noise else chi2),
         middle_um=float(np.average(data.wave, weights=slope**2)),
         depth=-float(last.coefficients[0, 0]),
-        significance=significance,
-        chi2=chi2 if data.has_noise else math.nan,
     )
+    return best, left
 
 
 def _why_too_few(inside: NDArray[np.bool_], covered: NDArray[np.bool_], values: Floats, template: Template) -> str:

@@ -7,14 +7,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import KmosError
 from napari_kmos.measure.correlation import CorrelationParameters
 from napari_kmos.measure.frames import FRAMES
 from napari_kmos.measure.indices import INDICES, UNKNOWN, ClassParameters, Index, classify, measure_index
 from napari_kmos.measure.line_fits import LineFit, LineParameters, fit_lines
-from napari_kmos.measure.velocities import Velocity, sky_zero_point, velocity_by_line, velocity_by_template
+from napari_kmos.measure.velocities import (
+    SLITLET_ERR_PIX,
+    Velocity,
+    sky_zero_point,
+    velocity_by_line,
+    velocity_by_template,
+)
 from napari_kmos.spectral.snr import Snr, measure_snr
 
 if TYPE_CHECKING:
@@ -41,6 +47,9 @@ class MeasureParameters(ClassParameters):
         The window of a line reaches so far to both sides.
     max_kms : float
         Velocities are looked for up to this.
+    slitlet_err_pix : float
+        How far, 1 sigma, the wavelengths of a star may lie from those of the cube's sky, in planes; it is part of
+        the error of velocities.
 
     Raises
     ------
@@ -53,6 +62,7 @@ class MeasureParameters(ClassParameters):
     profile: str = field(default="gaussian", metadata={"choices": ("gaussian", "voigt")})
     half_width_um: float = 0.01
     max_kms: float = 600.0
+    slitlet_err_pix: float = SLITLET_ERR_PIX
 
     def __post_init__(self) -> None:
         super(MeasureParameters, self).__post_init__()
@@ -164,13 +174,15 @@ def measure_star(
         return dataclasses.replace(measured, notes=tuple(notes))
     zero = sky_zero_point(spectrum) if zero_point is None else zero_point
     how = parameters.line_parameters
+    told: dict[str, Any] = {"zero_point": zero, "frame": parameters.frame}
+    told["slitlet_err_pix"] = parameters.slitlet_err_pix
     velocity = Velocity(reason="not asked for")
     if line is not None:
         (fit,) = fit_lines(spectrum, [line], parameters=how)
-        velocity = velocity_by_line(spectrum, fit, zero_point=zero, frame=parameters.frame)
+        velocity = velocity_by_line(spectrum, fit, **told)
     elif template is not None and parameters.velocity == BY_TEMPLATE:
         search = CorrelationParameters(max_kms=parameters.max_kms)
-        velocity = velocity_by_template(spectrum, template, zero_point=zero, frame=parameters.frame, parameters=search)
+        velocity = velocity_by_template(spectrum, template, **told, parameters=search)
     seen = 0.0 if velocity.reason else velocity.apparent_kms
     found = {name: measure_index(spectrum, one, velocity_kms=seen) for name, one in INDICES.items()}
     category, why = classify(found, parameters=parameters)

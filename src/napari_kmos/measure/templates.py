@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import convolve1d
 
 from napari_kmos.instrument import BANDS
-from napari_kmos.measure.carbon_monoxide import co_absorption
+from napari_kmos.spectral.carbon_monoxide import co_absorption
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectrum import Template
 
@@ -81,7 +81,9 @@ def late_template(lines: Sequence[SpectralLine], *, temperature_k: float = 3800.
     return Template(name="late", wavelength_um=wave, flux=flux, source="CO bands and atomic lines, synthetic")
 
 
-def as_observed(template: Template, wavelength_um: Floats, *, fwhm_um: float, reach_kms: float) -> CubicSpline:
+def as_observed(
+    template: Template, wavelength_um: Floats, *, widths_um: Sequence[float], reach_kms: float
+) -> list[CubicSpline]:
     """Return a template as the instrument shows it, to be evaluated at wavelengths at rest.
 
     Parameters
@@ -90,32 +92,38 @@ def as_observed(template: Template, wavelength_um: Floats, *, fwhm_um: float, re
         At any resolution; beyond its ends it is what it is there.
     wavelength_um : ndarray, shape (n_wavelength,)
         Planes of the spectrum it is compared with.
-    fwhm_um : float
-        Of the line spread function; light is summed over a plane besides.
+    widths_um : sequence of float
+        FWHM of line spread functions; light is summed over a plane besides.
     reach_kms : float
         It is looked at up to so far beyond the ends of the spectrum.
 
     Returns
     -------
-    CubicSpline
-        Of the wavelength at rest in micron. NaN beyond the template's ends.
+    list of CubicSpline
+        For each width, of the wavelength at rest in micron.
     """
     plane = float(np.median(np.diff(wavelength_um)))
-    step, beyond = plane / _OVERSAMPLING, 1 + reach_kms / LIGHT_KMS
-    grid = np.arange(wavelength_um[0] / beyond - 5 * fwhm_um, wavelength_um[-1] * beyond + 5 * fwhm_um, step)
+    step, beyond, pad = plane / _OVERSAMPLING, 1 + reach_kms / LIGHT_KMS, 5 * max(widths_um)
+    grid = np.arange(wavelength_um[0] / beyond - pad, wavelength_um[-1] * beyond + pad, step)
     own = float(np.median(wavelength_um)) / template.resolution
-    sigma = math.sqrt(max(fwhm_um**2 - own**2, 0.0)) / _FWHM / step
-    flux = _binned(template, grid, step)
-    if sigma > 0:
-        flux = convolve1d(flux, _gaussian(sigma), mode="nearest")
     box = np.ones(_OVERSAMPLING + 1)
     box[[0, -1]] = 0.5  # a plane from edge to edge
-    return CubicSpline(grid, convolve1d(flux, box / _OVERSAMPLING, mode="nearest"), extrapolate=False)
+    summed = convolve1d(_binned(template, grid, step), box / _OVERSAMPLING, mode="nearest")
+    shapes = []
+    for fwhm_um in widths_um:
+        sigma = math.sqrt(max(fwhm_um**2 - own**2, 0.0)) / _FWHM / step
+        shown = convolve1d(summed, _gaussian(sigma), mode="nearest") if sigma > 0 else summed
+        shapes.append(CubicSpline(grid, shown, extrapolate=False))
+    return shapes
 
 
 def _binned(template: Template, grid: Floats, step: float) -> Floats:
     """Return the means of a template over bins: its lines may be narrower than these."""
-    wave, flux = template.wavelength_um, template.flux
+    near = slice(*np.searchsorted(template.wavelength_um, (grid[0] - step, grid[-1] + step)) + np.array([-2, 2]))
+    first, last = max(near.start, 0), max(near.stop, 4)
+    wave, flux = template.wavelength_um[first:last], template.flux[first:last]
+    if wave.size < 4:  # it ends before
+        return np.full(grid.size, template.flux[-1])
     sums = np.concatenate([[0.0], np.cumsum(0.5 * (flux[1:] + flux[:-1]) * np.diff(wave))])
     edges = np.append(grid - 0.5 * step, grid[-1] + 0.5 * step)
     inside = np.clip(edges, wave[0], wave[-1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,10 @@ from napari_kmos.spectral.zero_points import ZeroPoint, zero_point_of
 if TYPE_CHECKING:
     from napari_kmos.measure.correlation import Correlation
     from napari_kmos.measure.line_fits import LineFit
-    from napari_kmos.spectral.windows import Window
     from napari_kmos.spectrum import StarSpectrum, Template
 
+#: Slitlets of KMOS agree to some hundredths of a plane; a star covers a few of them.
+SLITLET_ERR_PIX = 0.02
 _UNKNOWN = ZeroPoint(shift_pix=math.nan)
 
 
@@ -81,10 +81,9 @@ def velocity_by_template(
     spectrum: StarSpectrum,
     template: Template,
     *,
-    windows: Sequence[Window] | None = None,
-    exclude: Sequence[Window] = (),
     zero_point: ZeroPoint | None = None,
     frame: str = "barycentric",
+    slitlet_err_pix: float = SLITLET_ERR_PIX,
     parameters: CorrelationParameters | None = None,
 ) -> Velocity:
     """Measure the velocity of a star by cross-correlation with a template.
@@ -95,12 +94,13 @@ def velocity_by_template(
         Wavelengths in vacuum.
     template : Template
         At rest.
-    windows, exclude : sequence of (start, end) in micron
-        See `correlate`.
     zero_point : ZeroPoint, optional
         Of the cube; `sky_zero_point` of the spectrum if None, none if of NaN.
     frame : str
         One of `FRAMES`. Where the spectrum has no date the velocity stays topocentric, and ``note`` says so.
+    slitlet_err_pix : float
+        How far, 1 sigma, the wavelengths of a star may lie from those of the cube's sky, in planes: they fall on
+        different slitlets. Part of the error where the zero point is known.
     parameters : CorrelationParameters, optional
         See `correlate`.
 
@@ -125,13 +125,12 @@ def velocity_by_template(
         spectrum.flux,
         template,
         noise=spectrum.noise,
-        windows=windows,
-        exclude=exclude,
         parameters=parameters or CorrelationParameters(),
     )
     if found.reason:
         return dataclasses.replace(velocity, correlation=found, reason=found.reason)
     measured = (found.velocity_kms, found.err_kms, found.middle_um)
+    zero = _with_slitlets(zero, slitlet_err_pix)
     return dataclasses.replace(_in_frame(spectrum, measured, zero, frame), method=velocity.method, correlation=found)
 
 
@@ -141,8 +140,9 @@ def velocity_by_line(
     *,
     zero_point: ZeroPoint | None = None,
     frame: str = "barycentric",
+    slitlet_err_pix: float = SLITLET_ERR_PIX,
 ) -> Velocity:
-    """Return the velocity that a fitted line tells; zero point and frame as in `velocity_by_template`.
+    """Return the velocity that a fitted line tells; the rest is as in `velocity_by_template`.
 
     Raises
     ------
@@ -158,6 +158,7 @@ def velocity_by_line(
     known = fit.line.err_um if math.isfinite(fit.line.err_um) else 0.0
     kms = LIGHT_KMS * ((fit.centre_um - _shift_um(spectrum, zero)) / rest - 1)
     err_kms = LIGHT_KMS * math.hypot(fit.centre_err_um, known) / rest
+    zero = _with_slitlets(zero, slitlet_err_pix)
     return dataclasses.replace(_in_frame(spectrum, (kms, err_kms, fit.centre_um), zero, frame), method=velocity.method)
 
 
@@ -166,6 +167,11 @@ def check_frame(frame: str) -> None:
     if frame not in FRAMES:
         msg = f"frame {frame!r} is unknown; expected {', '.join(FRAMES)}"
         raise KmosError(msg)
+
+
+def _with_slitlets(zero: ZeroPoint, error_pix: float) -> ZeroPoint:
+    """Return a zero point with the error that it has for a star."""
+    return dataclasses.replace(zero, err_pix=math.hypot(0.0 if math.isnan(zero.err_pix) else zero.err_pix, error_pix))
 
 
 def _in_frame(spectrum: StarSpectrum, measured: tuple[float, float, float], zero: ZeroPoint, frame: str) -> Velocity:

@@ -104,20 +104,47 @@ def measure(
     given = read_star_spectra(spectra, progress)
     listed = _lines(lines, given)
     folder = output_dir(out_dir)
-    products = tuple(folder / name for name in _PRODUCTS)
-    for path in (*products, folder / "measure.json"):
-        check_free(path, overwrite)
+    check_free(folder / "measure.json", overwrite)
+    _check_products(folder, overwrite)
     stars = []
     for number, one in enumerate(given):
         progress(number, len(given) + 1, f"measuring {one.path.name}")
         how: dict[str, Any] = {"template": compared, "lines": listed, "windows": chosen, "parameters": settings}
         stars.append(_measured_star(one, zero_of, how))
-    _write(stars, products, overwrite)
+    products = write_measurements(stars, folder, overwrite=overwrite)
     files = [Path(one) for one in (lines, template) if isinstance(one, Path | str)]
     files += [] if str(zero_points) in (AUTO, NONE) else [Path(zero_points)]
     step = _step([one.path for one in given if one.spectrum] + files, settings, windows_text(chosen or ()))
     record = write_record(products[0], step, products=products, overwrite=overwrite)
     return Outcome(products=products, extras=(record,), measured={"stars": [_told(star) for star in stars]})
+
+
+def write_measurements(
+    stars: Sequence[StarMeasurement], out_dir: Path | str, *, overwrite: bool = False
+) -> tuple[Path, ...]:
+    """Write the tables of what was measured, and regions: the products of `measure`.
+
+    Raises
+    ------
+    WriteError
+        If one exists and may not be replaced; nothing is written then.
+    """
+    products = _check_products(output_dir(out_dir), overwrite)
+    table, lines, paper, regions = products
+    write_table(measurements_table(stars), table, overwrite=overwrite)
+    write_table(lines_table(stars), lines, overwrite=overwrite)
+    write_latex(paper_table(stars), paper, overwrite=overwrite)
+    marks = [StarMark(star.id, star.ra, star.dec, star.snr.value, None, star.category) for star in stars if star.snr]
+    write_star_regions(marks, regions, overwrite=overwrite)
+    return products
+
+
+def _check_products(folder: Path, overwrite: bool) -> tuple[Path, ...]:
+    """Return where the products go, if they may."""
+    products = tuple(folder / name for name in _PRODUCTS)
+    for path in products:
+        check_free(path, overwrite)
+    return products
 
 
 def _template(template: Template | Path | str | None) -> Template:
@@ -169,16 +196,6 @@ def _measured_star(
     star = measure_star(given.spectrum, zero_point=zero_of(given.spectrum), **how)
     notes = (*star.notes, *([given.note] if given.note else []))
     return dataclasses.replace(star, file=given.path.name, notes=notes)
-
-
-def _write(stars: Sequence[StarMeasurement], products: Sequence[Path], overwrite: bool) -> None:
-    """Write tables and regions."""
-    table, lines, paper, regions = products
-    write_table(measurements_table(stars), table, overwrite=overwrite)
-    write_table(lines_table(stars), lines, overwrite=overwrite)
-    write_latex(paper_table(stars), paper, overwrite=overwrite)
-    marks = [StarMark(star.id, star.ra, star.dec, star.snr.value, None, star.category) for star in stars if star.snr]
-    write_star_regions(marks, regions, overwrite=overwrite)
 
 
 def _step(inputs: Sequence[Path], settings: MeasureParameters, windows: str) -> Step:

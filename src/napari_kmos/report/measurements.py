@@ -66,11 +66,11 @@ def measurements_table(stars: Sequence[StarMeasurement]) -> Table:
     for name, field, form in _SNR:
         table[name] = _numbers([getattr(star.snr, field) if star.snr else math.nan for star in stars], form)
     table["snr_windows_um"] = [windows_text(star.snr.windows) if star.snr else "" for star in stars]
-    known = [math.isfinite(star.velocity.kms) for star in stars]
+    velocities = [star.velocity if math.isfinite(star.velocity.kms) else None for star in stars]
     for name, field in _VELOCITY:
-        values = [getattr(star.velocity, field) if there else math.nan for star, there in zip(stars, known, strict=True)]
+        values = [getattr(one, field) if one else math.nan for one in velocities]
         table[name] = _numbers(values, ".3f", u.km / u.s)
-    table["velocity_frame"] = [star.velocity.frame if there else "" for star, there in zip(stars, known, strict=True)]
+    table["velocity_frame"] = [one.frame if one else "" for one in velocities]
     table["velocity_method"] = [star.velocity.method for star in stars]
     for name in INDICES:
         found = [star.indices.get(name, _NO_INDEX) for star in stars]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class Snr:
     propagated : float
         Median of flux over noise in the same windows; NaN without noise.
     der : float
-        DER_SNR in the same windows; NaN if it could not be measured.
+        DER_SNR, the mean of the same windows by their lengths; NaN if it could not be measured.
     correlation : float
         By how much the noise of a mean of many planes is larger than that of as many independent ones, from the
         correlation of the scatter in the windows over three planes: 1 is white noise. ``value`` and ``der`` are too
@@ -131,31 +131,41 @@ def measure_snr(
         propagated=propagated,
         windows=chosen,
         n_points=n_points,
-        der=der_snr([np.where(in_windows(wave, [window]), values, np.nan) for window in chosen]),
+        der=_der_of(values, [in_windows(wave, [window]) for window in chosen]),
         correlation=_correlation(pieces) if n_points >= _MIN_POINTS else math.nan,
     )
 
 
-def der_snr(spectra: Iterable[ArrayLike]) -> float:
-    """Return DER_SNR of one or more pieces of spectrum together: see `measure_snr`.
+def der_snr(flux: ArrayLike) -> float:
+    """Return DER_SNR of a piece of spectrum: see `measure_snr`.
 
     Parameters
     ----------
-    spectra : iterable of array_like of float, shape (n_wavelength,)
-        Flux in neighbouring planes; NaN is no data.
+    flux : array_like of float, shape (n_wavelength,)
+        In neighbouring planes; NaN is no data.
 
     Returns
     -------
     float
         NaN with fewer than eight differences; infinite without noise.
     """
-    pieces = [np.asarray(one, dtype=float) for one in spectra]
-    differences = np.concatenate([2 * f[2:-2] - f[:-4] - f[4:] for f in pieces if f.size > 4] or [np.empty(0)])
-    differences, flux = (one[np.isfinite(one)] for one in (differences, np.concatenate(pieces or [np.empty(0)])))
+    values = np.asarray(flux, dtype=float)
+    differences = 2 * values[2:-2] - values[:-4] - values[4:] if values.size > 4 else np.empty(0)
+    differences = differences[np.isfinite(differences)]
     if differences.size < _MIN_POINTS:
         return math.nan
-    centre, noise = float(np.median(flux)), _DER_SCALE * float(np.median(np.abs(differences)))
+    centre, noise = float(np.nanmedian(values)), _DER_SCALE * float(np.median(np.abs(differences)))
     return centre / noise if noise > 0 else math.copysign(math.inf, centre)
+
+
+def _der_of(flux: NDArray[np.float64], insides: Sequence[NDArray[np.bool_]]) -> float:
+    """Return the mean DER_SNR of windows, each by its number of planes; NaN if none has one."""
+    ratios = np.array([der_snr(flux[inside]) for inside in insides])
+    known = np.isfinite(ratios)
+    sizes = np.array([np.count_nonzero(inside) for inside in insides])
+    if not known.any():
+        return math.inf if np.isposinf(ratios).any() else math.nan
+    return float(np.average(ratios[known], weights=sizes[known]))
 
 
 @dataclass(frozen=True, slots=True)

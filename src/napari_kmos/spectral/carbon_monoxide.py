@@ -54,7 +54,7 @@ def co_absorption(
     Parameters
     ----------
     wavelength_um : ndarray, shape (n,)
-        Vacuum, ascending, in micron; fine enough for lines of the Doppler width, or the result is a sample of them.
+        Vacuum, in micron, two or more; the result is the mean over bins that reach half way to the neighbours.
     temperature_k : float
         Of the levels.
     depth : float
@@ -69,13 +69,17 @@ def co_absorption(
     """
     lines_um, strength = co_lines(temperature_k)
     step = doppler_kms / LIGHT_KMS / _SAMPLES
-    grid = np.arange(np.log(wavelength_um[0]), np.log(wavelength_um[-1]) + step, step)
+    halves = 0.5 * np.abs(np.gradient(wavelength_um))
+    low, high = np.log(wavelength_um - halves), np.log(wavelength_um + halves)
+    grid = np.arange(low.min() - step, high.max() + 2 * step, step)
     place = (np.log(lines_um) - grid[0]) / step
     near = np.round(place).astype(int)[:, None] + np.arange(-int(_REACH * _SAMPLES), int(_REACH * _SAMPLES) + 1)
     profile = strength[:, None] * np.exp(-(((near - place[:, None]) / _SAMPLES) ** 2))
     inside = (near >= 0) & (near < grid.size)
     optical = np.bincount(near[inside], weights=profile[inside], minlength=grid.size)
-    return np.asarray(np.interp(np.log(wavelength_um), grid, 1 - np.exp(-depth * optical)))
+    sums = np.concatenate([[0.0], np.cumsum(1 - np.exp(-depth * optical))])
+    edges = np.append(grid, grid[-1] + step) - 0.5 * step
+    return np.asarray((np.interp(high, edges, sums) - np.interp(low, edges, sums)) / (high - low) * step)
 
 
 def co_lines(temperature_k: float) -> tuple[Floats, Floats]:
