@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
@@ -18,9 +19,11 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_kmos._napari.plot_items import Mark
 from napari_kmos._napari.plots import Curve, SpectrumPlot
 from napari_kmos.io import read_line_list
+
+if TYPE_CHECKING:
+    from napari_kmos.spectrum import SpectralLine
 
 N_SPECTRA, N_PLANES, N_BANDS = 20, 3072, 2
 SPAN_UM = (1.925, 2.500)
@@ -39,15 +42,14 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     application = QApplication.instance() or QApplication([])
     marks = [line for line in read_line_list() if SPAN_UM[0] < line.wavelength_um < SPAN_UM[1]]
-    where = [Mark(wavelength_um=line.wavelength_um, name=line.name, colour="#8fb7ff") for line in marks]
-    ways = {OURS: _ours(where), "pyqtgraph, an item for each": _items(where), "matplotlib": _matplotlib(where)}
+    ways = {OURS: _ours(marks), "pyqtgraph, an item for each": _items(marks), "matplotlib": _matplotlib(marks)}
     for widget, _ in ways.values():
         widget.resize(*SIZE)
         widget.show()
     taken = _measured(application, ways, repeats)
     medians = {name: statistics.median(times) for name, times in taken.items()}
     print(
-        f"{N_SPECTRA} spectra of {N_PLANES} points, {N_BANDS} bands, {len(where)} marks; {SIZE[0]} x {SIZE[1]} pixels"
+        f"{N_SPECTRA} spectra of {N_PLANES} points, {N_BANDS} bands, {len(marks)} marks; {SIZE[0]} x {SIZE[1]} pixels"
     )
     for name, times in taken.items():
         slow, ratio = np.percentile(times, 90), medians[name] / medians[OURS]
@@ -83,17 +85,17 @@ def _curves(rng: np.random.Generator) -> list[Curve]:
     return curves
 
 
-def _ours(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
+def _ours(marks: Sequence[SpectralLine]) -> tuple[QWidget, Draw]:
     plot = SpectrumPlot()
 
     def draw(curves: Sequence[Curve]) -> None:
-        plot.marks.show_marks(marks)
+        plot.marks.show_lines(marks)
         plot.show_curves(curves, unit="")
 
     return plot, draw
 
 
-def _items(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
+def _items(marks: Sequence[SpectralLine]) -> tuple[QWidget, Draw]:
     plot = pg.PlotWidget()
 
     def draw(curves: Sequence[Curve]) -> None:
@@ -109,7 +111,7 @@ def _items(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
     return plot, draw
 
 
-def _matplotlib(marks: Sequence[Mark]) -> tuple[QWidget, Draw]:
+def _matplotlib(marks: Sequence[SpectralLine]) -> tuple[QWidget, Draw]:
     canvas = FigureCanvasQTAgg(Figure())
     axes = canvas.figure.subplots()
 

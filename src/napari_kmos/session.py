@@ -12,10 +12,12 @@ from psygnal import SignalGroupDescriptor
 if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
     from napari_kmos.extract import ExtractParameters
+    from napari_kmos.measure import StarMeasurement
     from napari_kmos.offset import Offset
     from napari_kmos.recipes.outcome import Outcome
+    from napari_kmos.report.traces import Continuum, Look
     from napari_kmos.spectral.windows import Window
-    from napari_kmos.spectrum import StarSpectrum
+    from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
 
 @dataclass(eq=False, kw_only=True)
@@ -45,6 +47,28 @@ class Session:
         All spectra of the list, as they were extracted the last time, cube by cube.
     snr_before : mapping of str to float
         SNR by id, as it was the time before.
+    plotted : tuple of Path
+        Files of spectra, tables and folders of them, that the plot shows.
+    plots_live, plots_list : bool
+        Whether it shows the selected stars as they are seen, and all spectra of the list.
+    look : Look, optional
+        How spectra are looked at; the defaults if None.
+    continua : mapping of str to Continuum
+        How the continuum of a star is found, by its id.
+    snr_um : tuple of tuple of float
+        Windows of the SNR; those of the band if there is none.
+    fit_um : tuple of float, optional
+        Window of the line that is fitted.
+    fit_profile : str
+        One of ``measure.PROFILES``.
+    lines : tuple of SpectralLine, optional
+        Lines that are marked and measured; the packaged list if None.
+    velocity_kms : float
+        By which their marks are moved.
+    measured : tuple of StarMeasurement
+        The table of results.
+    lines_file : Path, optional
+        Where the lines were last read from or written to.
     offsets : tuple of Offset
         Accepted corrections, a row an exposure and IFU.
     objects, skies, inputs : tuple of Path
@@ -65,11 +89,23 @@ class Session:
     selected: tuple[str, ...] = ()
     snapping: str = "centroid"
     hovering: str = "spaxel"
-    fwhm_arcsec: float = 0.6
+    fwhm_arcsec: float = 0.7
     extract_method: str = "aperture"
     extract_parameters: ExtractParameters | None = None
     spectra: tuple[StarSpectrum, ...] = ()
     snr_before: Mapping[str, float] = field(default_factory=dict)
+    plotted: tuple[Path, ...] = ()
+    plots_live: bool = True
+    plots_list: bool = False
+    look: Look | None = None
+    continua: Mapping[str, Continuum] = field(default_factory=dict)
+    snr_um: tuple[Window, ...] = ()
+    fit_um: Window | None = None
+    fit_profile: str = "gaussian"
+    lines: tuple[SpectralLine, ...] | None = None
+    velocity_kms: float = 0.0
+    measured: tuple[StarMeasurement, ...] = ()
+    lines_file: Path | None = None
     offsets: tuple[Offset, ...] = ()
     objects: tuple[Path, ...] = ()
     skies: tuple[Path, ...] = ()

@@ -16,11 +16,12 @@ from napari_kmos._napari.reader import read
 from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.widgets.maps import MapsDock
+from napari_kmos._napari.widgets.plot import PlotDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
 
 _SIDE = {"Align IFUs": AlignDock, "Combine": CombineDock}
-_BELOW = {"Sky tweak": SkyTweakDock, "Spectra": SpectraDock, "Maps": MapsDock}
+_BELOW = {"Sky tweak": SkyTweakDock, "Spectra": SpectraDock, "Plot": PlotDock, "Maps": MapsDock}
 _FIRST = "Spectra"
 _NAPARIS = ("layer controls", "layer list")
 #: On a screen lower than this, in pixels, napari's own docks lie on each other, or the window were higher than it.

@@ -21,6 +21,7 @@ from napari_kmos._napari.layers import (
 )
 from napari_kmos._napari.points import read_points, show_points
 from napari_kmos._napari.positions import layout_of, other_layout, show_layout
+from napari_kmos._napari.under import cube_holding
 
 #: What stands beside the slider where its plane is not what is shown.
 WHITE = "white light"
@@ -45,6 +46,14 @@ def switch_layout(viewer: ViewerModel) -> None:
 def look_at_all(viewer: ViewerModel) -> None:
     """Bring all cubes and images into view; what is drawn over them may still lie where they were."""
     viewer.reset_view(layers=kmos_layers(viewer) or None)
+
+
+def look_at_star(viewer: ViewerModel, ra: float, dec: float) -> None:
+    """Bring a position in degrees into the middle of the view, if a visible cube holds it."""
+    found = cube_holding(viewer, ra, dec)
+    if found is not None:
+        camera = viewer.scene.camera
+        camera.center = (*camera.center[:-2], *(float(one) for one in found.shown.frame.to_canvas(ra, dec)))
 
 
 def sheet_if_scattered(viewer: ViewerModel, added: Sequence[Layer]) -> None:

@@ -5,51 +5,53 @@ One item paints many of a kind in pixels: an item of pyqtgraph's own for each ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
+from qtpy.QtCore import QLineF, QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QPainter, QPen
 
+from napari_kmos._napari.schemes import DARK, Scheme
 from napari_kmos.report.line_marks import pulled_apart
 from napari_kmos.spectral.windows import Window
+from napari_kmos.spectrum import SpectralLine
 
 #: Points of the font of names on the plot, and pixels from an edge.
 _FONT_SIZE, _EDGE = 8, 3
 #: Height in pixels over which a line bends to its name.
 _BEND = 6
+_GRID = 35
 _DASHES = (4.0, 3.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
-    """A vertical line with a name.
-
-    Parameters
-    ----------
-    wavelength_um : float
-        Where it is drawn.
-    name : str
-        What is written along it.
-    colour : str
-        Of both.
-    """
-
-    wavelength_um: float
-    name: str
-    colour: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Name:
-    """A text at the left edge of the plot: where along y, what, and in which colour."""
+    """A text at the left edge of the plot: where along y, what, and the place of its colour in the scheme."""
 
     level: float
     text: str
-    colour: str
+    place: int
+
+
+class DrawBox(pg.ViewBox):
+    """A view in which a window is drawn by the mouse while Shift is held; without, it is dragged as ever."""
+
+    #: First and last wavelength, and whether this is the end of the drag.
+    drawn = Signal(float, float, bool)
+
+    def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:  # noqa: N802 - pyqtgraph's name
+        """Draw, or drag."""
+        if axis is None and ev.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            ev.accept()
+            ends = sorted(self.mapToView(place).x() for place in (ev.buttonDownPos(), ev.pos()))
+            if ends[1] > ends[0]:
+                self.drawn.emit(*ends, ev.isFinish())
+        else:
+            super().mouseDragEvent(ev, axis=axis)
 
 
 class ErrorBand(pg.GraphicsObject):
@@ -102,6 +104,13 @@ class ErrorBand(pg.GraphicsObject):
 class _OverView(pg.GraphicsObject):
     """Something that is drawn over the whole view, and has no part in its range."""
 
+    scheme = DARK
+
+    def dress(self, scheme: Scheme) -> None:
+        """Draw in the colours of a scheme."""
+        self.scheme = scheme
+        self.update()
+
     def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
         """Return all that is in view."""
         box = self.getViewBox()
@@ -131,24 +140,20 @@ class Grid(_OverView):
     def __init__(self, axes: Sequence[pg.AxisItem]) -> None:
         super().__init__()
         self._axes = axes
-        self._colour = QColor()
-
-    def show_colour(self, colour: QColor) -> None:
-        """Draw in a colour."""
-        self._colour = colour
-        self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
         """Draw both directions."""
         place, bounds = painter.transform(), self.boundingRect()
         view = self._in_pixels(painter)
+        colour = QColor(self.scheme.text)
+        colour.setAlpha(_GRID)
         across, along = self._axes
         for value in _ticks(across, bounds.left(), bounds.right(), view.width()):
             x = place.m11() * value + place.dx()
-            painter.fillRect(QRectF(round(x), view.top(), 1, view.height()), self._colour)
+            painter.fillRect(QRectF(round(x), view.top(), 1, view.height()), colour)
         for value in _ticks(along, bounds.top(), bounds.bottom(), view.height()):
             y = place.m22() * value + place.dy()
-            painter.fillRect(QRectF(view.left(), round(y), view.width(), 1), self._colour)
+            painter.fillRect(QRectF(view.left(), round(y), view.width(), 1), colour)
 
 
 class LineMarks(_OverView):
@@ -159,38 +164,40 @@ class LineMarks(_OverView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.marks: tuple[Mark, ...] = ()
+        self.lines: tuple[SpectralLine, ...] = ()
         #: Height in pixels of the names, which stand above the lines.
         self.room = 0.0
 
-    def show_marks(self, marks: Sequence[Mark]) -> None:
-        """Draw marks in place of those before."""
-        self.marks = tuple(sorted(marks, key=lambda mark: mark.wavelength_um))
-        self.room = _widest([mark.name for mark in marks])
+    def show_lines(self, lines: Iterable[SpectralLine]) -> None:
+        """Mark lines, where they are seen, in place of those before."""
+        self.lines = tuple(sorted(lines, key=lambda line: line.wavelength_um))
+        self.room = _widest([line.name for line in self.lines])
         self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
-        """Draw the marks in view, and as many names as there is room for."""
+        """Draw the marks in view, and their names if there is room for all."""
         place = painter.transform()
         view = self._in_pixels(painter)
-        inside = [(place.m11() * mark.wavelength_um + place.dx(), mark) for mark in self.marks]
-        inside = [(x, mark) for x, mark in inside if view.left() <= x <= view.right()]
+        inside = [(place.m11() * line.wavelength_um + place.dx(), line) for line in self.lines]
+        inside = [(x, line) for x, line in inside if view.left() <= x <= view.right()]
         height = QFontMetricsF(_font()).height()
         shares = pulled_apart([(x - view.left()) / view.width() for x, _ in inside], gap=height / view.width())
         is_named = len(inside) * height <= view.width()
-        for share, (x, mark) in zip(shares, inside, strict=True):
-            pen = QPen(QColor(mark.colour), 1)
-            pen.setDashPattern(_DASHES)
+        below = view.top() + self.room
+        for share, (x, line) in zip(shares, inside, strict=True):
+            colour = QColor(self.scheme.head if line.kind == "head" else self.scheme.line)
+            pen = QPen(colour, 1)
             painter.setPen(pen)
-            painter.drawLine(QLineF(x, view.top() + self.room + _BEND, x, view.bottom()))
             if is_named:
                 at = view.left() + share * view.width()
-                painter.setPen(QPen(QColor(mark.colour), 1))
-                painter.drawLine(QLineF(at, view.top() + self.room, x, view.top() + self.room + _BEND))
-                painter.translate(at, view.top() + self.room)
+                painter.drawLine(QLineF(at, below, x, below + _BEND))
+                painter.translate(at, below)
                 painter.rotate(-90)
-                painter.drawText(QPointF(_EDGE, 0.3 * height), mark.name)
+                painter.drawText(QPointF(_EDGE, 0.3 * height), line.name)
                 painter.resetTransform()
+            pen.setDashPattern(_DASHES)
+            painter.setPen(pen)
+            painter.drawLine(QLineF(x, below + _BEND, x, view.bottom()))
 
 
 class Shades(_OverView):
@@ -198,22 +205,23 @@ class Shades(_OverView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ranges: tuple[tuple[str, tuple[Window, ...]], ...] = ()
+        self.ranges: dict[str, Sequence[Window]] = {}
 
-    def show_ranges(self, ranges: Sequence[tuple[str, Sequence[Window]]]) -> None:
-        """Shade ranges, in micron, each group in its colour, in place of those before."""
-        self.ranges = tuple((colour, tuple(windows)) for colour, windows in ranges)
+    def show_ranges(self, ranges: Mapping[str, Sequence[Window]]) -> None:
+        """Shade ranges, in micron, by their kind, ``"telluric"`` or ``"airglow"``, in place of those before."""
+        self.ranges = dict(ranges)
         self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
         """Shade what is in view."""
         place = painter.transform()
         view = self._in_pixels(painter)
-        for colour, windows in self.ranges:
+        for kind, windows in self.ranges.items():
+            colour = QColor(getattr(self.scheme, kind))
             sides = [(place.m11() * first + place.dx(), place.m11() * last + place.dx()) for first, last in windows]
             for left, right in sides:
                 if right > view.left() and left < view.right():
-                    painter.fillRect(QRectF(left, view.top(), max(right - left, 1.0), view.height()), QColor(colour))
+                    painter.fillRect(QRectF(left, view.top(), max(right - left, 1.0), view.height()), colour)
 
 
 class EdgeNames(_OverView):
@@ -238,7 +246,7 @@ class EdgeNames(_OverView):
         for name in self.names:
             y = place.m22() * name.level + place.dy()
             if view.top() <= y <= view.bottom():
-                painter.setPen(QColor(name.colour))
+                painter.setPen(QColor(self.scheme.curves[name.place % len(self.scheme.curves)]))
                 painter.drawText(QPointF(view.left() + _EDGE, y + _EDGE), name.text)
 
 

@@ -17,7 +17,7 @@ from napari_kmos._napari.schemes import Scheme, ThemedWidget
 try:
     import pyqtgraph as pg
 
-    from napari_kmos._napari.plot_items import EdgeNames, ErrorBand, Grid, LineMarks, Shades
+    from napari_kmos._napari.plot_items import DrawBox, EdgeNames, ErrorBand, Grid, LineMarks, Shades
 except ImportError:  # an optional part of the plugin, said in its place
     pg = None
 
@@ -29,7 +29,7 @@ _SIZE = (300, 180)
 #: About the axes: pyqtgraph draws the names of axes a little outside of what it keeps free for them.
 _MARGIN = 5
 #: Opacity of error bands, and of curves that are there for comparison.
-_BAND, _FAINT, _OPAQUE, _GRID = 70, 110, 255, 35
+_BAND, _FAINT, _OPAQUE = 70, 110, 255
 #: A legend of more curves has two columns, one of more than this is left out.
 _ONE_COLUMN, _MOST_NAMED = 6, 16
 _LOWEST, _MARKS, _NAMES, _MARKER = -100, 5, 6, 10
@@ -46,7 +46,9 @@ class Curve:
     x, y : ndarray, shape (n,)
         NaN is a gap.
     err : ndarray, same shape, optional
-        1 sigma, drawn as a band.
+        1 sigma; where it is far above the usual, the range that is shown is not set by the curve.
+    has_band : bool
+        Whether the error is drawn.
     colour : int, optional
         Place in the colours of the scheme; by default that of the curve in the list.
     is_faint : bool
@@ -57,6 +59,7 @@ class Curve:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     err: NDArray[np.float64] | None = None
+    has_band: bool = True
     colour: int | None = None
     is_faint: bool = False
 
@@ -73,6 +76,8 @@ class SpectrumPlot(ThemedWidget):
     """
 
     marker_moved = Signal(float)
+    #: A window is drawn by the mouse: its ends in micron, and whether it is done.
+    window_drawn = Signal(float, float, bool)
 
     def __init__(self, *, hint: str = HINT, least_height: int = _SIZE[1]) -> None:
         super().__init__()
@@ -82,7 +87,7 @@ class SpectrumPlot(ThemedWidget):
         self.curves: list = []
         self._bands: list = []
         self._shown: Sequence[Curve] = ()
-        self._is_zoomed = False
+        self._is_zoomed, self._has_legend = False, True
         if pg is None:
             self.message = QLabel(NO_PLOT)
             self.message.setWordWrap(True)
@@ -98,6 +103,7 @@ class SpectrumPlot(ThemedWidget):
         for item, depth in overlays:
             item.setZValue(depth)
             self.plot.addItem(item, ignoreBounds=True)
+        self.plot.getViewBox().drawn.connect(self.window_drawn)
         self.plot.getViewBox().sigRangeChangedManually.connect(self.keep_range)
         self.plot.getPlotItem().autoBtn.clicked.connect(self.show_all)
         self.hint = QLabel(hint)
@@ -112,15 +118,20 @@ class SpectrumPlot(ThemedWidget):
         """Ask for little: what there is is taken."""
         return QSize(*_SIZE)
 
-    def show_curves(self, curves: Sequence[Curve], *, unit: str, label: str = "flux") -> None:
-        """Draw curves in place of those before; the range along y is kept clear of spikes."""
+    def show_curves(self, curves: Sequence[Curve], *, unit: str | None, label: str = "flux") -> None:
+        """Draw curves in place of those before; the range along y is kept clear of spikes. Of None no unit is told."""
         self.names, self._shown = tuple(curve.name for curve in curves), curves
         if pg is None:
             return
         self._draw()
         self.hint.setVisible(not curves and bool(self.hint.text()))
-        self.plot.setLabel("left", f"{label} ({unit})" if unit else f"{label} (unit unknown)" if curves else label)
+        is_told = bool(curves) and unit is not None
+        self.plot.setLabel("left", f"{label} ({unit or 'unit unknown'})" if is_told else label)
         self._show_range(curves)
+
+    def show_legend(self, is_on: bool) -> None:
+        """Name the curves in a legend, or not; it comes with the next curves."""
+        self._has_legend = is_on
 
     def keep_range(self) -> None:
         """Keep the range there is, as the user chose it, until the button in the corner of the plot is pressed."""
@@ -152,7 +163,7 @@ class SpectrumPlot(ThemedWidget):
     def _draw(self) -> None:
         """Give the lines and bands there are new data, and make or remove what is too few or too many."""
         curves = self._shown
-        bands = [number for number, curve in enumerate(curves) if curve.err is not None]
+        bands = [number for number, curve in enumerate(curves) if curve.err is not None and curve.has_band]
         for items, make, n_wanted in (
             (self._bands, ErrorBand, len(bands)),
             (self.curves, pg.PlotCurveItem, len(curves)),
@@ -173,7 +184,7 @@ class SpectrumPlot(ThemedWidget):
 
     def _show_legend(self) -> None:
         """Name the curves; this is slow, so only if they were named otherwise."""
-        named = self.names if len(self.names) <= _MOST_NAMED else ()
+        named = self.names if self._has_legend and len(self.names) <= _MOST_NAMED else ()
         shown = tuple((name, self.colour_of(number)) for number, name in enumerate(named))
         if shown != self._legend_shown:
             self._legend_shown = shown
@@ -200,6 +211,8 @@ class SpectrumPlot(ThemedWidget):
         if pg is None:
             return
         dress(self.plot, self.legend, self.scheme)
+        for item in (self.shades, self.marks, self.edge_names):
+            item.dress(self.scheme)
         self.marker.setPen(pg.mkPen(self.scheme.marker, width=1.5))
         self._legend_shown: tuple[tuple[str, str], ...] = ()
         self._draw()
@@ -210,7 +223,7 @@ class SpectrumPlot(ThemedWidget):
 
 def make_plot(least_height: int):
     """Return an empty plot and its legend."""
-    plot = pg.PlotWidget()
+    plot = pg.PlotWidget(viewBox=DrawBox())
     plot.setMinimumHeight(least_height)
     plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
     for side in ("left", "bottom"):
@@ -227,7 +240,7 @@ def dress(plot: Any, legend: Any, scheme: Scheme) -> None:
     for side in ("left", "bottom"):
         plot.getAxis(side).setPen(scheme.text)
         plot.getAxis(side).setTextPen(scheme.text)
-    plot.grid.show_colour(_through(scheme.text, _GRID))
+    plot.grid.dress(scheme)
     legend.setBrush(pg.mkBrush(QColor(scheme.legend)))
     legend.setLabelTextColor(scheme.text)
 

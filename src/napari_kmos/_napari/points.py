@@ -123,6 +123,35 @@ def show_points(viewer: ViewerModel, apertures: Sequence[Aperture]) -> None:
             lift_labels(layer)
 
 
+def select_points(viewer: ViewerModel, ids: Sequence[str]) -> None:
+    """Select the points of apertures on the image; whoever follows the points does not take that for the user's."""
+    for layer in _layers(viewer):
+        found = {index for index, id_ in enumerate(layer.features["id"]) if id_ in ids}
+        if found != set(layer.selected_data):
+            with _showing(layer):
+                layer.selected_data = found
+
+
+def selected_ids(viewer: ViewerModel) -> tuple[str, ...]:
+    """Return the ids of the apertures whose points are selected."""
+    return tuple(
+        str(layer.features["id"].iloc[index])
+        for layer in _layers(viewer)
+        for index in sorted(layer.selected_data)
+        if index < len(layer.features)
+    )
+
+
+def selection_events(viewer: ViewerModel) -> list:
+    """Return the signals that tell of the selection of points."""
+    return [layer.selected_data.events.items_changed for layer in _layers(viewer)]
+
+
+def _layers(viewer: ViewerModel) -> list[Points]:
+    """Return the points layers there are."""
+    return [layer for kind in KINDS if (layer := points_layer(viewer, kind)) is not None]
+
+
 @contextmanager
 def _showing(layer: Points) -> Iterator[None]:
     """Change a layer in several steps, of which none is to be taken for the whole."""
@@ -134,7 +163,7 @@ def _showing(layer: Points) -> Iterator[None]:
 
 
 def is_being_shown(layer: Points) -> bool:
-    """Tell whether `show_points` is at work on a layer: what its points tell meanwhile is not what the user does."""
+    """Tell whether a layer is changed from here: what its points tell meanwhile is not what the user does."""
     return layer in _shown_now
 
 
@@ -204,7 +233,7 @@ def _on_canvas(viewer: ViewerModel, apertures: Sequence[Aperture]) -> tuple[list
     inside: dict[Frame, np.ndarray] = {frame: np.zeros(len(ra), dtype=bool) for frame in frames_of(viewer)}
     for frame, field in fields_seen(viewer) if len(ra) else ():
         inside[frame] |= is_inside(field, ra, dec)
-    places = np.array([np.stack(frame.to_canvas(ra, dec), axis=1) for frame in inside]).reshape(-1, len(ra), 2)
+    places = np.array([np.stack(frame.to_canvas(ra, dec), axis=1) for frame in inside]).reshape(len(inside), len(ra), 2)
     middles = np.array([(frame.y, frame.x) for frame in inside])
     nearest = np.argmin(np.linalg.norm(places - middles[:, None], axis=-1), axis=0)
     held = np.array(list(inside.values()))

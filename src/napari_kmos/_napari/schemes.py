@@ -26,7 +26,7 @@ class Scheme:
         In the order of the curves.
     marker : str
         At the wavelength of the slider.
-    line, head, telluric, oh : str
+    line, head, telluric, airglow : str
         Marks of lines and of heads of bands; shades of absorption and emission of the sky.
     """
 
@@ -38,7 +38,7 @@ class Scheme:
     line: str
     head: str
     telluric: str
-    oh: str
+    airglow: str
 
 
 DARK = Scheme(
@@ -61,7 +61,7 @@ DARK = Scheme(
     line="#8fb7ff",
     head="#ff9a94",
     telluric="#30b08050",
-    oh="#28ffffff",
+    airglow="#28ffffff",
 )
 LIGHT = Scheme(
     ground="#ffffff",
@@ -83,7 +83,7 @@ LIGHT = Scheme(
     line="#2f5fb3",
     head="#b3261e",
     telluric="#38c08a4a",
-    oh="#1a24292f",
+    airglow="#1a24292f",
 )
 
 

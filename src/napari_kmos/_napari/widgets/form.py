@@ -71,6 +71,13 @@ class ParameterForm(QWidget):
         except (TypeError, ValueError) as err:
             raise KmosError(str(err)) from err
 
+    def show_parameters(self, parameters: Any) -> None:
+        """Show parameters; does not tell."""
+        for name, row in self.rows.items():
+            value = getattr(parameters, name)
+            with row.changed.blocked():
+                row.value = ("" if value is None else str(value)) if name in self._optional else value
+
     def _on_edited(self, _value: object) -> None:
         self.changed.emit()
 

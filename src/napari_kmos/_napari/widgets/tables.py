@@ -18,12 +18,29 @@ def filling(table: QTableWidget) -> Iterator[None]:
     header = table.horizontalHeader()
     modes = [header.sectionResizeMode(column) for column in range(table.columnCount())]
     header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    is_sorted = table.isSortingEnabled()
+    table.setSortingEnabled(False)  # rows would move while they are filled
     try:
         with QSignalBlocker(table):
             yield
     finally:
+        table.setSortingEnabled(is_sorted)
         for column, mode in enumerate(modes):
             header.setSectionResizeMode(column, mode)
+
+
+class Cell(QTableWidgetItem):
+    """What a cell says; numbers are to the right, and sorted as numbers, those that are not known at the end."""
+
+    def __init__(self, value: str | float) -> None:
+        super().__init__(_text(value))
+        self.value = value
+        self.setToolTip(self.text())
+        if not isinstance(value, str):
+            self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        return _order(self) < _order(other)
 
 
 class ResultTable(QTableWidget):
@@ -49,12 +66,16 @@ class ResultTable(QTableWidget):
             self.setRowCount(len(rows))
             for row, cells in enumerate(rows):
                 for column, cell in enumerate(cells):
-                    text = _text(cell)
-                    item = QTableWidgetItem(text)
-                    if not isinstance(cell, str):
-                        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                    item.setToolTip(text)
-                    self.setItem(row, column, item)
+                    self.setItem(row, column, Cell(cell))
+
+
+def _order(item: QTableWidgetItem) -> tuple[bool, float, str]:
+    """Return by what a cell is sorted: numbers, in texts too, before words, and what is not known last."""
+    try:
+        value = float(item.text() if isinstance(item.value, str) else item.value)
+    except ValueError:
+        value = math.inf
+    return not item.text(), math.inf if math.isnan(value) else value, item.text()
 
 
 def _text(cell: str | float) -> str:

@@ -1,0 +1,176 @@
+"""The spectra of the plot: read from files, extracted as they are seen, made ready to be drawn; in threads."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QObject, Signal
+
+from napari_kmos._napari import live
+from napari_kmos._napari.errors import notify, overheard
+from napari_kmos._napari.workers import Latest
+from napari_kmos.aperture import Aperture
+from napari_kmos.errors import KmosError
+from napari_kmos.extract import ExtractParameters
+from napari_kmos.io import read_line_list
+from napari_kmos.measure import LineFit, LineParameters
+from napari_kmos.measure.line_window import fit_window
+from napari_kmos.progress import Progress
+from napari_kmos.recipes.star_spectra import read_star_spectra
+from napari_kmos.report.traces import Look, Sourced, Trace, Traces, fit_trace, prepare_traces
+from napari_kmos.session import Session
+from napari_kmos.spectral.lines import moved_lines
+from napari_kmos.spectral.windows import Window
+from napari_kmos.spectrum import SpectralLine
+
+#: Where spectra come from that are in no file.
+LIVE, LIST = "as seen", "list"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Drawn:
+    """What is to be drawn.
+
+    Parameters
+    ----------
+    traces : Traces
+        The spectra.
+    fit : LineFit, optional
+        The line in the window of the session, of the first spectrum that is selected.
+    fitted : Trace, optional
+        How it lies on that spectrum.
+    """
+
+    traces: Traces
+    fit: LineFit | None = None
+    fitted: Trace | None = None
+
+
+class Plotted(QObject):
+    """What is plotted, kept as the session says; asked for again before it is there, only the newest is made.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Its visible cubes are what is seen.
+    session : Session
+        Says which spectra, and how they are looked at.
+    """
+
+    #: A `Drawn`.
+    ready = Signal(object)
+    #: Why something is not there, if anything.
+    told = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session
+        self._files: tuple[Sourced, ...] = ()
+        self._live: tuple[Sourced, ...] = ()
+        self._reading, self._seeing, self._preparing = Latest(), Latest(), Latest()
+        self._reading.ready.connect(self._on_read)
+        self._seeing.ready.connect(self._on_seen)
+        self._preparing.ready.connect(self._on_prepared)
+        for work in (self._reading, self._seeing, self._preparing):
+            work.failed.connect(self._on_failed)
+
+    def spectra(self) -> tuple[Sourced, ...]:
+        """Return what is plotted: files first, then the list, then what is seen."""
+        listed = self._session.spectra if self._session.plots_list else ()
+        from_list = tuple(Sourced(spectrum=one, source=LIST) for one in listed)
+        return (*self._files, *from_list, *(self._live if self._session.plots_live else ()))
+
+    def read(self) -> None:
+        """Read the files of the session."""
+        files = self._session.plotted
+        self._reading.request(functools.partial(_read, files))
+
+    def look(self) -> None:
+        """Extract the selected stars from what is seen."""
+        session = self._session
+        wanted = tuple(one for one in session.apertures if one.id in session.selected)
+        if not (session.plots_live and wanted):
+            self._on_seen(())
+            return
+        cubes, how = live.cubes_as_seen(self._viewer), session.extract_parameters or ExtractParameters()
+        known: tuple[Aperture, ...] = session.apertures
+        self._seeing.request(lambda progress: live.spectra_of(cubes, wanted, known, how, progress=progress))
+
+    def prepare(self) -> None:
+        """Make what is plotted ready to be drawn."""
+        session = self._session
+        look, continua = session.look or Look(), dict(session.continua)
+        chosen = chosen_of(self.spectra(), session.selected)
+        fit = None
+        if session.fit_um is not None and chosen is not None:
+            how = LineParameters(profile=session.fit_profile)
+            known = {"lines": lines_of(session), "velocity_kms": session.velocity_kms, "parameters": how}
+            fit = functools.partial(fit_window, chosen.spectrum, session.fit_um, **known)
+        spectra = self.spectra()
+        place = None if chosen is None else spectra.index(chosen)
+        self._preparing.request(lambda _progress: _prepared(spectra, look, continua, place, fit))
+
+    def _on_read(self, answer: tuple[tuple[Sourced, ...], str]) -> None:
+        self._files, text = answer
+        self.told.emit(text)
+        self.prepare()
+
+    def _on_seen(self, spectra: Sequence) -> None:
+        self._live = tuple(Sourced(spectrum=one, source=LIVE) for one in spectra)
+        self.prepare()
+
+    def _on_prepared(self, drawn: Drawn) -> None:
+        self.ready.emit(drawn)
+        if drawn.traces.notes:
+            self.told.emit("; ".join(drawn.traces.notes))
+
+    def _on_failed(self, problem: BaseException) -> None:
+        self.told.emit(str(problem) if isinstance(problem, KmosError) else notify(problem))
+
+
+def chosen_of(spectra: Sequence[Sourced], selected: Sequence[str]) -> Sourced | None:
+    """Return the first spectrum of a selected star, else the first of all."""
+    return next((one for one in spectra if one.id in selected), next(iter(spectra), None))
+
+
+def lines_of(session: Session) -> tuple[SpectralLine, ...]:
+    """Return the lines of a session: its own, or the packaged list."""
+    return _packaged() if session.lines is None else session.lines
+
+
+@functools.cache
+def _packaged() -> tuple[SpectralLine, ...]:
+    return read_line_list()
+
+
+def marked_lines(session: Session, span_um: Window) -> tuple[SpectralLine, ...]:
+    """Return the lines that are marked, as they are seen at the velocity of the session, in a range of wavelengths."""
+    moved = moved_lines((line for line in lines_of(session) if line.marked), session.velocity_kms)
+    return tuple(line for line in moved if span_um[0] <= line.wavelength_um <= span_um[1])
+
+
+def _read(files: Sequence[Path], progress: Progress) -> tuple[tuple[Sourced, ...], str]:
+    """Read files, and tell what of them cannot be used."""
+    if not files:
+        return (), ""
+    with overheard() as heard:
+        given = read_star_spectra(files, progress)
+    several = len({one.path.parent for one in given}) > 1
+    names = [f"{one.path.parent.name}/{one.path.name}" if several else one.path.name for one in given]
+    spectra = (
+        Sourced(spectrum=one.spectrum, source=name) for one, name in zip(given, names, strict=True) if one.spectrum
+    )
+    return tuple(spectra), "; ".join(heard)
+
+
+def _prepared(spectra, look, continua, place, fit) -> Drawn:
+    """Make spectra ready, and fit the line of one of them."""
+    traces = prepare_traces(spectra, look=look, continua=continua)
+    found = None if fit is None else fit()
+    if found is None or found.reason or len(traces.spectra) != len(spectra):
+        return Drawn(traces=traces, fit=found)
+    return Drawn(traces=traces, fit=found, fitted=fit_trace(traces.spectra[place], found))
