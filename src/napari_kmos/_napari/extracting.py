@@ -13,7 +13,6 @@ from napari.layers import Layer
 from napari_kmos._napari.catalogue import catalogue_layer
 from napari_kmos._napari.layers import active_layer, kmos_layers, kmos_of
 from napari_kmos._napari.line_maps import add_derived
-from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.shown import KmosLayer
 from napari_kmos._napari.under import moved_cube
 from napari_kmos.aperture import Aperture
@@ -30,7 +29,7 @@ from napari_kmos.extract import (
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.recipes.find import ListedStar, link, white_with_noise
 from napari_kmos.spatial.crop import crop_cube
-from napari_kmos.spatial.wcs import shift_wcs, sky_to_pixel
+from napari_kmos.spatial.wcs import sky_to_pixel
 from napari_kmos.spectral.collapse import collapse_mean
 from napari_kmos.spectrum import StarSpectrum
 from napari_kmos.stars import FindParameters, detect_stars
@@ -118,8 +117,7 @@ def show_residual(viewer: ViewerModel, image: Image) -> None:
         viewer.layers.remove(layer)
     if part is not None:
         active = viewer.layers.selection.active
-        east, north = offset_of(source)
-        at_home = dataclasses.replace(image, wcs=shift_wcs(image.wcs, -east, -north), name=part.cube.name)
+        at_home = dataclasses.replace(image, wcs=part.cube.wcs, name=part.cube.name)
         layer = add_derived(viewer, source, part, at_home, f"{part.cube.label} residual")
         layer.metadata = {**layer.metadata, RESIDUAL: True}
         viewer.layers.selection.active = active

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QWidget
 
 from napari_kmos._napari.align_rows import HEADER, Identity
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.proposals import CORRELATION, propose
 from napari_kmos._napari.widgets.decision_bar import TAKE, key_text
 from napari_kmos._napari.widgets.parts import button
-from napari_kmos.align import OFFSET_METHODS
+from napari_kmos.align import OFFSET_METHODS, AlignParameters
 from napari_kmos.offset import Offset
 from napari_kmos.words import counted
 
@@ -38,6 +38,8 @@ class ProposalBar(QWidget):
         self.method = QComboBox()
         self.method.addItems([name for name in OFFSET_METHODS if name != HEADER])
         self.method.setToolTip("How offsets are measured")
+        self.turns = QCheckBox("rotation")
+        self.turns.setToolTip("With Propose all: an exposure's rotation, too, where three stars or more are in common")
         self.automatic = button("Automatic", "Measure this row against its reference", self.measure)
         tip = "Measure all rows, target by target: what was decided or moved by hand stays where it is"
         self.all = button("Propose all", tip, self.measure_all)
@@ -49,6 +51,7 @@ class ProposalBar(QWidget):
         line.addWidget(self.method)
         for one in (self.automatic, self.all):
             line.addWidget(one, stretch=1)
+        line.addWidget(self.turns)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Measure", line)
@@ -59,8 +62,7 @@ class ProposalBar(QWidget):
         if row is None or reference is None:
             self._dock.say("Choose two different layers")
             return
-        method, pair = self.method.currentText(), self._dock.pair
-        zero = pair.zero_shown(self._dock.bench.rows(), row)
+        method, zero = self.method.currentText(), self._dock.pair.zero_shown(self._dock.bench.rows(), row)
 
         def done(found: dict[Identity, Offset]) -> None:
             self._on_measured(found, zero)
@@ -78,7 +80,8 @@ class ProposalBar(QWidget):
             rows = dock.bench.rows()
             zeros = {row.identity: dock.pair.zero_of(rows, row) for row in rows}
             measured = [row for row in rows if row.is_listed or row.path == reference]
-            how = {"reference": reference, "base": base, "method": self.method.currentText()}
+            parameters = AlignParameters(refine_rotation=self.turns.isChecked())
+            how = {"method": self.method.currentText(), "parameters": parameters, "reference": reference, "base": base}
             dock.start(propose, measured, **how, done=lambda found: self._on_proposed(found, zeros))
 
     def suit(self, *, by_catalogue: bool) -> None:
