@@ -23,17 +23,29 @@ if TYPE_CHECKING:
         read_cube,
         read_exposure,
         read_images,
+        read_line_list,
         read_offsets,
+        read_spectrum,
+        read_template,
         write_apertures,
         write_cube,
         write_exposure,
         write_offsets,
+        write_spectrum,
+    )
+    from napari_kmos.measure import (
+        fit_lines,
+        late_template,
+        measure_star,
+        normalise,
+        smooth_spectrum,
+        velocity_by_template,
     )
     from napari_kmos.offset import Offset
     from napari_kmos.simulate import simulate_night
     from napari_kmos.sky import subtract_sky
     from napari_kmos.spatial.crop import crop_cube
-    from napari_kmos.spectral import collapse_median, make_maps
+    from napari_kmos.spectral import collapse_median, make_maps, measure_snr
     from napari_kmos.spectrum import StarSpectrum
 
 __all__ = [
@@ -51,20 +63,31 @@ __all__ = [
     "combine_cubes",
     "crop_cube",
     "extract_spectra",
+    "fit_lines",
+    "late_template",
     "make_maps",
     "measure_offsets",
+    "measure_snr",
+    "measure_star",
+    "normalise",
     "read_apertures",
     "read_cube",
     "read_exposure",
     "read_images",
+    "read_line_list",
     "read_offsets",
+    "read_spectrum",
+    "read_template",
     "simulate_night",
+    "smooth_spectrum",
     "splice_cubes",
     "subtract_sky",
+    "velocity_by_template",
     "write_apertures",
     "write_cube",
     "write_exposure",
     "write_offsets",
+    "write_spectrum",
 ]
 
 _HOMES = {
@@ -76,11 +99,19 @@ _HOMES = {
     "exposure": ("Arm", "Exposure"),
     "extract": ("extract_spectra",),
     "io": tuple(name for name in __all__ if name.startswith(("read_", "write_"))),
+    "measure": (
+        "fit_lines",
+        "late_template",
+        "measure_star",
+        "normalise",
+        "smooth_spectrum",
+        "velocity_by_template",
+    ),
     "offset": ("Offset",),
     "simulate": ("simulate_night",),
     "sky": ("subtract_sky",),
     "spatial.crop": ("crop_cube",),
-    "spectral": ("collapse_median", "make_maps"),
+    "spectral": ("collapse_median", "make_maps", "measure_snr"),
     "spectrum": ("StarSpectrum",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
