@@ -6,12 +6,12 @@ import dataclasses
 from typing import get_args
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from napari_kmos._napari.points import RADIUS_ARCSEC
-from napari_kmos._napari.widgets.parts import button, folded, number, row_of
+from napari_kmos._napari.widgets.parts import button, number, row_of
 from napari_kmos.errors import KmosError
-from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
+from napari_kmos.extract import EXTRACT_METHODS, PSF_METHODS, ExtractParameters
 from napari_kmos.extract.parameters import Background, Side, Sky, Statistic
 from napari_kmos.session import Session
 
@@ -59,10 +59,12 @@ class SkyEdit(QWidget):
         self.side = _choice(get_args(Side), known.side, tip="Side of the ring, for stars without one of their own")
         self.statistic = _choice(get_args(Statistic), known.ring_statistic, tip="How the spaxels of the sky make one")
         self.avoid = number(0, 10, known.avoid_arcsec, unit="″", step=0.1, tip="The ring keeps so far from other stars")
-        self.position = number(0, 1, known.position_error_arcsec, unit="″", step=0.01, tip="Error of each position")
+        self.position = number(
+            0, 1, known.position_error_arcsec, unit="″", step=0.01, tip="How far each position may be off, 1 sigma"
+        )
         self.blend = number(0, 5, known.blend_fwhm, unit=" FWHM", step=0.1, tip="Stars closer than this are tied")
         self.background = _choice(get_args(Background), known.background, tip="Light beneath the stars of a fit")
-        for field in (self.inner, self.outer, self.avoid, self.position, self.blend):
+        for field in (self.radius, self.fwhm, self.inner, self.outer, self.avoid, self.position, self.blend):
             field.setMinimumWidth(_NARROW)
         self._build()
         self.show_state()
@@ -85,24 +87,20 @@ class SkyEdit(QWidget):
         is_ring = self.sky.currentText() == "annulus"
         for field in (self.inner, self.outer, self.side, self.avoid):
             field.setEnabled(is_ring)
+        for field in (self.position, self.blend, self.background):
+            field.setEnabled(self.session.extract_method in PSF_METHODS)
         self.statistic.setEnabled(self.sky.currentText() != "none")
         self.show_radius(self._radius)
 
     def _build(self) -> None:
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Radius", row_of(self.radius, self.unit))
         measure = button("Measure", "Measure the width of the selected star", self.measure_requested.emit)
-        form.addRow("FWHM", row_of(self.fwhm, measure))
+        form.addRow("Radius", row_of(self.radius, self.unit, QLabel("FWHM"), self.fwhm, measure))
         form.addRow("Method", self.method)
         form.addRow("Sky", row_of(self.sky, self.inner, self.outer))
         form.addRow("Ring", row_of(self.side, self.statistic, self.avoid))
-        fit, content = QFormLayout(), QWidget()
-        content.setLayout(fit)
-        fit.addRow("Positions", self.position)
-        fit.addRow("Blended", self.blend)
-        fit.addRow("Background", self.background)
-        form.addRow(folded("Fit of psf and optimal", content))
+        form.addRow("Fit", row_of(self.position, self.blend, self.background))
         self.radius.valueChanged.connect(self._on_resized)
         self.unit.currentTextChanged.connect(self.show_state)
         self.fwhm.valueChanged.connect(self._on_fwhm)
@@ -131,6 +129,7 @@ class SkyEdit(QWidget):
 
     def _on_method(self, method: str) -> None:
         self.session.extract_method = method
+        self.show_state()
 
     def _on_edited(self) -> None:
         """Take the parameters over; while they make no sense, the last ones hold."""

@@ -21,10 +21,11 @@ from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.index_line import IndexLine
 from napari_kmos._napari.widgets.live_plot import LivePlot
 from napari_kmos._napari.widgets.live_view import LiveView
-from napari_kmos._napari.widgets.parts import SideBySide, folded
+from napari_kmos._napari.widgets.parts import SideBySide
 from napari_kmos._napari.widgets.sky_edit import SkyEdit
 from napari_kmos._napari.widgets.spectra_steps import SpectraSteps
 from napari_kmos._napari.widgets.star_sources import StarSources
+from napari_kmos._napari.widgets.tabs import tabs_of
 from napari_kmos._napari.widgets.write_edit import WriteEdit
 from napari_kmos.io import read_apertures, write_apertures
 
@@ -119,10 +120,10 @@ class SpectraDock(Dock):
         self.pixels.setChecked(self.live.shows_pixels)
         keys = QLabel("\n".join(f"{key}: {text}" for key, text in KEY_TEXTS))
         keys.setWordWrap(True)
-        for part in (self.sources, self.sky, self.pixels, folded("Keys over the canvas", keys)):
-            column.addWidget(part)
+        stars = (self.sources, self.pixels)
+        pages = {"Stars": stars, "Extraction": (self.sky,), "Output": (self.output,), "Keys": (keys,)}
+        column.addWidget(tabs_of(pages))
         column.addWidget(self.table, stretch=1)
-        column.addWidget(self.output)
         column.addWidget(self.index)
         self.body.addWidget(SideBySide(controls, self.plot))
         self.sources.files.read_requested.connect(self.read)
