@@ -3,8 +3,9 @@
     python3 scripts/bootstrap.py demo|test|lint|bench [ARGUMENT...]
 
 It makes an environment of its own in .venv, once and again when pyproject.toml changes. For windows it takes the
-screen there is, else Xvfb; as root on Debian it installs the system libraries for that, elsewhere it says which are
-missing and goes on without windows. Needs Python 3.11 or later with venv, and nothing else.
+screen there is, else Xvfb. As root on Debian it installs the system libraries for that and, for the tests, esorex with
+what builds recipes; elsewhere it says which are missing and goes on without. Needs Python 3.11 or later with venv, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ DEBIAN_PACKAGES = [
     *("xvfb", "xauth", "libegl1", "libglib2.0-0", "libdbus-1-3", "libfontconfig1"),
     *("libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1", "libxcb-shape0"),
 ]
+# ESO's program that runs recipes, and what builds the stand-ins of recipes for the tests of what calls it.
+ESOREX_PACKAGES = ["esorex", "libcpl-dev", "gcc", "libc6-dev"]
 XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
 # These plugins of pytest end the run where the libraries of Qt or of fonts are missing.
 NO_WINDOW_PLUGINS = ["-p", "no:pytest-qt", "-p", "no:napari"]
@@ -67,8 +70,12 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the tests: on the screen there is, else under Xvfb, else without those that open a window."""
+    """Run the tests: on the screen there is, else under Xvfb, else without those that open a window.
+
+    Those that run esorex are skipped where it is missing.
+    """
     make_environment("run")
+    provide_esorex()
     prefix = window_prefix()
     command = [PYTHON, "-m", "pytest", *arguments]
     if prefix is None:
@@ -132,7 +139,7 @@ def window_prefix() -> list[str] | None:
     prefix, problem = find_screen()
     if problem and can_install():
         say(f"installing system libraries for windows ({problem})")
-        install_libraries()
+        install_packages(DEBIAN_PACKAGES)
         prefix, problem = find_screen()
     if problem:
         say(f"no window can be opened ({problem}); what Debian needs for it: {' '.join(DEBIAN_PACKAGES)}")
@@ -157,15 +164,36 @@ def problem_with(prefix: list[str]) -> str:
     return "" if probe.returncode == 0 else (probe.stdout.strip() or probe.stderr.strip() or "Xvfb does not start")
 
 
+def provide_esorex() -> None:
+    """Install esorex and what builds recipes where that is possible; else say that it is missing."""
+    problem = problem_with_esorex()
+    if problem and can_install():
+        say(f"installing esorex and what builds recipes for it ({problem})")
+        install_packages(ESOREX_PACKAGES)
+        problem = problem_with_esorex()
+    if problem:
+        say(f"the tests that run esorex are skipped ({problem}); what Debian needs: {' '.join(ESOREX_PACKAGES)}")
+
+
+def problem_with_esorex() -> str:
+    """Return what is missing to run esorex with recipes built here; empty if nothing is."""
+    missing = [program for program in ("esorex", "gcc") if shutil.which(program) is None]
+    if missing:
+        return f"no {' and no '.join(missing)}"
+    command = ["gcc", "-fsyntax-only", "-x", "c", "-"]
+    built = subprocess.run(command, input="#include <cpl.h>\n", capture_output=True, text=True, check=False)
+    return "" if built.returncode == 0 else "no headers of CPL"
+
+
 def can_install() -> bool:
     """Whether this is root on a system with Debian's packages."""
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install_libraries() -> None:
-    """Install Debian's packages; what is still missing afterwards is said by the caller."""
+def install_packages(packages: list[str]) -> None:
+    """Install packages of Debian; what is still missing afterwards is said by the caller."""
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES]):
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         subprocess.run(["apt-get", "-qq", *words], env=quiet, stdout=subprocess.DEVNULL, check=False)
 
 

@@ -29,6 +29,7 @@ CALLS = {
     "simulate": "OUT --ifus 1 --exposures 1 --epochs 1 --nz 64",
     "plan": "night -o OUT/night.toml",
     "run": "night.toml -o OUT",
+    "prepare": "kmos_gen_telluric object.fits sky.fits -o OUT --tag object.fits=RESPONSE --tag sky.fits=TELLURIC",
     "info": "cube.fits",
     "sky-tweak": "object.fits --sky sky.fits -o OUT",
     "sky-mask": "sky.fits -o OUT",

@@ -28,6 +28,7 @@ COMMANDS = {
     "view": "open files in napari with the KMOS docks ready",
     "plan": "find objects and skies in folders, pair them, write an editable plan",
     "run": "do every step of a plan, resumable",
+    "prepare": "write what recipes of ESO's pipeline need that make the cubes",
     "info": "say what files hold and how they were made",
     "sky-tweak": "subtract the sky from object exposures",
     "sky-mask": "find stars in sky exposures and replace them by sky",

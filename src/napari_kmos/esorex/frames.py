@@ -30,6 +30,8 @@ class RecipeRun:
         Of the recipe, those that are given.
     files : mapping of str to str
         Texts that are written into the folder of the run, by name.
+    config : str
+        Text of a parameter file, for runs whose commands are written: the parameters stand there.
     """
 
     name: str
@@ -37,6 +39,7 @@ class RecipeRun:
     frames: tuple[tuple[Path, str], ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    config: str = ""
 
 
 def lay_out(run: RecipeRun, folder: Path, sof: Path, *, overwrite: bool = False) -> None:

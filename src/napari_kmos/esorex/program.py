@@ -79,10 +79,11 @@ class Esorex:
             raise EngineError(self._missing(recipe, done))
         return parse_manual(recipe, done.stdout)
 
-    def command(self, run: RecipeRun, sof: str) -> list[str]:
-        """Return the words of the command of a run, for its own folder."""
+    def command(self, run: RecipeRun, sof: str, config: str = "") -> list[str]:
+        """Return the words of the command of a run, for its own folder, with a parameter file if one is named."""
+        files = [f"--recipe-config={config}"] if config else []
         options = [f"--{name}={value}" for name, value in run.parameters.items()]
-        return [self.path, *self._dirs, *_OWN_OPTIONS, run.recipe, *options, sof]
+        return [self.path, *self._dirs, *_OWN_OPTIONS, *files, run.recipe, *options, sof]
 
     @property
     def _dirs(self) -> tuple[str, ...]:

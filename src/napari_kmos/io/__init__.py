@@ -22,6 +22,7 @@ from napari_kmos.io.catalogue import catalogue_of, read_any_table, read_catalogu
 from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
 from napari_kmos.io.esorex_log import LoggedShift, find_log, read_logged_shifts
 from napari_kmos.io.figures import write_figure
+from napari_kmos.io.frame_facts import FrameFacts, read_frame_facts
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.latex import latex_text, write_latex
 from napari_kmos.io.lines import read_line_list, read_windows
@@ -57,6 +58,7 @@ __all__ = [
     "FITS_ENDINGS",
     "GIVEN_ID",
     "CutRow",
+    "FrameFacts",
     "LoggedShift",
     "RecipeBlock",
     "SkyImage",
@@ -88,6 +90,7 @@ __all__ = [
     "read_cube",
     "read_cuts",
     "read_exposure",
+    "read_frame_facts",
     "read_history",
     "read_images",
     "read_json",

@@ -148,16 +148,24 @@ def _made(folder: Path) -> Iterator[None]:
 def write_commands(esorex: Esorex, runs: Sequence[RecipeRun], folder: Path, *, overwrite: bool) -> Outcome:
     """Write for each run its set of frames and its folder, and the commands of all."""
     places = [folder / safe_name(run.name) for run in runs]
-    sofs = [place.with_name(f"{place.name}.sof") for place in places]
-    for path in (*sofs, folder / COMMANDS):
+    files = [_files_of(run, place) for run, place in zip(runs, places, strict=True)]
+    products = [*(path for paths in files for path in paths), folder / COMMANDS]
+    for path in products:
         check_free(path, overwrite)
     lines = []
-    for run, place, sof in zip(runs, places, sofs, strict=True):
+    for run, place, (sof, *config) in zip(runs, places, files, strict=True):
         lay_out(run, place, sof, overwrite=overwrite)
-        words = esorex.command(run, str(sof.absolute()))
+        for path in config:
+            write_text(run.config, path, overwrite=overwrite)
+        words = esorex.command(run, *(str(path.absolute()) for path in (sof, *config)))
         lines.append(f"cd {shlex.quote(str(place.absolute()))} && {shlex.join(words)}")
-    text = write_text(_HEADING + "\n".join(lines) + "\n", folder / COMMANDS, overwrite=overwrite)
-    return Outcome(products=(*sofs, text), measured={"commands": lines})
+    write_text(_HEADING + "\n".join(lines) + "\n", folder / COMMANDS, overwrite=overwrite)
+    return Outcome(products=tuple(products), measured={"commands": lines})
+
+
+def _files_of(run: RecipeRun, place: Path) -> list[Path]:
+    """Return the set of frames of a run and, if it has one, its parameter file."""
+    return [place.with_name(f"{place.name}.{ending}") for ending in (("sof", "rc") if run.config else ("sof",))]
 
 
 def _check_names(tasks: Sequence[EsorexTask]) -> None:
