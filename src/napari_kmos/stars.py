@@ -13,6 +13,7 @@ from scipy.ndimage import convolve
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import KmosError
+from napari_kmos.spatial.apertures import bounding_box
 from napari_kmos.spatial.wcs import pixel_to_sky
 from napari_kmos.spectral.nan import nan_median, robust_sigma
 
@@ -237,8 +238,9 @@ def _is_inside(missing: NDArray[np.bool_], y: float, x: float, reach: float) -> 
     n_y, n_x = missing.shape
     if min(y, x, n_y - 1 - y, n_x - 1 - x) < reach - 0.5:
         return False
-    rows, columns = np.ogrid[:n_y, :n_x]
-    return not missing[np.hypot(rows - y, columns - x) < reach].any()
+    box = bounding_box(missing.shape, y, x, reach)
+    rows, columns = np.ogrid[box]
+    return not missing[box][np.hypot(rows - y, columns - x) < reach].any()
 
 
 def _on_sky(image: Image, y: float, x: float) -> tuple[float, float]:

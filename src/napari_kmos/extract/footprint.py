@@ -145,8 +145,10 @@ def _away(
     """Which spaxels of a box are far enough from other stars."""
     away = np.ones(tuple(part.stop - part.start for part in box), dtype=bool)
     least = parameters.avoid_arcsec / pixel_scale_arcsec(cube.wcs)
+    reach = least + parameters.outer * one.radius_pix
     for other in others if least > 0 else ():
-        if other.aperture.kind == "star" and other.aperture.id != one.aperture.id:
+        is_near = math.hypot(other.y - one.y, other.x - one.x) < reach
+        if is_near and other.aperture.kind == "star" and other.aperture.id != one.aperture.id:
             dy, dx = _distances(other, box)
             away &= np.hypot(dy, dx) >= least
     return away

@@ -23,7 +23,7 @@ from napari_kmos.recipes.offset_tables import read_tables
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spatial.wcs import offset_arcsec
 from napari_kmos.spectral.collapse import collapse_median, plane_range
-from napari_kmos.spectral.nan import nan_mean
+from napari_kmos.spectral.nan import divide
 from napari_kmos.spectral.noise import with_noise
 from napari_kmos.spectral.windows import Window, check_windows, windows_text
 from napari_kmos.stars import FindParameters, detect_stars
@@ -31,6 +31,8 @@ from napari_kmos.summary import noise_model, white_light
 from napari_kmos.words import counted
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_kmos.cube import Array, Cube, Image
     from napari_kmos.stars import FoundStar
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 _NEW = "new"
 _SUFFIXES = (".ecsv", ".reg")
 #: Planes from which the noise of the white light is told; it varies slowly.
-_NOISE_PLANES = 64
+_NOISE_PLANES, _FEW_PLANES = 64, 8
 #: What a median of many planes is noisier than their mean.
 _MEDIAN_NOISE = math.sqrt(math.pi / 2)
 
@@ -167,8 +169,19 @@ def white_with_noise(cube: Cube, window: Window | None = None, *, progress: Prog
     n_planes = planes.stop - planes.start
     noisy = cube if cube.noise is not None else with_noise(cube, noise_model(cube, progress=progress))
     chosen = np.unique(np.linspace(planes.start, planes.stop - 1, min(_NOISE_PLANES, n_planes)).astype(int))
-    variance = nan_mean(np.square(read_chosen_planes(cast("Array", noisy.noise), chosen), dtype=float))
+    variance = _mean_variance(cast("Array", noisy.noise), chosen)
     return dataclasses.replace(image, noise=_MEDIAN_NOISE * np.sqrt(variance / n_planes))
+
+
+def _mean_variance(noise: Array, planes: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Mean square of some planes, a few at a time, shape (n_y, n_x); NaN where none is known."""
+    total, n_known = np.zeros(noise.shape[1:]), np.zeros(noise.shape[1:], dtype=int)
+    for some in np.array_split(planes, -(-len(planes) // _FEW_PLANES)):
+        values = read_chosen_planes(noise, some)
+        known = np.isfinite(values)
+        total += np.sum(np.square(np.where(known, values, 0), dtype=float), axis=0)
+        n_known += np.count_nonzero(known, axis=0)
+    return divide(total, n_known)
 
 
 def link(
