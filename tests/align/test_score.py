@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_kmos.align import white_light
+from napari_kmos.align.images import with_noise
 from napari_kmos.align.score import PairScore
 from napari_kmos.cube import Image
 from napari_kmos.errors import AlignmentError
@@ -85,16 +86,53 @@ def test_the_difference_is_the_moving_image_less_the_fitted_reference(pair):
     assert np.nanstd(wrong) > 5 * np.nanstd(right)
 
 
-def test_a_large_reference_of_small_pixels_is_used_about_the_moving_image(make_field):
-    field = make_field(5, 60)
-    moving = white_light(field.expose(error=ERROR, noise=0.1))
-    fine = make_wcs(266.41, -28.93, crpix=(150.5, 130.0), scale_arcsec=0.05)
-    y, x = np.indices((260, 300))
-    east, north = 0.05 * (149.5 - x), 0.05 * (y - 129.0)
-    squared = (east[..., None] - field.east) ** 2 + (north[..., None] - field.north) ** 2
-    sharp = Image(data=np.exp(-squared / 2 / 0.1**2) @ field.flux, wcs=fine)
-    curve = PairScore(sharp, moving).curve(*ERROR, reach_arcsec=0.4, n=9)
+@pytest.fixture
+def sharp_pair(make_field):
+    """Image of small pixels and sharp stars, without noise of its own, and an exposure; the header of this is wrong."""
+
+    def make(noise=0.0):
+        field = make_field(5, 60)
+        moving = white_light(field.expose(error=ERROR, noise=0.1))
+        fine = make_wcs(266.41, -28.93, crpix=(150.5, 130.0), scale_arcsec=0.05)
+        y, x = np.indices((260, 300))
+        east, north = 0.05 * (149.5 - x), 0.05 * (y - 129.0)
+        squared = (east[..., None] - field.east) ** 2 + (north[..., None] - field.north) ** 2
+        light = np.exp(-squared / 2 / 0.1**2) @ field.flux
+        return Image(data=light + noise * np.random.default_rng(1).standard_normal(light.shape), wcs=fine), moving
+
+    return make
+
+
+def test_a_large_reference_of_small_pixels_is_used_about_the_moving_image(sharp_pair):
+    curve = PairScore(*sharp_pair()).curve(*ERROR, reach_arcsec=0.4, n=9)
     assert np.argmin(curve.east) == np.argmin(curve.north) == 4
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_the_residual_against_an_image_without_noise_is_in_units_of_noise(sharp_pair, noise):
+    sharp, moving = sharp_pair(noise)
+    score = PairScore(sharp, moving)
+    right = score.at(*ERROR)
+    # stars of a Gaussian against those of a Moffat profile differ by more than the 4 % that a model may, and smoothing
+    # averages more of the noise than that of the pixels in a spaxel
+    assert 0.3 < right.residual < 6
+    assert score.at(ERROR[0] + 0.4, ERROR[1]).residual > 2.5 * right.residual
+    assert right.gain == pytest.approx(0.04 / (2 * np.pi * 0.1**2), rel=0.35)  # flux in a spaxel; wings are left
+
+
+@pytest.mark.parametrize("sigma", [0.5, 3.0])
+def test_noise_of_an_image_is_estimated_where_it_is_dark(sharp_pair, sigma):
+    image = with_noise(sharp_pair(sigma)[0])
+    np.testing.assert_allclose(image.noise, sigma, rtol=0.05)  # 31200 pixels; what stars leave is below 2 %
+
+
+def test_images_without_any_noise_have_some(sharp_pair):
+    sharp, _ = sharp_pair()
+    smooth = dataclasses.replace(sharp, data=np.zeros(sharp.data.shape))
+    smooth.data[5, 7] = 20.0
+    np.testing.assert_allclose(with_noise(smooth).noise, 0.002)  # 0.01 % of its range
+    few = dataclasses.replace(sharp, data=sharp.data[:2, :3])
+    assert np.all(np.asarray(with_noise(few).noise) > 0)
 
 
 def test_some_of_the_pixels_tell_about_the_same_as_all(pair):

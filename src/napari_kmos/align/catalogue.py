@@ -103,7 +103,7 @@ def measure_by_catalogue(image: Image, catalogue: Catalogue, *, parameters: Alig
     Parameters
     ----------
     image : Image
-        White-light image of an IFU, shape (n_y, n_x); NaN is no data. Without noise, 1 % of the range is taken.
+        White-light image of an IFU, shape (n_y, n_x); NaN is no data. Without noise, it is estimated.
     catalogue : Catalogue
         With the positions of the date of the image; magnitudes in a band near that of the image. Sources without
         magnitude are as bright as the median of the others.

@@ -99,7 +99,7 @@ class PairScore:
     ----------
     reference : Image
         Shape (n_y, n_x), of any size, rotation and spaxel size, in any unit; NaN is no data. Its WCS is taken to be
-        right: one that was itself moved comes with its corrected WCS. Without noise, 1 % of its range is taken.
+        right: one that was itself moved comes with its corrected WCS. Without noise, it is estimated where it is dark.
     moving : Image
         Another one, with its WCS as its header has it.
     parameters : AlignParameters, optional
@@ -198,13 +198,14 @@ class PairScore:
 
     def _prepare_fluxes(self, reference: Image, moving: Image) -> None:
         """Smooth each by all variances: the reference as spline coefficients, in the unit of the moving image."""
-        self._unit = _light(moving) / _light(reference)
         smooth = [_smoothed(one) for one in (reference, moving)]
+        self._unit = _light(smooth[1][-1], moving) / _light(smooth[0][-1], reference)
         self._splines = self._unit * np.stack([spline_filter(one, order=3, mode="mirror") for one in smooth[0]])
         self._smooth, self._is_known = smooth[1], np.isfinite(moving.data)
         self._moving = self._smooth[:, self._pixels[0], self._pixels[1]]
         data = np.asarray(moving.data, dtype=float)[self._pixels]
-        noise = [float(np.nanmedian(np.asarray(one.noise))) for one in (reference, moving)]
+        finer = min(1.0, pixel_scale_arcsec(reference.wcs) / pixel_scale_arcsec(moving.wcs))  # many are averaged
+        noise = [_noise(reference) * finer, _noise(moving)]
         light = data - np.percentile(data, _DARK_PERCENT)
         sigma2 = (self._unit * noise[0]) ** 2 + noise[1] ** 2 + (self._parameters.model_error * light) ** 2
         self._weight = 1 / sigma2
@@ -261,10 +262,14 @@ def _step_arcsec(wcs: WCS, shape: tuple[int, ...]) -> Floats:
     return np.array(steps).T
 
 
-def _light(image: Image) -> float:
-    """Star light of an image, as a range of its values."""
-    low, high = np.nanpercentile(image.data, _LIGHT_PERCENTS)
-    return float(max(high - low, np.nanmedian(np.asarray(image.noise))))
+def _light(smooth: Floats, image: Image) -> float:
+    """Star light of an image, as a range of its values in wide seeing: sharp stars fill few pixels."""
+    low, high = np.percentile(smooth[np.isfinite(image.data)], _LIGHT_PERCENTS)
+    return max(float(high - low), _noise(image))
+
+
+def _noise(image: Image) -> float:
+    return float(np.nanmedian(np.asarray(image.noise)))
 
 
 def _smoothed(image: Image) -> Floats:

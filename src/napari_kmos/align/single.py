@@ -41,8 +41,8 @@ def measure_offset(reference: Image, moving: Image, *, parameters: AlignParamete
     Parameters
     ----------
     reference, moving : Image
-        White-light images, shape (n_y, n_x), of any rotation and spaxel size; NaN is no data. Without noise, 1 % of the
-        range of the image is taken.
+        White-light images, shape (n_y, n_x), of any rotation and spaxel size; NaN is no data. Without noise, it is
+        estimated where the image is dark.
     parameters : AlignParameters, optional
         The defaults if not given.
 
