@@ -13,7 +13,7 @@ from dithered_files import Visit, true_rows, write_visits
 from napari_kmos.cli.main import main
 from napari_kmos.combine import CombineParameters
 from napari_kmos.errors import AlignmentError, EngineError
-from napari_kmos.esorex import EsorexOptions
+from napari_kmos.esorex import EsorexOptions, FinishedRun, RecipeRun
 from napari_kmos.io import (
     read_exposure,
     read_history,
@@ -24,6 +24,8 @@ from napari_kmos.io import (
     write_offsets,
 )
 from napari_kmos.recipes.combine import combine
+from napari_kmos.recipes.esorex_combine import sort_products
+from napari_kmos.recipes.esorex_runs import EsorexTask
 from napari_kmos.recipes.offsets import offsets
 
 USER = CombineParameters(method="user")
@@ -163,6 +165,27 @@ def test_one_failing_run_ends_the_others_and_keeps_its_log(options, visits, tmp_
         combine(visits[0], tmp_path, engine="esorex", esorex=chosen)
     (log,) = tmp_path.iterdir()
     assert "orientations differ" in log.read_text()
+
+
+def test_products_of_other_versions_have_their_places(make_cube, tmp_path):
+    """Small names of old versions, and the cube for the archive that new ones make too."""
+    for name in ("combine_sci_reconstructed_gc1.fits", "IDP_COMBINED_CUBE_gc1.fits"):
+        write_cube(make_cube(shape=(4, 5, 7)), tmp_path / name)
+    for name in ("exp_mask_sci_reconstructed_gc1.fits", "make_image.fits"):
+        fits.PrimaryHDU(np.ones((5, 7))).writeto(tmp_path / name)
+    (tmp_path / "linked.fits").symlink_to(tmp_path / "make_image.fits")
+    run = RecipeRun(name="COMBINE_gc1", recipe="kmos_combine", frames=())
+    places = [tmp_path / "out" / f"{name}.fits" for name in ("COMBINE_gc1", "EXP_MASK_gc1", "COMBINE_gc1_IMAGE")]
+    task = EsorexTask(
+        step="combine", run=run, product=places[0], inputs=(), choices={}, measured={}, others=tuple(places[1:])
+    )
+    found = sort_products(FinishedRun(run=run, folder=tmp_path, status=0, lines=()), task)
+    assert {source.name: place.name for source, place in found.items()} == {
+        "combine_sci_reconstructed_gc1.fits": "COMBINE_gc1.fits",
+        "exp_mask_sci_reconstructed_gc1.fits": "EXP_MASK_gc1.fits",
+        "make_image.fits": "COMBINE_gc1_IMAGE.fits",
+        "IDP_COMBINED_CUBE_gc1.fits": "COMBINE_gc1_IDP_COMBINED_CUBE_gc1.fits",
+    }
 
 
 def test_comparisons_are_native(visits, tmp_path, capsys):

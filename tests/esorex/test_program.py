@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from napari_kmos.cli.main import main
 from napari_kmos.errors import EngineError
 from napari_kmos.esorex import EsorexOptions, find_esorex
 
@@ -73,3 +74,17 @@ def test_nothing_is_left_behind_by_asking(options, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     find_esorex(options).manual("kmos_combine")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_list_what_there_is(recipe_dir, tmp_path, capsys):
+    assert main(["combine", "--recipe-dir", str(recipe_dir), "--list-recipes"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("esorex 3.")
+    assert "  kmos_sky_tweak  Removal of OH sky lines" in told
+    assert "kmos_combine 1.4.3" in told
+    assert "  method=none  The shifting method ('none', 'header', 'center' or 'user')." in told
+    assert any(line.endswith("(average, median, sum, min_max, ksigma)") for line in told)
+    assert main(["prepare", "--recipe-dir", str(recipe_dir), "--list-recipes"]) == 0
+    assert "kmos_combine" in capsys.readouterr().out
+    assert main(["sky-tweak", "--esorex", str(tmp_path / "none"), "--list-recipes"]) == 2
+    assert "no such program" in capsys.readouterr().err

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from napari_kmos.esorex import ENGINES, NATIVE, PROGRAM_VARIABLE, EsorexOptions, parse_recipe_options
+from napari_kmos.cli import output
+from napari_kmos.esorex import ENGINES, NATIVE, PROGRAM_VARIABLE, EsorexOptions, find_esorex, parse_recipe_options
 
 
 def add_engine(parser: argparse.ArgumentParser, recipe: str) -> None:
@@ -12,7 +17,7 @@ def add_engine(parser: argparse.ArgumentParser, recipe: str) -> None:
     group = parser.add_argument_group("ESO's pipeline")
     text = f"what does it: napari-kmos, or ESO's {recipe} (default: %(default)s)"
     group.add_argument("--engine", choices=ENGINES, default=NATIVE, help=text)
-    add_recipe_options(group)
+    add_recipe_options(group, recipe)
     group.add_argument("--jobs", type=int, default=1, metavar="N", help="recipes run at once (default: %(default)s)")
     group.add_argument(
         "--dry-run",
@@ -21,8 +26,8 @@ def add_engine(parser: argparse.ArgumentParser, recipe: str) -> None:
     )
 
 
-def add_recipe_options(group: argparse._ActionsContainer) -> None:
-    """Add where esorex and its recipes are, and parameters of these."""
+def add_recipe_options(group: argparse._ActionsContainer, recipe: str = "") -> None:
+    """Add where esorex and its recipes are, parameters of these, and what tells what there is."""
     text = f"the program (default: {PROGRAM_VARIABLE}, else esorex on PATH)"
     group.add_argument("--esorex", metavar="PATH", help=text)
     text = "folder with recipes; may be given again (default: ESOREX_RECIPE_DIR, else esorex's configuration)"
@@ -31,6 +36,9 @@ def add_recipe_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--recipe-option", dest="recipe_options", action="append", default=[], metavar="NAME=X", help=text
     )
+    what = f"the parameters of {recipe} with their defaults" if recipe else "its recipes"
+    text = f"tell the version of esorex and {what}, and stop; after --esorex and --recipe-dir"
+    group.add_argument("--list-recipes", action=_Listing, recipe=recipe, help=text)
 
 
 def build_esorex(args: argparse.Namespace) -> EsorexOptions:
@@ -42,3 +50,29 @@ def build_esorex(args: argparse.Namespace) -> EsorexOptions:
         jobs=getattr(args, "jobs", 1),
         dry_run=getattr(args, "dry_run", False),
     )
+
+
+class _Listing(argparse.Action):
+    """Print what esorex and its recipes are, and stop."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, recipe: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+        self._recipe = recipe
+
+    def __call__(self, _parser: argparse.ArgumentParser, args: argparse.Namespace, *_: Any) -> NoReturn:
+        """Print and stop."""
+        options = EsorexOptions(program=args.esorex, recipe_dirs=tuple(args.recipe_dirs))
+        raise SystemExit(output.guarded(functools.partial(_tell, options, self._recipe)))
+
+
+def _tell(options: EsorexOptions, recipe: str) -> None:
+    """Print the version of esorex, its recipes, and the parameters of one of them."""
+    esorex = find_esorex(options)
+    lines = [esorex.label, *(f"  {name}  {text}" for name, text in sorted(esorex.recipes().items()))]
+    if recipe:
+        manual = esorex.manual(recipe)
+        lines += ["", f"{recipe} {manual.version}"]
+        for name, one in manual.parameters.items():
+            choices = f" ({', '.join(one.choices)})" if one.choices else ""
+            lines.append(f"  {name}={one.default}  {one.text}{choices}")
+    sys.stdout.write("\n".join(lines) + "\n")

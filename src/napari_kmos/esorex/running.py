@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import secrets
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _LOG = "esorex.log"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def run_recipes(
     jobs : int
         How many run at once, at most.
     progress : Progress
-        Told what the recipes say; it may raise `Cancelled`.
+        Told the newest of what the recipes say; it may raise `Cancelled`. All of it goes to the logger of this module.
 
     Yields
     ------
@@ -155,6 +157,7 @@ class _Child:
             with self.process.stdout as stream, suppress(ValueError):
                 for line in stream:
                     self.lines.append(line.rstrip("\n"))
+                    _log.info("%s: %s", self.run.name, self.lines[-1])
                     self.said.put((self, line))
 
     def finished(self) -> FinishedRun:

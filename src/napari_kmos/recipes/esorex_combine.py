@@ -74,7 +74,7 @@ def combine_by_esorex(
         As `combine`.
     """
     chosen, how, folder = options or EsorexOptions(), parameters or CombineParameters(), Path(out_dir)
-    work = EsorexWork(options=chosen, own=OWN_OPTIONS, sort=_sorted, overwrite=overwrite)
+    work = EsorexWork(options=chosen, own=OWN_OPTIONS, sort=sort_products, overwrite=overwrite)
     work.check()
     _check_choice(choice, how)
     tasks = make_tasks([Path(path) for path in files], choice, how)
@@ -166,7 +166,7 @@ def _moves(task: CombineTask) -> list[tuple[float, float]]:
     return displacements(task.name, frames)
 
 
-def _sorted(finished: FinishedRun, task: EsorexTask) -> dict[Path, Path]:
+def sort_products(finished: FinishedRun, task: EsorexTask) -> dict[Path, Path]:
     """Return where the products go; those for the archive, which hold the same cube, keep their names."""
     mask, image = task.others
     roles: dict[str, Path] = {}

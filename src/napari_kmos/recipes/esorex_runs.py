@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from napari_kmos.progress import Progress
 
 COMMANDS = "command.txt"
+_log = logging.getLogger(__name__)
 _HEADING = """\
 # A line a run, for any shell; each makes its products in a folder of its own. Needs esorex and ESO's KMOS pipeline.
 """
@@ -123,6 +125,7 @@ def do_tasks(tasks: Sequence[EsorexTask], work: EsorexWork, folder: Path, progre
         return write_commands(named_esorex(work.options), runs, folder, overwrite=work.overwrite)
     esorex = find_esorex(work.options)
     manual = esorex.manual(tasks[0].run.recipe)
+    _log.info("%s, %s %s", esorex.label, manual.recipe, manual.version)
     for task in tasks:
         manual.check(task.run.parameters)
         for path in task.outputs:

@@ -28,7 +28,8 @@ NONE, HEADER, MEASURE = "none", "header", "measure"
 ZERO_POINTS = (NONE, HEADER, MEASURE)
 #: No spectrum lies so far from where its header says, as a part of its planes: flexure is tenths of a plane.
 _LARGEST_PART = 0.1
-_SUBTRACTED = ("SKY_TWEAK", "SECOND_PASS")
+#: Categories without their sky, the last as ESO's recipe calls it.
+_SUBTRACTED = ("SKY_TWEAK", "SECOND_PASS", "OBJECT_S")
 
 
 def find_zero_points(
