@@ -33,3 +33,17 @@ def test_what_was_bound_before_comes_back():
     press(viewer, "Left")
     assert pressed == ["ours", "before"]
     assert viewer.keymap.get(KeyBinding.from_str("K")) is None
+
+
+def test_the_last_to_take_a_key_has_it_whoever_gives_it_back_first():
+    for first_released in (0, 1):
+        viewer, pressed = ViewerModel(), []
+        both = [Keys(viewer, {"K": lambda number=number: pressed.append(number)}) for number in (0, 1)]
+        for keys in both:
+            keys.take()
+        press(viewer, "K")
+        both[first_released].release()
+        press(viewer, "K")
+        assert pressed == [1, 1 - first_released]
+        both[1 - first_released].release()
+        assert viewer.keymap.get(KeyBinding.from_str("K")) is None

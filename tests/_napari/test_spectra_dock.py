@@ -32,7 +32,7 @@ pytestmark = pytest.mark.viewer
 
 WAIT_MS = 30_000
 STAR, OTHER = (star[:2] for star in factories.STARS)
-_ID, _SIDE, _SNR, _CHANGE, _REMARK = 0, 5, 6, 7, 8
+_ID, _CHANGE, _REMARK, _SIDE = 0, 3, 4, 5
 
 
 @pytest.fixture

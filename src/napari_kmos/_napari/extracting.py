@@ -13,8 +13,6 @@ from napari.layers import Layer
 from napari_kmos._napari.catalogue import catalogue_layer
 from napari_kmos._napari.layers import active_layer, kmos_layers, kmos_of
 from napari_kmos._napari.line_maps import add_derived
-from napari_kmos._napari.shown import KmosLayer
-from napari_kmos._napari.under import moved_cube
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, Image, pixel_scale_arcsec
 from napari_kmos.errors import ExtractionError, KmosError
@@ -160,13 +158,6 @@ def stars_of_catalogue(viewer: ViewerModel, radius_arcsec: float) -> tuple[Apert
     rows = layer.features.drop_duplicates("id")
     places = zip(rows["id"], rows["ra"], rows["dec"], strict=True)
     return tuple(Aperture(id=str(id_), ra=ra, dec=dec, radius_arcsec=radius_arcsec) for id_, ra, dec in places)
-
-
-def cubes_looked_at(viewer: ViewerModel) -> tuple[Cube, ...]:
-    """Return the cubes of the layer looked at, as moved."""
-    layer = active_layer(viewer)
-    parts: tuple[KmosLayer, ...] = () if layer is None else kmos_of(layer).parts
-    return tuple(moved_cube(layer, part) for part in parts)
 
 
 def _mean_of(left: Cube, stars: Sequence[Aperture]) -> Image:

@@ -1,44 +1,67 @@
-"""Keys of the canvas: taken from the viewer for a while, and given back."""
+"""Keys of the canvas: taken for a while, by several at once if need be, and given back in any order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from napari.components import ViewerModel
+from napari.layers import Layer
 
 #: Steps (east, north): east is left on the screen.
 _STEPS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
 _MODIFIERS = {"": 1.0, "Shift-": 0.1, "Control-": 10.0}
 
 
+@dataclass(eq=False)
+class _Taken:
+    """A key that was taken: what it does, and what it did before."""
+
+    call: Callable[[], object]
+    before: Any = None
+    __name__ = "taken"  # napari asks for it
+
+    def __call__(self, _viewer: ViewerModel | Layer) -> None:
+        self.call()
+
+
 class Keys:
     """Binds keys of a viewer to functions.
 
+    The last to take a key has it; when that one gives it back, the one before has it again.
+
     Parameters
     ----------
-    viewer : ViewerModel
-        Its own bindings of these keys come back with `release`.
+    viewer : ViewerModel, or Layer
+        Its own bindings of these keys come back with the last `release`. A layer's keys go before those of the viewer.
     functions : mapping of str to callable
         What is called without arguments, by the key as napari names it: ``"A"``, ``"Control-Z"``, ``"Left"``.
     """
 
-    def __init__(self, viewer: ViewerModel, functions: Mapping[str, Callable[[], object]]) -> None:
+    def __init__(self, viewer: ViewerModel | Layer, functions: Mapping[str, Callable[[], object]]) -> None:
         self._viewer, self._functions = viewer, functions
-        self._before: dict[str, Any] = {}
+        self._taken: dict[str, _Taken] = {}
 
     def take(self) -> None:
         """Bind."""
-        if not self._before:
-            for key, function in self._functions.items():
-                self._before[key] = self._viewer.bind_key(key, _without_viewer(function), overwrite=True)
+        if not self._taken:
+            self._taken = {key: _Taken(function) for key, function in self._functions.items()}
+            for key, taken in self._taken.items():
+                taken.before = self._viewer.bind_key(key, taken, overwrite=True)
 
     def release(self) -> None:
         """Bind what was bound before."""
-        for key, function in self._before.items():
-            self._viewer.bind_key(key, function, overwrite=True)
-        self._before = {}
+        for key, taken in self._taken.items():
+            last = self._viewer.bind_key(key, taken.before, overwrite=True)
+            if last is not taken:  # somebody else took it since, and keeps it
+                self._viewer.bind_key(key, last, overwrite=True)
+                while isinstance(last, _Taken) and last.before is not taken:
+                    last = last.before
+                if isinstance(last, _Taken):
+                    last.before = taken.before
+        self._taken = {}
 
 
 def focus_canvas(viewer: ViewerModel) -> None:
@@ -55,10 +78,3 @@ def arrow_keys(nudge: Callable[[float, float], None]) -> dict[str, Callable[[], 
         for prefix, factor in _MODIFIERS.items()
         for key, (east, north) in _STEPS.items()
     }
-
-
-def _without_viewer(function: Callable[[], object]) -> Callable[[ViewerModel], None]:
-    def call(_viewer: ViewerModel) -> None:
-        function()
-
-    return call

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Points
 from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.apertures import ApertureSync
@@ -64,7 +65,8 @@ class Pointer(QObject):
         super().__init__()
         self.sync, self.session = sync, session
         sync.settle = self.settled
-        self._keys: list[Keys] = []
+        self._keys_of_viewer = Keys(sync.viewer, self._functions(is_layer=False))
+        self._keys: dict[Points, Keys] = {}
         self.is_active = False
 
     @property
@@ -73,20 +75,32 @@ class Pointer(QObject):
         return self.sync.viewer
 
     def begin(self) -> None:
-        """Listen to the mouse, and take the keys; again after a points layer was added."""
+        """Listen to the mouse, and take the keys."""
         if not self.is_active:
             self.is_active = True
             self.viewer.mouse_move_callbacks.append(self._on_move)
             self.viewer.mouse_drag_callbacks.append(self._on_press)
-        self._release()
-        layers = [layer for kind in KINDS if (layer := points_layer(self.viewer, kind)) is not None]
-        for one in (self.viewer, *layers):  # keys of the active layer go before those of the viewer
-            self._keys.append(Keys(one, self._functions(is_layer=one in layers)))
-            self._keys[-1].take()
+        self._keys_of_viewer.take()
+        self.adopt_layers()
+
+    def adopt_layers(self) -> None:
+        """Take the keys of the points layers there are: while one of them is active, they go before the viewer's."""
+        for kind in KINDS if self.is_active else ():
+            layer = points_layer(self.viewer, kind)
+            if layer is not None and layer not in self._keys:
+                self._keys[layer] = Keys(layer, self._functions(is_layer=True))
+                self._keys[layer].take()
+
+    def give_back(self) -> None:
+        """Leave the keys of the viewer to others; those of the points layers stay."""
+        self._keys_of_viewer.release()
 
     def end(self) -> None:
         """Give mouse and keys back."""
-        self._release()
+        self._keys_of_viewer.release()
+        for keys in self._keys.values():
+            keys.release()
+        self._keys = {}
         if self.is_active:
             self.is_active = False
             self.viewer.mouse_move_callbacks.remove(self._on_move)
@@ -193,11 +207,6 @@ class Pointer(QObject):
     def _redo(self) -> None:
         what = self.sync.redo()
         self.told.emit(f"Redone: {what}" if what else "There is nothing to redo")
-
-    def _release(self) -> None:
-        for keys in self._keys:
-            keys.release()
-        self._keys = []
 
     def _on_move(self, _viewer: ViewerModel, event: Any) -> None:
         if not event.is_dragging:

@@ -12,14 +12,15 @@ from napari_kmos._napari.widgets.tables import filling
 from napari_kmos.aperture import Aperture
 from napari_kmos.words import counted
 
-_HEADINGS = ("id", "kind", "RA °", "Dec °", "radius ″", "side", "SNR", "change", "remark")
+_HEADINGS = ("id", "kind", "SNR", "change", "remark", "side", "radius ″", "RA °", "Dec °")
 _TIPS = {
     "side": "Side of the ring from which the sky comes",
     "SNR": "Of the live spectrum, else as extracted the last time",
     "change": "SNR as extracted the last time over that of the time before",
     "remark": "What is missing of the aperture or its sky; blended stars",
 }
-_ID, _REMARK = 0, len(_HEADINGS) - 1
+_ID, _REMARK = 0, _HEADINGS.index("remark")
+_REMARK_WIDTH = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class ApertureTable(QTableWidget):
         self.setMinimumHeight(100)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setSectionResizeMode(_REMARK, QHeaderView.ResizeMode.Interactive)
-        self.horizontalHeader().setStretchLastSection(True)
+        self.setColumnWidth(_REMARK, _REMARK_WIDTH)
         self.itemChanged.connect(self._on_edited)
         self.itemSelectionChanged.connect(self._on_chosen)
 
@@ -104,11 +105,11 @@ def _texts(aperture: Aperture, known: Known) -> tuple[str, ...]:
     return (
         aperture.id,
         aperture.kind,
-        f"{aperture.ra:.6f}",
-        f"{aperture.dec:+.6f}",
-        f"{aperture.radius_arcsec:.2f}",
-        aperture.sky_side,
         "" if snr is None else f"{snr:.1f}",
         "" if change is None else f"x {change:.2f}",
         "; ".join(part for part in (remark, f"{counted(hidden, 'spaxel')} excluded" if hidden else "") if part),
+        aperture.sky_side,
+        f"{aperture.radius_arcsec:.2f}",
+        f"{aperture.ra:.6f}",
+        f"{aperture.dec:+.6f}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -79,8 +80,10 @@ class LiveView(QObject):
         if star is None or under is None or star.kind != "star":
             hide_pixels(viewer)
             return
+        is_fitted = self.session.extract_method == "psf"  # with a background, not with a ring
+        how = dataclasses.replace(self.parameters, sky="none") if is_fitted else self.parameters
         try:
-            show_pixels(viewer, under, pixels_of(under, star, list(self.session.apertures), self.parameters))
+            show_pixels(viewer, under, pixels_of(under, star, list(self.session.apertures), how))
         except KmosError:  # told with the spectrum
             hide_pixels(viewer)
 

@@ -107,8 +107,8 @@ class SpectraDock(Dock):
             self.say(f"Written: {path}")
 
     def give_back(self) -> None:
-        """Leave mouse and keys to another dock, until a button here is pressed or this one is seen again."""
-        self.pointer.end()
+        """Leave the keys to another dock, but those of the active layer of apertures."""
+        self.pointer.give_back()
 
     def _build(self) -> None:
         controls = QWidget()
@@ -193,8 +193,7 @@ class SpectraDock(Dock):
         if layer is not None and PIXELS not in layer.metadata:
             self.output.show_files(open_paths(self.viewer))
             self.sync.follow()
-            if self.pointer.is_active:
-                self.pointer.begin()
+            self.pointer.adopt_layers()
             self._show_marker()
             self.live.request()
             self.index.look()

@@ -12,7 +12,6 @@ from napari_kmos._napari import live
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.extracting import (
     Extracted,
-    cubes_looked_at,
     extract_list,
     find_in,
     show_residual,
@@ -44,14 +43,14 @@ class SpectraSteps:
         self.dock, self.session = dock, dock.session
 
     def find(self) -> None:
-        """Find the stars of the cube looked at."""
+        """Find the stars of the visible cubes."""
         with notified(self.dock.say):
             how = FindParameters(
                 threshold=self.dock.sources.threshold.value(),
                 fwhm_arcsec=self.session.fwhm_arcsec,
                 radius_arcsec=self.dock.sync.radius_arcsec,
             )
-            cubes = cubes_looked_at(self.dock.viewer)
+            cubes = live.cubes_as_seen(self.dock.viewer)
             self.dock.start(find_in, cubes, self.session.apertures, parameters=how, done=self._on_found)
 
     def take_catalogue(self) -> None:

@@ -52,7 +52,7 @@ class StarSources(QWidget):
         )
         column.addLayout(
             row_of(
-                button("Find stars", "Add the stars of the cube looked at that are not there yet", find),
+                button("Find stars", "Add the stars of the visible cubes that are not there yet", find),
                 self.threshold,
                 button("From catalogue", "Add the sources of the catalogue that is shown", take_catalogue),
             )
