@@ -154,3 +154,29 @@ def test_command_compares_and_tells(tmp_path: Path, stars: Path, capsys: pytest.
     assert [row["id"] for row in told["measured"]["spectra"]] == ["a", "bb"]
     assert main(words) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_pairs_are_compared_and_other_files_noted(tmp_path: Path, stars: Path):
+    again = tmp_path / "epoch2"
+    again.mkdir()
+    write_star(again, "a", snr=60.0, ra=266.41 + 0.1 / 3600)
+    (stars / "spec_other.fits").write_text("no FITS")
+
+    with (
+        pytest.warns(KmosWarning, match="the id 'a' is in 2 files: spectra/spec_GC_ifu3_a.fits, epoch2/"),
+        pytest.warns(KmosWarning, match=r"spec_other.fits: not a FITS file .* it is left out"),
+    ):
+        outcome = compare([stars, again], tmp_path / "out", pairs=True)
+
+    assert [path.name for path in outcome.products[4:]] == ["compare_pairs.ecsv", "compare_a.png"]
+    (pair,) = read_table(outcome.products[4])
+    assert pair["id"] == "a"
+    assert pair["ratio"] == pytest.approx(1, abs=4 * pair["ratio_err"])
+    assert pair["chi2"] < 1  # both have the same noise, scaled
+    assert pair["separation_arcsec"] == pytest.approx(0.1 * np.cos(np.radians(29)), rel=0.01)
+    table = read_table(outcome.products[2])
+    assert list(table["file"])[-1] == "spec_other.fits"
+    assert table["id"].mask[-1]
+    assert "not a FITS file" in table["note"][-1]
+    with pytest.warns(KmosWarning, match="no two spectra have the same id"):
+        compare([stars / "spec_GC_ifu3_bb.fits"], tmp_path / "alone", pairs=True)

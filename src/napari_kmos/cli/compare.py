@@ -39,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lines to mark: a table (.ecsv: name, wavelength_um in vacuum) instead of the packaged list",
     )
 
+    parser.add_argument(
+        "--pairs",
+        action="store_true",
+        help="compare spectra of the same id, of epochs or reductions, with each other: compare_pairs.ecsv, and a plot "
+        "for each star, compare_ID.png",
+    )
+
 
 def run(args: argparse.Namespace, progress: Progress) -> Outcome:
     """Compare the spectra."""
@@ -47,6 +54,7 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         args.output,
         windows=args.windows,
         lines=args.lines,
+        pairs=args.pairs,
         overwrite=args.overwrite,
         progress=progress,
     )

@@ -21,6 +21,7 @@ from napari_kmos.measure.indices import (
     measure_index,
 )
 from napari_kmos.measure.line_fits import PROFILES, LineFit, LineParameters, fit_lines
+from napari_kmos.measure.pairs import PairComparison, compare_pair
 from napari_kmos.measure.smoothing import smooth_spectrum
 from napari_kmos.measure.star import MeasureParameters, StarMeasurement, measure_star
 from napari_kmos.measure.templates import late_template
@@ -43,11 +44,13 @@ __all__ = [
     "LineParameters",
     "MeasureParameters",
     "NormalisedSpectrum",
+    "PairComparison",
     "StarMeasurement",
     "Velocity",
     "add_velocities",
     "barycentric_correction",
     "classify",
+    "compare_pair",
     "correlate",
     "fit_continuum",
     "fit_lines",

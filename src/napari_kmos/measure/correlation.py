@@ -20,8 +20,8 @@ import numpy as np
 from napari_kmos.errors import KmosError
 from napari_kmos.instrument import likeliest_band
 from napari_kmos.measure._matching import Compared, error_of, lone_outliers, prepare, refine, slope_of, solve
-from napari_kmos.measure.templates import as_observed
 from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectral.observed import as_observed
 from napari_kmos.spectral.windows import check_windows, in_windows
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.special import voigt_profile
 
 from napari_kmos.errors import KmosError
-from napari_kmos.measure._profiles import GAUSSIAN_FWHM, Profiles, fit_profiles, fwhm_of
 from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectral.profiles import GAUSSIAN_FWHM, Profiles, fit_profiles, fwhm_of
 from napari_kmos.spectral.windows import in_windows
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +18,26 @@ from napari_kmos.io import (
     plain_text,
     read_line_list,
     read_windows,
+    safe_name,
     write_figure,
     write_record,
     write_star_regions,
     write_table,
 )
+from napari_kmos.measure import compare_pair
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step
 from napari_kmos.recipes.outcome import Outcome
-from napari_kmos.recipes.star_spectra import GivenSpectrum, read_star_spectra
-from napari_kmos.report.spectra import compare_figure, comparison_table
+from napari_kmos.recipes.star_spectra import GivenSpectrum, read_star_spectra, short_name
+from napari_kmos.report.spectra import compare_figure, comparison_table, pairs_table
+from napari_kmos.report.traces import Look, Sourced, prepare_traces
+from napari_kmos.report.traces_figure import traces_figure
 from napari_kmos.spectral.snr import Snr, measure_snr
 from napari_kmos.spectral.windows import Window, are_windows, check_windows, parse_windows, windows_text
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
 
@@ -41,6 +47,7 @@ def compare(
     *,
     windows: Sequence[Window] | Path | str | None = None,
     lines: Sequence[SpectralLine] | Path | str | None = None,
+    pairs: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -58,6 +65,9 @@ def compare(
         of the band.
     lines : sequence of SpectralLine, or path, optional
         Lines to mark; the packaged list by default.
+    pairs : bool
+        Compare the spectra that have the same id, of epochs or reductions, with each other: the first with each of the
+        others in a table, and all in a plot for each star, with their differences below.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -66,8 +76,9 @@ def compare(
     Returns
     -------
     Outcome
-        Products: ``compare.png``, ``compare.pdf``, ``compare.ecsv``, ``compare.reg``. Extras: the record. Measured:
-        ``spectra``, for each its id, IFU, target, file and ratios.
+        Products: ``compare.png``, ``compare.pdf``, ``compare.ecsv``, ``compare.reg``; of pairs ``compare_pairs.ecsv``
+        and ``compare_<id>.png``. Extras: the record. Measured: ``spectra``, for each its id, IFU, target, file and
+        ratios.
 
     Raises
     ------
@@ -87,7 +98,10 @@ def compare(
     files = [one.path for one in given if one.spectrum]
     folder = output_dir(out_dir)
     products = tuple(folder / f"compare.{suffix}" for suffix in ("png", "pdf", "ecsv", "reg"))
-    for path in (*products, folder / "compare.json"):
+    several = _several(files, stars) if pairs else {}
+    figures = {name: folder / f"compare_{safe_name(name)}.png" for name in several}
+    beside = (folder / "compare_pairs.ecsv", *figures.values()) if pairs else ()
+    for path in (*products, *beside, folder / "compare.json"):
         check_free(path, overwrite)
     ratios = [measure_snr(star.wavelength_um, star.flux, chosen, noise=star.noise) for star in stars]
     _warn_of_missing(stars, ratios)
@@ -102,9 +116,14 @@ def compare(
         for star, ratio in zip(stars, ratios, strict=True)
     )
     write_star_regions(entries, regions, overwrite=overwrite)
+    if pairs:
+        write_table(_pairs(several), beside[0], overwrite=overwrite)
+        for name, path in figures.items():
+            write_figure(_pair_figure(several[name], marked), path, overwrite=overwrite)
     measured = [_measured(*row) for row in zip(files, stars, ratios, strict=True)]
-    record = write_record(products[0], _step(files, chosen, lines), products=products, overwrite=overwrite)
-    return Outcome(products=products, extras=(record,), measured={"spectra": measured})
+    written = (*products, *beside)
+    record = write_record(products[0], _step(files, chosen, lines), products=written, overwrite=overwrite)
+    return Outcome(products=written, extras=(record,), measured={"spectra": measured})
 
 
 def read_or_parse_windows(windows: Sequence[Window] | Path | str | None) -> tuple[Window, ...] | None:
@@ -136,6 +155,33 @@ def _table(given: Sequence[GivenSpectrum], ratios: Sequence[Snr]) -> Table:
         refused = Table({"file": [one.path.name for one in others], "note": [plain_text(one.note) for one in others]})
         table = vstack([table, refused], metadata_conflicts="silent")
     return table
+
+
+def _several(files: Sequence[Path], stars: Sequence[StarSpectrum]) -> dict[str, list[Sourced]]:
+    """Return the spectra of each star that has more than one, by id, named by folder and file."""
+    groups: dict[str, list[Sourced]] = {}
+    for path, star in zip(files, stars, strict=True):
+        groups.setdefault(star.aperture.id, []).append(Sourced(spectrum=star, source=short_name(path)))
+    several = {name: group for name, group in groups.items() if len(group) > 1}
+    if not several:
+        warnings.warn("no two spectra have the same id: there is no pair to compare", KmosWarning, stacklevel=3)
+    return several
+
+
+def _pairs(several: Mapping[str, Sequence[Sourced]]) -> Table:
+    """Return the table of pairs."""
+    rows = [
+        ((first.source, other.source), first.spectrum, compare_pair(first.spectrum, other.spectrum))
+        for first, *others in several.values()
+        for other in others
+    ]
+    return pairs_table(rows)
+
+
+def _pair_figure(group: Sequence[Sourced], lines: Sequence[SpectralLine]) -> Figure:
+    """Draw the spectra of a star together, and their differences."""
+    look = Look(normalised=True, compared=True)
+    return traces_figure(prepare_traces(group, look=look), look=look, lines=[line for line in lines if line.marked])
 
 
 def _warn_of_missing(stars: Sequence[StarSpectrum], ratios: Sequence[Snr]) -> None:

@@ -97,7 +97,7 @@ def _with_namesakes(found: Sequence[GivenSpectrum]) -> list[GivenSpectrum]:
     files: dict[str, list[str]] = {}
     for one in found:
         if one.spectrum:
-            files.setdefault(one.spectrum.aperture.id, []).append(_name(one.path))
+            files.setdefault(one.spectrum.aperture.id, []).append(short_name(one.path))
     repeated = {name: paths for name, paths in files.items() if len(paths) > 1}
     for name, paths in repeated.items():
         text = f"the id {name!r} is in {len(paths)} files: {', '.join(paths)}; rows tell them apart by file"
@@ -105,14 +105,14 @@ def _with_namesakes(found: Sequence[GivenSpectrum]) -> list[GivenSpectrum]:
     noted = []
     for one in found:
         others = repeated.get(one.spectrum.aperture.id, []) if one.spectrum else []
-        same = [path for path in others if path != _name(one.path)]
+        same = [path for path in others if path != short_name(one.path)]
         note = f"the same id in {', '.join(same)}" if same else one.note
         noted.append(GivenSpectrum(path=one.path, spectrum=one.spectrum, note=note))
     return noted
 
 
-def _name(path: Path) -> str:
-    """Name of a file with its folder: those of two epochs may share the former."""
+def short_name(path: Path) -> str:
+    """Return the name of a file with its folder: those of two epochs may share the former."""
     return f"{path.parent.name}/{path.name}"
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_kmos.aperture import Aperture
+    from napari_kmos.measure import PairComparison
     from napari_kmos.spectral.snr import Snr
     from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
@@ -121,6 +122,18 @@ def comparison_table(spectra: Sequence[StarSpectrum], files: Sequence[str], rati
     table["flux_median"] = _column([_median(spectrum.flux) for spectrum in spectra], ".6g")
     table["unit"] = ["" if spectrum.unit is None else spectrum.unit.to_string() for spectrum in spectra]
     table["note"] = [plain_text(spectrum.note) for spectrum in spectra]
+    return table
+
+
+def pairs_table(pairs: Sequence[tuple[tuple[str, str], StarSpectrum, PairComparison]]) -> Table:
+    """Return a row for two spectra of a star: their files, the ratio of fluxes, chi squared, how far they lie apart."""
+    table = Table()
+    table["id"] = np.array([plain_text(first.aperture.id) for _, first, _ in pairs], dtype=str)
+    for side, name in enumerate(("file", "other_file")):
+        table[name] = np.array([files[side] for files, _, _ in pairs], dtype=str)
+    for name, form in (("ratio", ".4f"), ("ratio_err", ".4f"), ("chi2", ".3f"), ("separation_arcsec", ".3f")):
+        table[name] = _column([getattr(found, name) for _, _, found in pairs], form)
+    table["n_points"] = np.array([found.n_points for _, _, found in pairs], dtype=int)
     return table
 
 

@@ -39,7 +39,7 @@ _HIGHEST_V, _HIGHEST_J = 8, 110
 #: hc/k in cm K.
 _SECOND_RADIATION = 1.438777
 #: Strength of the second overtone over that of the first, per transition from the ground state.
-_SECOND_OVERTONE = 0.003
+_SECOND_OVERTONE = 0.0018
 _OVERTONES = MappingProxyType({2: 1.0, 3: _SECOND_OVERTONE})
 #: Lines are summed on a grid of so many points a Doppler width.
 _SAMPLES = 3.0
