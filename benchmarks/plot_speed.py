@@ -19,7 +19,8 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_kmos._napari.plots import Curve, SpectrumPlot
+from napari_kmos._napari.curves import Curve
+from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos.io import read_line_list
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import pytest
 from napari.utils.notifications import Notification, notification_manager
 from pytestqt.qtbot import QtBot
 
+from napari_kmos._napari.curves import Curve
 from napari_kmos._napari.errors import notified, notify, overheard, warnings_shown
-from napari_kmos._napari.plots import NO_PLOT, Curve, SpectrumPlot
+from napari_kmos._napari.plots import NO_PLOT, SpectrumPlot
 from napari_kmos._napari.workers import Task
 from napari_kmos.errors import KmosError, KmosWarning, SkyError
 from napari_kmos.progress import Cancelled

@@ -155,6 +155,13 @@ def test_from_files_to_tables_and_figures(
         dock.export(tmp_path / f"plot.{suffix}")
         assert (tmp_path / f"plot.{suffix}").stat().st_size > 10_000
 
+    # where no file can be read, none is shown
+    session.plots_live = False
+    session.plotted = (files[-1],)
+    drawn(lambda: dock.drawn.traces.spectra == ())
+    assert "c.fits" in dock.message.text()
+    session.plots_live = True
+
     # what is seen comes beside the files, and goes with the dock
     session.plotted = ()
     drawn(lambda: [trace.source for trace in dock.drawn.traces.spectra] == ["as seen"])

@@ -18,7 +18,7 @@ from napari_kmos._napari.sample_data import night
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import FITS_ENDINGS
 
-DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Maps"]
+DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Plot", "Maps"]
 
 
 @pytest.fixture

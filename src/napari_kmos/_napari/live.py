@@ -14,8 +14,8 @@ import numpy as np
 from dask.base import compute
 from napari.components import ViewerModel
 
+from napari_kmos._napari.curves import Curve
 from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of
-from napari_kmos._napari.plots import Curve
 from napari_kmos._napari.under import moved_cube
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, pixel_scale_arcsec

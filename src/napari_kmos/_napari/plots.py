@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QVBoxLayout
 
+from napari_kmos._napari.curves import Curve, colour_in, shown_range
 from napari_kmos._napari.schemes import Scheme, ThemedWidget
 
 try:
@@ -23,7 +22,6 @@ except ImportError:  # an optional part of the plugin, said in its place
 
 NO_PLOT = "No plot: pyqtgraph is not installed. Install it with: pip install pyqtgraph"
 HINT = "The spectra of the selected apertures appear here"
-_UNUSUAL = 2.5
 _HEADROOM, _SIDES = 0.08, 0.01
 _SIZE = (300, 180)
 #: About the axes: pyqtgraph draws the names of axes a little outside of what it keeps free for them.
@@ -33,35 +31,6 @@ _BAND, _FAINT, _OPAQUE = 70, 110, 255
 #: A legend of more curves has two columns, one of more than this is left out.
 _ONE_COLUMN, _MOST_NAMED = 6, 16
 _LOWEST, _MARKS, _NAMES, _MARKER = -100, 5, 6, 10
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Curve:
-    """A line to plot.
-
-    Parameters
-    ----------
-    name : str
-        For the legend.
-    x, y : ndarray, shape (n,)
-        NaN is a gap.
-    err : ndarray, same shape, optional
-        1 sigma; where it is far above the usual, the range that is shown is not set by the curve.
-    has_band : bool
-        Whether the error is drawn.
-    colour : int, optional
-        Place in the colours of the scheme; by default that of the curve in the list.
-    is_faint : bool
-        Drawn half through.
-    """
-
-    name: str
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    err: NDArray[np.float64] | None = None
-    has_band: bool = True
-    colour: int | None = None
-    is_faint: bool = False
 
 
 class SpectrumPlot(ThemedWidget):
@@ -75,6 +44,8 @@ class SpectrumPlot(ThemedWidget):
         Of the plot, in pixels.
     """
 
+    has_legend = True
+
     marker_moved = Signal(float)
     #: A window is drawn by the mouse: its ends in micron, and whether it is done.
     window_drawn = Signal(float, float, bool)
@@ -87,7 +58,7 @@ class SpectrumPlot(ThemedWidget):
         self.curves: list = []
         self._bands: list = []
         self._shown: Sequence[Curve] = ()
-        self._is_zoomed, self._has_legend = False, True
+        self._is_zoomed = False
         if pg is None:
             self.message = QLabel(NO_PLOT)
             self.message.setWordWrap(True)
@@ -118,6 +89,12 @@ class SpectrumPlot(ThemedWidget):
         """Ask for little: what there is is taken."""
         return QSize(*_SIZE)
 
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Keep room for names, which are as large as before."""
+        super().resizeEvent(event)
+        if pg is not None:
+            self._show_range(self._shown)
+
     def show_curves(self, curves: Sequence[Curve], *, unit: str | None, label: str = "flux") -> None:
         """Draw curves in place of those before; the range along y is kept clear of spikes. Of None no unit is told."""
         self.names, self._shown = tuple(curve.name for curve in curves), curves
@@ -128,10 +105,6 @@ class SpectrumPlot(ThemedWidget):
         is_told = bool(curves) and unit is not None
         self.plot.setLabel("left", f"{label} ({unit or 'unit unknown'})" if is_told else label)
         self._show_range(curves)
-
-    def show_legend(self, is_on: bool) -> None:
-        """Name the curves in a legend, or not; it comes with the next curves."""
-        self._has_legend = is_on
 
     def keep_range(self) -> None:
         """Keep the range there is, as the user chose it, until the button in the corner of the plot is pressed."""
@@ -157,8 +130,7 @@ class SpectrumPlot(ThemedWidget):
 
     def colour_of(self, number: int) -> str:
         """Return the colour of a curve that is shown."""
-        place = self._shown[number].colour
-        return self.scheme.curves[(number if place is None else place) % len(self.scheme.curves)]
+        return colour_in(self.scheme, self._shown, number)
 
     def _draw(self) -> None:
         """Give the lines and bands there are new data, and make or remove what is too few or too many."""
@@ -184,7 +156,7 @@ class SpectrumPlot(ThemedWidget):
 
     def _show_legend(self) -> None:
         """Name the curves; this is slow, so only if they were named otherwise."""
-        named = self.names if self._has_legend and len(self.names) <= _MOST_NAMED else ()
+        named = self.names if self.has_legend and len(self.names) <= _MOST_NAMED else ()
         shown = tuple((name, self.colour_of(number)) for number, name in enumerate(named))
         if shown != self._legend_shown:
             self._legend_shown = shown
@@ -243,34 +215,6 @@ def dress(plot: Any, legend: Any, scheme: Scheme) -> None:
     plot.grid.dress(scheme)
     legend.setBrush(pg.mkBrush(QColor(scheme.legend)))
     legend.setLabelTextColor(scheme.text)
-
-
-def shown_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
-    """Return the range along y that shows the lines of the source but not the noise under bright sky lines.
-
-    Where the error is much larger than usual, values do not count, nor do spikes of a single pixel.
-    """
-    values = [_without_spikes(curve.y[np.isfinite(curve.y) & _is_usual(curve)]) for curve in curves]
-    together = np.concatenate(values) if values else np.empty(0)
-    if not together.size:
-        return None
-    low, high = float(together.min()), float(together.max())
-    return (low, high) if high > low else (low - 1.0, low + 1.0)
-
-
-def _is_usual(curve: Curve) -> NDArray[np.bool_]:
-    """Where the error of a curve is not far above its median; everywhere if it is not known."""
-    if curve.err is None or not np.isfinite(curve.err).any():
-        return np.ones(curve.y.shape, dtype=bool)
-    return ~(curve.err > _UNUSUAL * np.nanmedian(curve.err))
-
-
-def _without_spikes(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the median of each value and its two neighbours."""
-    if values.size < 3:
-        return values
-    before, here, after = values[:-2], values[1:-1], values[2:]
-    return np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
 
 
 def _with_room(limits: tuple[float, float], before: float, after: float) -> tuple[float, float]:

@@ -75,8 +75,9 @@ class Plotted(QObject):
         self._reading.ready.connect(self._on_read)
         self._seeing.ready.connect(self._on_seen)
         self._preparing.ready.connect(self._on_prepared)
-        for work in (self._reading, self._seeing, self._preparing):
-            work.failed.connect(self._on_failed)
+        self._reading.failed.connect(self._on_unread)
+        self._seeing.failed.connect(self._on_unseen)
+        self._preparing.failed.connect(self._on_failed)
 
     def spectra(self) -> tuple[Sourced, ...]:
         """Return what is plotted: files first, then the list, then what is seen."""
@@ -119,6 +120,13 @@ class Plotted(QObject):
         self.told.emit(text)
         self.prepare()
 
+    def _on_unread(self, problem: BaseException) -> None:
+        self._on_read(((), _text(problem)))
+
+    def _on_unseen(self, problem: BaseException) -> None:
+        self._on_seen(())
+        self._on_failed(problem)
+
     def _on_seen(self, spectra: Sequence) -> None:
         self._live = tuple(Sourced(spectrum=one, source=LIVE) for one in spectra)
         self.prepare()
@@ -129,7 +137,12 @@ class Plotted(QObject):
             self.told.emit("; ".join(drawn.traces.notes))
 
     def _on_failed(self, problem: BaseException) -> None:
-        self.told.emit(str(problem) if isinstance(problem, KmosError) else notify(problem))
+        self.told.emit(_text(problem))
+
+
+def _text(problem: BaseException) -> str:
+    """Return what is said of a problem; one of the user's is said in the dock alone, as it may come with every move."""
+    return str(problem) if isinstance(problem, KmosError) else notify(problem)
 
 
 def chosen_of(spectra: Sequence[Sourced], selected: Sequence[str]) -> Sourced | None:

@@ -9,8 +9,9 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Signal
 
 from napari_kmos._napari import commands, live
+from napari_kmos._napari.curves import Curve
 from napari_kmos._napari.errors import notify
-from napari_kmos._napari.plots import Curve, SpectrumPlot
+from napari_kmos._napari.plots import SpectrumPlot
 from napari_kmos._napari.workers import Latest, begin_thread
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import KmosError

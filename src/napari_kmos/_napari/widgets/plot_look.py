@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, row_of
@@ -69,6 +70,8 @@ class ContinuumEdit(QWidget):
     def __init__(self, session: Session, ids: Callable[[], tuple[str, ...]], view: Callable[[], Window]) -> None:
         super().__init__()
         self._session, self._ids = session, ids
+        self.divide = QCheckBox("divide by it")
+        self.divide.setToolTip("The same as normalised on the page Look")
         self.whose = QLabel(_OF_ALL)
         self.whose.setToolTip("Select stars in the results, in the panel Spectra or on the image to set theirs alone")
         tip = "Where the continuum is found."
@@ -77,9 +80,10 @@ class ContinuumEdit(QWidget):
         self.windows.changed.connect(self._on_changed)
         self.windows.refused.connect(self.refused)
         self.form.changed.connect(self._on_changed)
+        self.divide.toggled.connect(self._on_divide)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.whose)
+        column.addLayout(row_of(self.whose, self.divide))
         column.addWidget(self.windows)
         column.addWidget(self.form)
         column.addLayout(row_of(button("Same for all", "Use this for every star that is plotted", self.take_for_all)))
@@ -87,6 +91,8 @@ class ContinuumEdit(QWidget):
 
     def show_state(self) -> None:
         """Show the continuum of the first star that is meant; does not tell."""
+        with QSignalBlocker(self.divide):
+            self.divide.setChecked((self._session.look or Look()).normalised)
         mine = self._mine()
         self.whose.setText(f"Continuum of {', '.join(mine)}" if self._chosen() else _OF_ALL)
         found = self._session.continua.get(mine[0], Continuum()) if mine else Continuum()
@@ -103,6 +109,9 @@ class ContinuumEdit(QWidget):
     def _mine(self) -> tuple[str, ...]:
         """Return the ids of the selected stars that are plotted, or of all."""
         return self._chosen() or self._ids()
+
+    def _on_divide(self, is_on: bool) -> None:
+        self._session.look = dataclasses.replace(self._session.look or Look(), normalised=is_on)
 
     def _on_changed(self, _windows: object = None) -> None:
         self._take(self._mine())

@@ -10,8 +10,9 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout
 
 from napari_kmos._napari import commands
-from napari_kmos._napari.plots import Curve, SpectrumPlot, pg
-from napari_kmos._napari.schemes import BLUE, CYAN, GREEN, ORANGE, PINK, PLAIN, Scheme, ThemedWidget
+from napari_kmos._napari.curves import Curve, names_in_colours
+from napari_kmos._napari.plots import SpectrumPlot, pg
+from napari_kmos._napari.schemes import BLUE, CYAN, GREEN, ORANGE, PINK, PLAIN, ThemedWidget
 from napari_kmos.sky import SkyResult
 from napari_kmos.sky.views import LineMarks
 
@@ -45,9 +46,8 @@ class MarkedPlot(SpectrumPlot):
         self._named = named
         self.ticks: list = []
         self._ticked: Sequence[LineMarks] = ()
+        self.has_legend = False  # a plot so low has no room for it: `SkyPlots` names the curves above
         super().__init__(hint=hint, least_height=_LEAST_HEIGHT)
-        if pg is not None:
-            self.legend.hide()  # a plot so low has no room for it: `SkyPlots` names the curves above
 
     def show_ticks(self, marks: Sequence[LineMarks]) -> None:
         """Mark sky lines in place of those before."""
@@ -172,15 +172,10 @@ class SkyPlots(ThemedWidget):
 
     def _show_names(self) -> None:
         """Name the curves, each in its colour."""
-        self.names.setText(" &nbsp; residual ".join(_in_colours(curves, self.scheme) for curves in self._named))
+        self.names.setText(" &nbsp; residual ".join(names_in_colours(self.scheme, curves) for curves in self._named))
 
     def _dress(self) -> None:
         """Draw in the colours of the scheme: those of the names are the curves', so their ground is the plot's."""
         scheme = self.scheme
         self.names.setStyleSheet(f"background: {scheme.ground}; color: {scheme.text}; padding-left: {_AXIS_WIDTH}px")
         self._show_names()
-
-
-def _in_colours(curves: Sequence[Curve], scheme: Scheme) -> str:
-    """Return the names of curves, each in its colour."""
-    return " &nbsp;".join(f'<span style="color: {scheme.curves[one.colour]}">{one.name}</span>' for one in curves)
