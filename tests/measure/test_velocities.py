@@ -24,10 +24,10 @@ from napari_kmos.measure import (
     velocity_by_line,
     velocity_by_template,
 )
-from napari_kmos.measure.templates import as_observed
 from napari_kmos.simulate.lsf import Lsf, spread_lines
 from napari_kmos.spectral import sky_lines
 from napari_kmos.spectral.carbon_monoxide import co_absorption, co_lines
+from napari_kmos.spectral.observed import as_observed
 from napari_kmos.spectral.zero_points import ZeroPoint
 from napari_kmos.spectrum import SpectralLine, Template
 
