@@ -40,6 +40,23 @@ def test_each_ifu_has_its_outline_and_each_target_its_name_once(
     assert not are_shown(viewer)
 
 
+def test_outlines_and_names_are_seen_on_the_canvas_of_each_theme(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
+):
+    add_file(viewer, exposure_file(ifus=(3, 5)))
+    viewer.theme = "light"
+    show_names(viewer)
+    outlines = viewer.layers["IFU outlines"]
+
+    def lightness() -> list[float]:
+        return [np.mean(colour[:3]) for colour in (*outlines.edge_color, outlines.text.color.constant)]
+
+    assert max(lightness()) < 0.3
+    viewer.theme = "dark"
+    qtbot.waitUntil(lambda: min(lightness()) > 0.7, timeout=2000)
+    assert list(outlines.features["name"]) == ["3 star3", "5 star5"]
+
+
 def test_outlines_follow_the_layout_and_what_is_moved_hidden_or_removed(
     viewer: ViewerModel, exposure_file: Callable[..., Path], qtbot: QtBot
 ):

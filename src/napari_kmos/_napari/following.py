@@ -1,4 +1,7 @@
-"""Drawings that lie over the cubes, drawn anew when these are moved, hidden, laid out otherwise, added or removed."""
+"""Drawings that lie over the cubes, drawn anew when these are moved, hidden, laid out otherwise, added or removed.
+
+And when the theme of the window changes, with which the ground does.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _EVENTS = ("affine", "translate", "scale", "visible", "data")
 
 
 class Follower(QObject):
-    """Draws something anew after the cube layers of a viewer changed.
+    """Draws something anew after the cube layers of a viewer, or its theme, changed.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ class Follower(QObject):
         viewer = self._viewer()
         if viewer is None:
             return
-        listed = [viewer.layers.events.inserted, viewer.layers.events.removed]
+        listed = [viewer.layers.events.inserted, viewer.layers.events.removed, viewer.events.theme]
         for event in [*listed, *_events(self._layers)] if self._is_following else []:
             event.disconnect(self._on_changed)
         self._is_following = on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Shapes
+from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 
 from napari_kmos._napari.following import Follower
@@ -12,13 +13,16 @@ from napari_kmos._napari.frames import AXIS_LABELS, SHEET, UNITS
 from napari_kmos._napari.layers import cube_layers, kmos_of
 from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.positions import layout_of, offset_of
+from napari_kmos._napari.schemes import DARK, LIGHT, PLAIN
 from napari_kmos._napari.workers import Task
 from napari_kmos.cube import Cube
 from napari_kmos.instrument import FIELD_ARCSEC
 from napari_kmos.progress import Progress, silent
 
+#: In the metadata of the layer: its colour.
 KEY = "kmos_outlines"
-_COLOUR = "#f5f5f5"
+#: Of a canvas darker than this, of 255, the mean of red, green and blue.
+_DARK = 128
 _FONT_SIZE = 9
 #: On the sheet a name is as wide as its field at most, whatever the zoom; points of a letter's width, arcsec of both.
 _LETTER_WIDTH, _NAME_ARCSEC, _LARGEST_ARCSEC = 0.8, FIELD_ARCSEC, 0.35
@@ -29,18 +33,23 @@ _WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 600
 def show_names(viewer: ViewerModel) -> None:
     """Draw the outline of each visible IFU, and the name of each target over the first of its fields."""
     corners, names, width = _outlines(viewer)
-    layer = outline_layer(viewer)
+    layer, colour = outline_layer(viewer), _colour_on(viewer)
     if layer is None:
         active = viewer.layers.selection.active
-        layer = _make(corners, names, width)
+        layer = _make(corners, names, width, colour)
         _size_text(layer, layout_of(viewer))
         viewer.add_layer(layer)
         viewer.layers.selection.active = active
         _follower_of(viewer).follow()
-    elif list(layer.features["name"]) != names or not np.allclose(np.array(layer.data), corners):
+    elif (
+        layer.metadata[KEY] != colour
+        or list(layer.features["name"]) != names
+        or not np.allclose(np.array(layer.data), corners)
+    ):
         layer.data = []
-        layer.add_polygons(list(corners), edge_width=width, edge_color=_COLOUR, face_color="transparent")
+        layer.add_polygons(list(corners), edge_width=width, edge_color=colour, face_color="transparent")
         layer.features = _features(names)
+        layer.text.color = layer.metadata[KEY] = colour
         _size_text(layer, layout_of(viewer))
 
 
@@ -96,7 +105,13 @@ def _follower_of(viewer: ViewerModel) -> Follower:
 def _prepare(*, progress: Progress = silent) -> None:
     """Let napari compile how to draw shapes."""
     progress(0, 1, "outlines")
-    _make(np.array([[[0, 0], [0, 1], [1, 1.0]]]), [""], 0.1)
+    _make(np.array([[[0, 0], [0, 1], [1, 1.0]]]), [""], 0.1, DARK.text)
+
+
+def _colour_on(viewer: ViewerModel) -> str:
+    """Return the colour that is seen on the canvas in the theme there is."""
+    canvas = get_theme(viewer.theme).canvas.as_rgb_tuple(alpha=False)
+    return (DARK if np.mean(canvas) < _DARK else LIGHT).curves[PLAIN]
 
 
 def outline_layer(viewer: ViewerModel) -> Shapes | None:
@@ -138,7 +153,7 @@ def _features(names: list[str]) -> dict[str, np.ndarray]:
     return {"name": np.array(names, dtype=object)}
 
 
-def _make(corners: np.ndarray, names: list[str], width: float) -> Shapes:
+def _make(corners: np.ndarray, names: list[str], width: float, colour: str) -> Shapes:
     """Make the layer; nothing in it is to be picked by mistake."""
     layer = Shapes(
         list(corners),
@@ -146,13 +161,13 @@ def _make(corners: np.ndarray, names: list[str], width: float) -> Shapes:
         shape_type="polygon",
         name="IFU outlines",
         features=_features(names),
-        text={"string": "{name}", "color": _COLOUR, "anchor": "upper_left"},
+        text={"string": "{name}", "color": colour, "anchor": "upper_left"},
         edge_width=width,
-        edge_color=_COLOUR,
+        edge_color=colour,
         face_color="transparent",
         units=UNITS[1:],
         axis_labels=AXIS_LABELS[1:],
-        metadata={KEY: True},
+        metadata={KEY: colour},
     )
     layer.editable = False
     return layer
