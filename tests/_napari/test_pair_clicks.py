@@ -51,14 +51,14 @@ def begun(view):
     return clicks, asked, measured
 
 
-@pytest.mark.parametrize("mode", [COLOURS, BESIDE])
-def test_a_star_and_its_counterpart_give_the_offset(qtbot, view, mode):
+@pytest.mark.parametrize(("mode", "places"), [(COLOURS, ("cyan", "red")), (BESIDE, ("right", "left"))])
+def test_a_star_and_its_counterpart_give_the_offset(qtbot, view, mode, places):
     shown(qtbot, view, mode)
     reference, moving = view.pictures.layers
     clicks, asked, measured = begun(view)
-    assert asked[-1] == "Click a star in the moving image"
+    assert asked[-1] == f"Click a star in the moving image ({places[0]})"
     clicks.click(place(moving, 0, 0.8))
-    assert asked[-1] == "Click the same star in the reference"
+    assert asked[-1] == f"Click the same star in the reference ({places[1]})"
     assert not measured
     clicks.click(place(reference, 0, -0.6))
     (one,) = measured
@@ -68,7 +68,7 @@ def test_a_star_and_its_counterpart_give_the_offset(qtbot, view, mode):
         clicks.click(place(layer, 1, off))
     assert measured[-1].n_pairs == 2
     assert measured[-1].rms_arcsec < 0.03
-    assert asked[-1] == "Click a star in the moving image (2 done)"
+    assert asked[-1] == f"Click a star in the moving image ({places[0]}) (2 done)"
 
 
 def test_beside_each_other_the_reference_may_be_clicked_first(qtbot, view):
@@ -76,9 +76,9 @@ def test_beside_each_other_the_reference_may_be_clicked_first(qtbot, view):
     reference, moving = view.pictures.layers
     clicks, asked, measured = begun(view)
     clicks.click(place(reference, 0))
-    assert asked[-1] == "Click the same star in the moving image"
+    assert asked[-1] == "Click the same star in the moving image (right)"
     clicks.forget()
-    assert asked[-1] == "Click a star in the moving image"
+    assert asked[-1] == "Click a star in the moving image (right)"
     for layer, star in ((reference, 0), (moving, 0), (moving, 1), (reference, 1)):
         clicks.click(place(layer, star))
     assert (measured[-1].dra_arcsec, measured[-1].ddec_arcsec) == pytest.approx(RIGHT, abs=0.02)
@@ -104,10 +104,10 @@ def test_a_click_beside_the_image_is_told_and_the_last_one_can_be_forgotten(qtbo
     clicks, asked, measured = begun(view)
     clicks.click((90.0, 90.0))
     assert "no data there" in asked[-1]
-    assert asked[-1].endswith("Click a star in the moving image")
+    assert asked[-1].endswith("Click a star in the moving image (cyan)")
     clicks.click(place(moving, 0))
     clicks.forget()
-    assert asked[-1] == "Click a star in the moving image"
+    assert asked[-1] == "Click a star in the moving image (cyan)"
     for layer, star in ((moving, 0), (reference, 0), (moving, 1), (reference, 0)):
         clicks.click(place(layer, star))
     assert measured[-1].rms_arcsec > 0.3

@@ -25,7 +25,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS
 from napari_kmos._napari.pair_view import PairView
-from napari_kmos._napari.pictures import PAIR_COLOURS
+from napari_kmos._napari.pictures import BESIDE, COLOURS, PAIR_COLOURS
 from napari_kmos._napari.points import lift_labels
 from napari_kmos.align.clicks import SkyPlace, locate_star, measure_star_shift
 from napari_kmos.errors import AlignmentError, KmosError
@@ -33,6 +33,8 @@ from napari_kmos.errors import AlignmentError, KmosError
 #: In the metadata of a layer: it marks the stars that were clicked.
 KEY = "kmos_clicks"
 _SIZE_ARCSEC, _BORDER = 0.5, 0.08
+#: How the moving image and the reference are told from each other.
+_PLACES = {COLOURS: (" (cyan)", " (red)"), BESIDE: (" (right)", " (left)")}
 #: The pointer of a click may wander so far, in pixels of the canvas.
 _STILL_PIX = 4.0
 NO_PICTURES = "Stars are clicked in the pictures of a pair: show one in red and cyan, blinking or side by side"
@@ -124,14 +126,16 @@ class PairClicks(QObject):
     def _tell(self) -> None:
         """Mark the stars, say what comes next, and tell the offset when every star has its counterpart."""
         self._show_marks()
-        self._ask()
         stars = self._stars
         if stars.moving and len(stars.moving) == len(stars.reference):
             self.measured.emit(measure_star_shift(stars.moving, stars.reference))
+        self._ask()
 
     def _ask(self, problem: str = "") -> None:
         n_moving, n_reference = len(self._stars.moving), len(self._stars.reference)
-        where = "the reference" if n_moving > n_reference else "the moving image"
+        is_reference = n_moving > n_reference
+        place = _PLACES[self.view.mode][is_reference] if self.view.mode in _PLACES else ""
+        where = f"{'the reference' if is_reference else 'the moving image'}{place}"
         which = f"{'a' if n_moving == n_reference else 'the same'} star in {where}"
         n_done = min(n_moving, n_reference)
         more = f" ({n_done} done)" if n_done else ""
