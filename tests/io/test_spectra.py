@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import GeometryError, NotKmosError, WriteError
-from napari_kmos.io import read_spectrum, write_spectrum
+from napari_kmos.io import exposure_facts, read_spectrum, write_spectrum
 from napari_kmos.provenance import Step
 from napari_kmos.spectrum import PsfFit, StarSpectrum
 
@@ -200,3 +200,22 @@ def test_what_the_psf_tells_is_in_the_header(tmp_path: Path):
     assert (header["PSFFWHM"], header["BLEND1"], header["BLENDC1"]) == (0.63, "S0-2", -0.81)
     unknown = dataclasses.replace(fit, chi2=float("nan"), blended={})
     assert np.isnan(read_spectrum(write_spectrum(star_spectrum(psf=unknown), tmp_path / "t.fits")).psf.chi2)
+
+
+def test_date_and_zero_point_come_from_the_cube_unless_known(tmp_path: Path):
+    primary = fits.Header({"MJD-OBS": 58000.25})
+    primary["HIERARCH ESO QC WAVE ZERO IFU3"] = 0.12
+    primary["HIERARCH ESO QC WAVE ZERO IFU3 ERROR"] = 0.01
+    star = star_spectrum(ifu=3)
+
+    told = read_spectrum(write_spectrum(star, tmp_path / "a.fits", primary=primary))
+    known = dataclasses.replace(star, mjd=57000.0, zero_pix=-0.3)
+    own = read_spectrum(write_spectrum(known, tmp_path / "b.fits", primary=primary))
+    other = read_spectrum(write_spectrum(dataclasses.replace(star, ifu=4), tmp_path / "c.fits", primary=primary))
+
+    assert (told.mjd, told.zero_pix, told.zero_err_pix) == (58000.25, 0.12, 0.01)
+    assert told.middle_mjd == pytest.approx(58000.25 + 0.5 * (star.exptime or 0) / 86400)
+    assert (own.mjd, own.zero_pix) == (57000.0, -0.3)
+    assert np.isnan(own.zero_err_pix)
+    assert np.isnan(other.zero_pix)
+    assert exposure_facts(primary, 3) == {"mjd": 58000.25, "zero_pix": 0.12, "zero_err_pix": 0.01}

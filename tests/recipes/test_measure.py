@@ -36,7 +36,14 @@ def write_star(folder: Path, name: str, kind: str, *, kms: float = 0.0, seed: in
     late = observed(late_template(read_line_list()), kms)
     flux = late if kind == "late" else 50 * (1 - absorption("early", K))
     noisy = flux + np.random.default_rng(seed).standard_normal(K.size)
-    told = {"mjd": 58000.3, "exptime": 300.0, "target": "GC", "ifu": 3, "source": "cube.fits", **facts}
+    told = {
+        "mjd": 58000.3,
+        "exptime": 300.0,
+        "target": "GC",
+        "ifu": 3,
+        "source": "night/cube.fits[IFU.3.DATA]",
+        **facts,
+    }
     star = star_of(noisy, np.ones(K.size), name=name, zero_pix=SKY_ZERO, zero_err_pix=0.01, **told)
     return write_spectrum(star, folder / f"spec_GC_ifu3_{name}.fits")
 
@@ -142,7 +149,7 @@ def test_zero_points_of_a_table_and_velocity_by_a_line(tmp_path: Path, stars: Pa
     assert none["velocity_kms"] - told["velocity_kms"] == pytest.approx(38.9, abs=0.2)
     assert "zero point of the wavelengths unknown" in none["note"]
     write_zero_points([ZeroPointRow(file="other.fits", ifu=3, zero_pix=1.0)], table, overwrite=True)
-    with pytest.warns(KmosWarning, match=r"no zero point of its cube cube.fits in"):
+    with pytest.warns(KmosWarning, match=r"no zero point of its cube night"):
         measure([early], tmp_path / "2", lines=[BR_GAMMA], zero_points=table, parameters=how)
 
 

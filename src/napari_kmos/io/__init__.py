@@ -25,7 +25,7 @@ from napari_kmos.io.figures import write_figure
 from napari_kmos.io.frame_facts import FrameFacts, read_frame_facts
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.latex import latex_text, write_latex
-from napari_kmos.io.lines import read_line_list, read_windows
+from napari_kmos.io.lines import read_line_list, read_windows, write_line_list
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import (
@@ -43,7 +43,7 @@ from napari_kmos.io.shifts import combine_tag, read_shifts, read_sof, shifts_tex
 from napari_kmos.io.sky_image import SkyImage, axes_held, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
-from napari_kmos.io.spectra import read_spectrum, write_spectrum
+from napari_kmos.io.spectra import exposure_facts, read_spectrum, write_spectrum
 from napari_kmos.io.spectrum_text import write_spectrum_text
 from napari_kmos.io.star_pairs import read_star_pairs
 from napari_kmos.io.templates import read_template
@@ -72,6 +72,7 @@ __all__ = [
     "check_free",
     "checksum",
     "combine_tag",
+    "exposure_facts",
     "extra_column",
     "find_log",
     "fits_stem",
@@ -126,6 +127,7 @@ __all__ = [
     "write_image",
     "write_json",
     "write_latex",
+    "write_line_list",
     "write_offsets",
     "write_record",
     "write_regions",

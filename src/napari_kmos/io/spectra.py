@@ -8,6 +8,7 @@ unit is one of those it knows, which ADU/s, the unit of uncalibrated cubes, is n
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _CARRIED = (instrument.KEY_INSTRUMENT, instrument.KEY_DATE, instrument.KEY_MJD, instrument.KEY_OB_NAME)
 _ID = "STARID"
+_ZERO_KEY = instrument.key_quality(instrument.key_zero_point(None))
+_ZERO_POINT = ("zero_pix", "zero_err_pix")
 _MEDIA = {"vacuum": "WAVE", "air": "AWAV"}
 #: Parameters of the extraction and their keywords.
 _PARAMETERS = {
@@ -90,9 +93,9 @@ def write_spectrum(
     GeometryError
         If the wavelengths are not evenly spaced.
     """
-    carried = fits.Header([card for card in (primary or fits.Header()).cards if card.keyword in _CARRIED])
+    carried = fits.Header([card for card in (primary or fits.Header()).cards if card.keyword in _CARRIED], copy=True)
     header = primary_header(carried, step)
-    for key, value, comment in (*_cards(spectrum), *_zero_cards(spectrum, primary)):
+    for key, value, comment in _cards(_facts_of(spectrum, primary)):
         set_card(header, key, value, comment)
     mask = fits.ImageHDU(spectrum.mask.astype(np.uint8), name="MASK")
     mask.header["BFORM"] = ("L", "boolean: 1 is no data")
@@ -106,6 +109,18 @@ def write_spectrum(
     with atomic_path(path, overwrite) as temporary:
         fits.HDUList(hdus).writeto(temporary, checksum=True)
     return Path(path)
+
+
+def exposure_facts(primary: fits.Header, ifu: int | None) -> dict[str, Any]:
+    """Return what the primary header of a cube's file tells of its spectra: ``mjd``, ``zero_pix``, ``zero_err_pix``.
+
+    `dataclasses.replace` puts them into a `StarSpectrum` that was extracted in memory; `write_spectrum` does so itself.
+    """
+    keys = [instrument.key_quality(instrument.key_zero_point(one)) for one in (ifu, None)]
+    key = next((one for one in keys if one in primary), keys[-1])
+    zero, error = (float(primary.get(one, math.nan)) for one in (key, f"{key} ERROR"))
+    mjd = primary.get(instrument.KEY_MJD)
+    return {"mjd": None if mjd is None else float(mjd), **dict(zip(_ZERO_POINT, (zero, error), strict=True))}
 
 
 def read_spectrum(path: Path | str) -> StarSpectrum:
@@ -195,6 +210,8 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         (instrument.KEY_IFU, spectrum.ifu, "IFU number"),
         (instrument.KEY_EXPTIME, spectrum.exptime, "[s] exposure time of the cube"),
         (instrument.KEY_MJD, spectrum.mjd, "start of the exposure"),
+        (_ZERO_KEY, spectrum.zero_pix, "[planes] sky lines beyond their place"),
+        (f"{_ZERO_KEY} ERROR", spectrum.zero_err_pix, "[planes] 1 sigma"),
         ("SRCCUBE", escaped(spectrum.source), "cube"),
         ("EXTMETH", spectrum.method, "method of extraction"),
         ("NSKY", spectrum.n_sky, "spaxels (annulus) or areas of the sky"),
@@ -204,17 +221,11 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
     return cards
 
 
-def _zero_cards(spectrum: StarSpectrum, primary: fits.Header | None) -> Iterator[tuple[str, float, str]]:
-    """Yield the zero point of the wavelengths: the spectrum's, else that of its IFU in the cube's file."""
-    own = instrument.key_quality(instrument.key_zero_point(None))
-    told: dict[str, Any] = {"": spectrum.zero_pix, " ERROR": spectrum.zero_err_pix}
-    if primary is not None and not math.isfinite(spectrum.zero_pix):
-        keys = (instrument.key_quality(instrument.key_zero_point(ifu)) for ifu in (spectrum.ifu, None))
-        key = next((key for key in keys if key in primary), own)
-        told = {end: primary.get(f"{key}{end}", math.nan) for end in told}
-    for end, comment in (("", "[planes] sky lines beyond their place"), (" ERROR", "[planes] 1 sigma")):
-        if math.isfinite(told[end]):
-            yield f"{own}{end}", float(told[end]), comment
+def _facts_of(spectrum: StarSpectrum, primary: fits.Header | None) -> StarSpectrum:
+    """Return a spectrum with what the file of its cube tells, where it does not know."""
+    told = {} if primary is None else exposure_facts(primary, spectrum.ifu)
+    known = {"mjd": spectrum.mjd is not None, **dict.fromkeys(_ZERO_POINT, math.isfinite(spectrum.zero_pix))}
+    return dataclasses.replace(spectrum, **{name: value for name, value in told.items() if not known[name]})
 
 
 def _result_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
@@ -237,8 +248,7 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
     """Build the object from the header and the arrays."""
     n_waves = arrays["FLUX"].size
     wave = header["CRVAL1"] + (np.arange(n_waves) + 1 - header["CRPIX1"]) * header["CDELT1"]
-    exptime, mjd = header.get(instrument.KEY_EXPTIME), header.get(instrument.KEY_MJD)
-    zero = instrument.key_quality(instrument.key_zero_point(None))
+    exptime = header.get(instrument.KEY_EXPTIME)
     parameters = {name: header[key] for name, (key, _) in _PARAMETERS.items() if key in header}
     return StarSpectrum(
         aperture=Aperture(
@@ -270,9 +280,7 @@ def _spectrum(header: fits.Header, arrays: Mapping[str, NDArray[Any]], path: Pat
         noise_correlated=bool(header.get(instrument.KEY_NOISE_CORRELATED, False)),
         medium="air" if header.get("CTYPE1A") == _MEDIA["air"] else "vacuum",
         exptime=None if exptime is None else float(exptime),
-        mjd=None if mjd is None else float(mjd),
-        zero_pix=float(header.get(zero, math.nan)),
-        zero_err_pix=float(header.get(f"{zero} ERROR", math.nan)),
+        **exposure_facts(header, None),
         note=unescaped(header.get("NOTE", "")),
         source=unescaped(header.get("SRCCUBE", "")),
         psf=psf_fit(header),

@@ -175,7 +175,7 @@ def _zero_points(source: Path | str) -> Callable[[StarSpectrum], ZeroPoint | Non
     rows = read_zero_points(source)
 
     def in_table(spectrum: StarSpectrum) -> ZeroPoint:
-        name = Path(spectrum.source).name
+        name = Path(spectrum.source.partition("[")[0]).name
         fitting = [row for row in rows if Path(row.file).name == name and row.ifu in (spectrum.ifu, None)]
         fitting.sort(key=lambda row: row.ifu is None)
         if fitting:
