@@ -13,6 +13,7 @@ from sky_pairs import make_pair
 from napari_kmos.errors import KmosWarning, SkyError
 from napari_kmos.simulate import SimulationParameters, simulate_night, true_sky, true_stars
 from napari_kmos.simulate.conditions import level_factors
+from napari_kmos.simulate.lsf import FWHM_PIX, Lsf, smooth
 from napari_kmos.simulate.psf import moffat_images
 from napari_kmos.simulate.render import flexure_pix
 from napari_kmos.simulate.scene import find_exposure
@@ -281,9 +282,9 @@ def test_stars_all_over_the_sky_cube_spoil_little(sparse):
     wave = sparse.sky.wavelength_um
     images = moffat_images(np.array([3.0, 9.0, 4.0, 10.0]), np.array([4.0, 3.0, 9.0, 10.0]), (14, 14), fwhm_pix=3.5)
     kinds, fluxes = ("late", "early", "late", "early"), (300.0, 100.0, 30.0, 30.0)
+    seen = {kind: 1 - smooth(absorption(kind, wave), Lsf(fwhm_pix=FWHM_PIX), 1) for kind in ("late", "early")}
     stars = sum(
-        flux * (1 - absorption(kind, wave))[:, None, None] * image
-        for kind, flux, image in zip(kinds, fluxes, images, strict=True)
+        flux * seen[kind][:, None, None] * image for kind, flux, image in zip(kinds, fluxes, images, strict=True)
     )
     sky = dataclasses.replace(sparse.sky, flux=(np.asarray(sparse.sky.flux) + stars).astype(np.float32))
     usual, found = (

@@ -1,7 +1,7 @@
 """Spectra of simulated stars: continua with the features one looks for in each band.
 
-Vacuum wavelengths. Hydrogen from the Rydberg formula; CO band heads from Kleinmann & Hall (1986, ApJS 62, 501) in K and
-Origlia et al. (1993, A&A 280, 536) in H; atomic lines from NIST, rounded. Depths are typical, not those of a model.
+Vacuum wavelengths. Hydrogen from the Rydberg formula; CO in K and H from the levels of the molecule; bands of others in
+YJ and IZ at heads like those of TiO and FeH; atomic lines from NIST, rounded. Depths are typical, not those of a model.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy import units as u
 
+from napari_kmos.spectral.carbon_monoxide import co_absorption
 from napari_kmos.spectral.lines import rydberg_wavelength
 
 if TYPE_CHECKING:
@@ -24,20 +25,13 @@ _PASCHEN, _BRACKETT = 3, 4
 
 #: Band heads: wavelength, depth, length of the tail to the red; micron.
 _HEADS = (
-    (2.29353, 0.25, 0.020),
-    (2.32265, 0.20, 0.020),
-    (2.35246, 0.15, 0.020),
-    (2.38295, 0.12, 0.020),
-    (1.55818, 0.06, 0.006),
-    (1.57795, 0.07, 0.006),
-    (1.59816, 0.08, 0.006),
-    (1.61890, 0.10, 0.006),
-    (1.63974, 0.08, 0.006),
     (0.84350, 0.15, 0.012),
     (0.88620, 0.12, 0.012),
     (0.98990, 0.08, 0.008),
     (1.09250, 0.06, 0.010),
 )
+#: What saturated lines of CO take of the light.
+_CO = 0.305
 #: Lines of late-type stars: wavelength, depth.
 _LATE = (
     (0.85004, 0.25),
@@ -69,6 +63,7 @@ def absorption(kind: str, wavelength_um: Floats) -> Floats:
     """Return the absorbed share of the continuum of a ``"late"`` or ``"early"`` star, in [0, 1)."""
     depth = np.zeros_like(wavelength_um)
     if kind == "late":
+        depth += _CO * co_absorption(wavelength_um)
         for head, strength, length in _HEADS:
             behind = np.maximum(wavelength_um - head, 0)
             depth += strength * np.exp(-behind / length) * (1 - np.exp(-behind / 0.0004))
