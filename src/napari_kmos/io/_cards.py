@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +82,10 @@ def set_card(header: fits.Header, key: str, value: Any, comment: str = "") -> No
 
 
 def _carried(header: fits.Header, *, taken: set[str]) -> list[fits.Card]:
-    """Return the cards worth keeping: no structure, axes or checksums, which are written anew."""
+    """Return copies of the cards worth keeping: no structure, axes or checksums, which are written anew."""
     dropped = _STRUCTURE | _CHECKS | taken
     return [
-        card
+        copy.copy(card)  # what is set in the product's header shall not change the input's
         for card in header.cards
         if card.keyword
         and card.keyword not in dropped

@@ -93,7 +93,7 @@ def write_spectrum(
     GeometryError
         If the wavelengths are not evenly spaced.
     """
-    carried = fits.Header([card for card in (primary or fits.Header()).cards if card.keyword in _CARRIED], copy=True)
+    carried = fits.Header([card for card in (primary or fits.Header()).cards if card.keyword in _CARRIED])
     header = primary_header(carried, step)
     for key, value, comment in _cards(_facts_of(spectrum, primary)):
         set_card(header, key, value, comment)
