@@ -11,8 +11,7 @@ from astropy.table import Table
 
 from napari_kmos.errors import KmosError, NotKmosError, WriteError
 from napari_kmos.instrument import BANDS
-from napari_kmos.io import read_line_list, read_windows
-from napari_kmos.io.lines import write_line_list
+from napari_kmos.io import read_line_list, read_windows, write_line_list
 from napari_kmos.spectral import air_to_vacuum, lines_between, rydberg_wavelength
 from napari_kmos.spectrum import SpectralLine
 

@@ -186,7 +186,7 @@ class SpectrumPlot(ThemedWidget):
         for item in (self.shades, self.marks, self.edge_names):
             item.dress(self.scheme)
         self.marker.setPen(pg.mkPen(self.scheme.marker, width=1.5))
-        self._legend_shown: tuple[tuple[str, str], ...] = ()
+        self._legend_shown: tuple[tuple[str, str], ...] | None = None
         self._draw()
 
     def _on_marker_dragged(self) -> None:

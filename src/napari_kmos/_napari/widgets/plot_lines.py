@@ -23,7 +23,7 @@ from napari_kmos._napari.plotted import lines_of
 from napari_kmos._napari.widgets.files import LINES, ask_open, ask_save
 from napari_kmos._napari.widgets.parts import button, number, row_of
 from napari_kmos._napari.widgets.tables import filling
-from napari_kmos.io.lines import read_line_list, write_line_list
+from napari_kmos.io import read_line_list, write_line_list
 from napari_kmos.session import Session
 from napari_kmos.spectral.windows import Window
 from napari_kmos.spectrum import SpectralLine

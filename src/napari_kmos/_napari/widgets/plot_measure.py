@@ -153,7 +153,8 @@ def _cells(star: StarMeasurement) -> tuple[str | float, ...]:
     fit = star.lines[0] if star.lines else None
     line = ("", math.nan, math.nan)
     if fit is not None:
-        line = (fit.line.name, _AA_PER_UM * fit.width_um, _AA_PER_UM * fit.width_err_um)
+        widths = (math.nan, math.nan) if fit.reason else (_AA_PER_UM * fit.width_um, _AA_PER_UM * fit.width_err_um)
+        line = (fit.line.name, *widths)
     reasons = (*star.notes, star.velocity.reason, co.reason, br_gamma.reason, "" if fit is None else fit.reason)
     return (
         star.id,
