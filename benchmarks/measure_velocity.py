@@ -3,9 +3,9 @@
 Each star lies alone in an IFU of an exposure that still has its sky; its spectrum is the sum over an aperture above a
 ring, to which noise is added until the median of flux over noise in the SNR windows is what is asked for. Its velocity
 comes from the template, after the zero point from the sky lines in what was subtracted. "off": rms of velocity minus
-truth; "no zero": the same without the zero point, as the wavelengths of the header have it. Lines: stars like the
-project's template; stars whose CO has another temperature and depth than it; stars of the simulator, whose atomic
-lines are others. All are compared with the project's template.
+truth; "pull": that of the same over its error, known to 7 % from 96 stars; "no zero": without the zero point, as the
+wavelengths of the header have it. Lines: stars like the project's template; stars whose CO has another temperature and
+depth than it; stars of the simulator, whose atomic lines are others. All are compared with the project's template.
 
     python benchmarks/measure_velocity.py [--seed 1] [--exposures 3] [--snr 50] [--workers 2]
 """
@@ -68,21 +68,32 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     row("stars", "n", "SNR", "off (km/s)", "mean", "error", "pull", "no zero", "", is_head=True)
+    every: list[Trial] = []
     with ProcessPoolExecutor(given.workers) as pool:
         for kind in STARS:
             seeds = [1000 * given.seed + number for number in range(given.exposures)]
             trials = [one for part in pool.map(_exposure, repeat(kind), seeds, repeat(given.snr)) for one in part]
-            row(kind, *_cells(trials))
+            every += trials
+            row(kind, *_cells(trials), "")
+    row("all", *_cells(every), _verdict(every))
 
 
 def _cells(trials: Sequence[Trial]) -> list[str]:
     """Return the numbers of a line."""
     known = [one for one in trials if np.isfinite(one.off)]
     off, error, plain, snr = np.array(known).T
-    rms, pull = float(np.sqrt(np.mean(off**2))), float(np.sqrt(np.mean((off / error) ** 2)))
-    met = rms <= MOST_RMS and PULLS[0] <= pull <= PULLS[1] and len(known) == len(trials)
-    numbers = (np.median(snr), rms, off.mean(), np.median(error), pull, np.sqrt(np.mean(plain**2)))
-    return [f"{len(known)} of {len(trials)}", *(f"{value:.2f}" for value in numbers), "met" if met else "NOT MET"]
+    numbers = (np.median(snr), _rms(off), off.mean(), np.median(error), _rms(off / error), _rms(plain))
+    return [f"{len(known)} of {len(trials)}", *(f"{value:.2f}" for value in numbers)]
+
+
+def _verdict(trials: Sequence[Trial]) -> str:
+    """Say whether velocities and errors are what is wanted."""
+    off, error, *_ = np.array(trials).T
+    return "met" if _rms(off) <= MOST_RMS and PULLS[0] <= _rms(off / error) <= PULLS[1] else "NOT MET"
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _exposure(kind: str, seed: int, snr: float) -> list[Trial]:
