@@ -88,13 +88,10 @@ def prepare(
     frames = _read_frames(files, tags or {})
     band = _check_band(frames)
     _check_tags(recipe, known, [frame.tag for frame in frames])
+    grids = _grids(recipe, band, options, pix_scale=pix_scale, b_samples=b_samples, windows=windows)
     given = {name: (value, "") for name, value in options.recipe_options.items()}
-    runs = {
-        name: {**known.settings, **grid, **given}
-        for name, grid in _grids(recipe, known, given, (pix_scale, b_samples, windows, band)).items()
-    }
-    for settings in runs.values():
-        _check_parameters(recipe, settings, options)
+    runs = {name: {**known.settings, **grid, **given} for name, grid in grids.items()}
+    _check_parameters(recipe, [name for one in runs.values() for name in one], options)
     pairs = tuple((frame.path, frame.tag) for frame in frames)
     all_runs = [
         RecipeRun(name=name, recipe=recipe, frames=pairs, config=config_text(recipe, one)) for name, one in runs.items()
@@ -174,13 +171,12 @@ def _check_tags(recipe: str, known: RecipeSettings, tags: Sequence[str]) -> None
 
 
 def _grids(
-    recipe: str, known: RecipeSettings, given: Mapping[str, object], choice: tuple[float, int, Sequence[str], str]
+    recipe: str, band: str, options: EsorexOptions, *, pix_scale: float, b_samples: int, windows: Sequence[str]
 ) -> dict[str, dict[str, tuple[str, str]]]:
     """Return by the name of each run what it is set beside the settings of all: the grid, or a window."""
-    pix_scale, b_samples, windows, band = choice
     if recipe == _SCI_RED:
         return {recipe: sampling_settings(pix_scale, b_samples)}
-    if not known.has_windows or "wave_range" in given:
+    if not find_settings(recipe).has_windows or "wave_range" in options.recipe_options:
         return {recipe: {}}
     if band not in ("", WINDOWS_BAND):
         msg = (
@@ -190,7 +186,7 @@ def _grids(
     return {f"{recipe}_{window}": window_settings(window) for window in windows}
 
 
-def _check_parameters(recipe: str, settings: Mapping[str, object], options: EsorexOptions) -> None:
+def _check_parameters(recipe: str, names: Sequence[str], options: EsorexOptions) -> None:
     """Refuse parameters that the recipe lacks, where it can be asked."""
     try:
         manual = find_esorex(options).manual(recipe)
@@ -199,4 +195,4 @@ def _check_parameters(recipe: str, settings: Mapping[str, object], options: Esor
             raise
         _log.info("parameters are not checked: %s", err)
         return
-    manual.check(settings)
+    manual.check(names)
