@@ -105,14 +105,12 @@ class Plotted(QObject):
         """Make what is plotted ready to be drawn."""
         session = self._session
         look, continua = session.look or Look(), dict(session.continua)
-        chosen = chosen_of(self.spectra(), session.selected)
-        fit = None
-        if session.fit_um is not None and chosen is not None:
+        spectra, fit = self.spectra(), None
+        place = chosen_place(spectra, session.selected)
+        if session.fit_um is not None and place is not None:
             how = LineParameters(profile=session.fit_profile)
             known = {"lines": lines_of(session), "velocity_kms": session.velocity_kms, "parameters": how}
-            fit = functools.partial(fit_window, chosen.spectrum, session.fit_um, **known)
-        spectra = self.spectra()
-        place = None if chosen is None else spectra.index(chosen)
+            fit = functools.partial(fit_window, spectra[place].spectrum, session.fit_um, **known)
         self._preparing.request(lambda _progress: _prepared(spectra, look, continua, place, fit))
 
     def _on_read(self, answer: tuple[tuple[Sourced, ...], str]) -> None:
@@ -145,9 +143,10 @@ def _text(problem: BaseException) -> str:
     return str(problem) if isinstance(problem, KmosError) else notify(problem)
 
 
-def chosen_of(spectra: Sequence[Sourced], selected: Sequence[str]) -> Sourced | None:
-    """Return the first spectrum of a selected star, else the first of all."""
-    return next((one for one in spectra if one.id in selected), next(iter(spectra), None))
+def chosen_place(spectra: Sequence[Sourced], selected: Sequence[str]) -> int | None:
+    """Return the place of the first spectrum of a selected star, else of the first of all; None if there is none."""
+    places = range(len(spectra))
+    return next((place for place in places if spectra[place].id in selected), next(iter(places), None))
 
 
 def lines_of(session: Session) -> tuple[SpectralLine, ...]:
