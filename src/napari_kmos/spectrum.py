@@ -239,11 +239,13 @@ class Template:
     name : str
         What to call it.
     wavelength_um : ndarray, shape (n,)
-        Vacuum, ascending, in micron.
+        In the ``medium``, ascending, in micron.
     flux : ndarray, shape (n,)
         Over the continuum, about 1 where there are no lines; finite.
     resolution : float
         Resolving power it has; infinite if lines have their own width.
+    medium : str
+        ``"vacuum"`` or ``"air"``.
     source : str
         Where it comes from.
 
@@ -257,6 +259,7 @@ class Template:
     wavelength_um: NDArray[np.float64]
     flux: NDArray[np.float64]
     resolution: float = float("inf")
+    medium: str = "vacuum"
     source: str = ""
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ import functools
 
 import numpy as np
 import pytest
+from astropy import units as u
 from measure_stars import DEC, LIGHT_KMS, RA, STEP, K, observed, star_of
 from numpy.testing import assert_allclose
 
@@ -25,7 +26,7 @@ from napari_kmos.measure import (
     velocity_by_template,
 )
 from napari_kmos.simulate.lsf import Lsf, spread_lines
-from napari_kmos.spectral import sky_lines
+from napari_kmos.spectral import sky_lines, vacuum_to_air
 from napari_kmos.spectral.carbon_monoxide import co_absorption, co_lines
 from napari_kmos.spectral.observed import as_observed
 from napari_kmos.spectral.zero_points import ZeroPoint
@@ -118,6 +119,13 @@ def test_a_bad_voxel_does_not_matter_and_windows_are_kept():
     assert few.n_points < 0.3 * found.n_points
     assert few.err_kms > found.err_kms
     assert found.trial_kms[np.argmax(found.coefficient)] == pytest.approx(-70, abs=12)
+
+
+def test_template_in_air_is_converted():
+    air = vacuum_to_air(late().wavelength_um * u.um).value
+    found = correlate(K, observed(late(), 25), dataclasses.replace(late(), wavelength_um=air, medium="air"))
+
+    assert found.velocity_kms == pytest.approx(25, abs=0.2)
 
 
 def test_what_has_no_velocity_says_why():

@@ -15,7 +15,6 @@ from napari_kmos.io._columns import listed, numbers_of, plain_name
 from napari_kmos.io._extensions import open_fits
 from napari_kmos.io._spectral_axis import is_spectral, read_wavelength
 from napari_kmos.io.catalogue import read_any_table
-from napari_kmos.spectral.lines import air_to_vacuum
 from napari_kmos.spectrum import Template
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def read_template(path: Path | str, *, resolution: float = float("inf")) -> Temp
     Returns
     -------
     Template
-        At rest, its flux over its median.
+        At rest, in its medium, its flux over its median.
 
     Raises
     ------
@@ -64,13 +63,12 @@ def read_template(path: Path | str, *, resolution: float = float("inf")) -> Temp
         msg = f"{file}: no spectrum; expected four wavelengths or more, and flux above zero"
         raise KmosError(msg)
     wave, first = np.unique(wave[known], return_index=True)
-    if medium == "air":
-        wave = air_to_vacuum(wave * u.um).to_value(u.um)
     return Template(
         name=file.name.partition(".")[0],
         wavelength_um=wave,
         flux=flux[known][first] / middle,
         resolution=resolution,
+        medium=medium,
         source=file.name,
     )
 

@@ -21,7 +21,7 @@ from napari_kmos.errors import KmosError
 from napari_kmos.instrument import likeliest_band
 from napari_kmos.measure._matching import Compared, error_of, lone_outliers, prepare, refine, slope_of, solve
 from napari_kmos.spectral.lines import LIGHT_KMS
-from napari_kmos.spectral.observed import as_observed
+from napari_kmos.spectral.observed import as_observed, in_vacuum
 from napari_kmos.spectral.windows import check_windows, in_windows
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def correlate(
     wavelength_um, flux : array_like of float, shape (n_wavelength,)
         Spectrum, ascending, evenly spaced; NaN is left out.
     template : Template
-        At rest.
+        At rest; one in air is converted.
     noise : array_like of float, shape (n_wavelength,), optional
         1 sigma. Where what the fit leaves is more, the error grows with it; without noise it is what counts.
     parameters : CorrelationParameters
@@ -168,6 +168,7 @@ def correlate(
     KmosError
         If a window does not go upwards.
     """
+    template = in_vacuum(template)
     wave, values = np.asarray(wavelength_um, dtype=float), np.asarray(flux, dtype=float)
     band = likeliest_band(float(wave[0]), float(wave[-1]))
     chosen = check_windows(parameters.windows or LATE_WINDOWS[band.name])

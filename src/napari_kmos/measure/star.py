@@ -173,28 +173,39 @@ def measure_star(
         notes.append(f"wavelengths in {spectrum.medium}: only the SNR is measured")
         return dataclasses.replace(measured, notes=tuple(notes))
     zero = sky_zero_point(spectrum) if zero_point is None else zero_point
-    how = parameters.line_parameters
-    told: dict[str, Any] = {"zero_point": zero, "frame": parameters.frame}
-    told["slitlet_err_pix"] = parameters.slitlet_err_pix
-    velocity = Velocity(reason="not asked for")
-    if line is not None:
-        (fit,) = fit_lines(spectrum, [line], parameters=how)
-        velocity = velocity_by_line(spectrum, fit, **told)
-    elif template is not None and parameters.velocity == BY_TEMPLATE:
-        search = CorrelationParameters(max_kms=parameters.max_kms)
-        velocity = velocity_by_template(spectrum, template, **told, parameters=search)
+    velocity = _velocity(spectrum, line, template, (zero, parameters))
     seen = 0.0 if velocity.reason else velocity.apparent_kms
+    how = dataclasses.replace(parameters.line_parameters, velocity_kms=seen)
     found = {name: measure_index(spectrum, one, velocity_kms=seen) for name, one in INDICES.items()}
     category, why = classify(found, parameters=parameters)
     return dataclasses.replace(
         measured,
         velocity=velocity,
-        lines=fit_lines(spectrum, lines, parameters=dataclasses.replace(how, velocity_kms=seen)),
+        lines=fit_lines(spectrum, lines, parameters=how),
         indices=MappingProxyType(found),
         category=category,
         category_reason=why,
         notes=tuple(notes),
     )
+
+
+def _velocity(
+    spectrum: StarSpectrum,
+    line: SpectralLine | None,
+    template: Template | None,
+    how: tuple[ZeroPoint, MeasureParameters],
+) -> Velocity:
+    """Measure the velocity by a line, or by a template, or not."""
+    zero, parameters = how
+    told: dict[str, Any] = {"zero_point": zero, "frame": parameters.frame}
+    told["slitlet_err_pix"] = parameters.slitlet_err_pix
+    if line is not None:
+        (fit,) = fit_lines(spectrum, [line], parameters=parameters.line_parameters)
+        return velocity_by_line(spectrum, fit, **told)
+    if template is not None and parameters.velocity == BY_TEMPLATE:
+        search = CorrelationParameters(max_kms=parameters.max_kms)
+        return velocity_by_template(spectrum, template, **told, parameters=search)
+    return Velocity(reason="not asked for")
 
 
 def _velocity_line(

@@ -116,10 +116,10 @@ def compare(
         for star, ratio in zip(stars, ratios, strict=True)
     )
     write_star_regions(entries, regions, overwrite=overwrite)
-    if pairs:
-        write_table(_pairs(several), beside[0], overwrite=overwrite)
-        for name, path in figures.items():
-            write_figure(_pair_figure(several[name], marked), path, overwrite=overwrite)
+    for path in beside[:1]:
+        write_table(_pairs(several), path, overwrite=overwrite)
+    for name, path in figures.items():
+        write_figure(_pair_figure(several[name], marked), path, overwrite=overwrite)
     measured = [_measured(*row) for row in zip(files, stars, ratios, strict=True)]
     written = (*products, *beside)
     record = write_record(products[0], _step(files, chosen, lines), products=written, overwrite=overwrite)

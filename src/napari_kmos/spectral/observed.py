@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy import units as u
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import convolve1d
 
-from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectral.lines import LIGHT_KMS, air_to_vacuum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,14 @@ _FWHM = 2.354820045
 _OVERSAMPLING, _REACH = 6, 4.5
 
 
+def in_vacuum(template: Template) -> Template:
+    """Return a template with its wavelengths in vacuum."""
+    if template.medium == "vacuum":
+        return template
+    wave = air_to_vacuum(template.wavelength_um * u.um).to_value(u.um)
+    return dataclasses.replace(template, wavelength_um=wave, medium="vacuum")
+
+
 def as_observed(
     template: Template, wavelength_um: Floats, *, widths_um: Sequence[float], reach_kms: float
 ) -> list[CubicSpline]:
@@ -33,7 +43,7 @@ def as_observed(
     Parameters
     ----------
     template : Template
-        At any resolution; beyond its ends it is what it is there.
+        In vacuum, at any resolution; beyond its ends it is what it is there.
     wavelength_um : ndarray, shape (n_wavelength,)
         Planes of the spectrum it is compared with.
     widths_um : sequence of float
