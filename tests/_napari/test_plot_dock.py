@@ -168,7 +168,7 @@ def test_from_files_to_tables_and_figures(
     session.spectra = (late_star("b", seed=6), late_star("a", seed=7))
     session.plots_list = True
     drawn(lambda: [trace.source for trace in dock.drawn.traces.spectra] == ["list", "list", "as seen"])
-    assert plot.names == ("b IFU 5 field", "a IFU 5 field", "b IFU 5 star5")
+    assert plot.names[:3] == ("b IFU 5 field", "a IFU 5 field", "b IFU 5 star5")
     session.plots_list = False
 
     # what is seen comes beside the files, and goes with the dock
