@@ -16,7 +16,7 @@ from measuring import HERE, facts
 
 PAGE = HERE.parent / "docs" / "performance.md"
 MARK = "<!-- From here on: printed by benchmarks/all.py. -->"
-ON_MOSAIC = ("memory", "opening", "first_plane", "slider", "white_light", "apertures")
+ON_MOSAIC = ("memory", "opening", "first_plane", "slider", "white_light", "apertures", "points_speed")
 
 
 def main() -> None:
