@@ -35,6 +35,19 @@ def test_what_was_bound_before_comes_back():
     assert viewer.keymap.get(KeyBinding.from_str("K")) is None
 
 
+def test_who_takes_a_key_again_has_it_before_those_who_took_it_since():
+    viewer, pressed = ViewerModel(), []
+    first, other = (Keys(viewer, {"K": lambda number=number: pressed.append(number)}) for number in (0, 1))
+    for keys in (first, other, first):
+        keys.take()
+        press(viewer, "K")
+    first.release()
+    press(viewer, "K")
+    assert pressed == [0, 1, 0, 1]
+    other.release()
+    assert viewer.keymap.get(KeyBinding.from_str("K")) is None
+
+
 def test_the_last_to_take_a_key_has_it_whoever_gives_it_back_first():
     for first_released in (0, 1):
         viewer, pressed = ViewerModel(), []

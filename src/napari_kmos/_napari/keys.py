@@ -45,11 +45,11 @@ class Keys:
         self._taken: dict[str, _Taken] = {}
 
     def take(self) -> None:
-        """Bind."""
-        if not self._taken:
-            self._taken = {key: _Taken(function) for key, function in self._functions.items()}
-            for key, taken in self._taken.items():
-                taken.before = self._viewer.bind_key(key, taken, overwrite=True)
+        """Bind; what was taken already is taken back from those who took it since."""
+        self.release()
+        self._taken = {key: _Taken(function) for key, function in self._functions.items()}
+        for key, taken in self._taken.items():
+            taken.before = self._viewer.bind_key(key, taken, overwrite=True)
 
     def release(self) -> None:
         """Bind what was bound before."""

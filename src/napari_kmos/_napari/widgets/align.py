@@ -13,7 +13,6 @@ from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels, next_
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.keeper import Keeper, where_kept
-from napari_kmos._napari.keys import focus_canvas
 from napari_kmos._napari.layers import cube_layers, ifu_layers, kmos_of
 from napari_kmos._napari.mover import Mover
 from napari_kmos._napari.pair import Pair, references_of
@@ -78,7 +77,7 @@ class AlignDock(Dock):
                 self.colours.setChecked(True)
                 self.move_button.setChecked(not self.parts.pair.click.isChecked())
                 self._on_pair_chosen()
-                focus_canvas(self.viewer)
+                self.parts.take_keys()
 
     def choose_reference(self, path: Path | None) -> None:
         """Choose the file that rows are compared with; None for the catalogue that is shown."""

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QApplication, QCheckBox
 
-from napari_kmos._napari.keys import Keys
+from napari_kmos._napari.keys import Keys, focus_canvas
 from napari_kmos._napari.widgets.align_files import AlignFiles
 from napari_kmos._napari.widgets.decision_bar import (
     ACCEPT,
@@ -67,10 +67,15 @@ class AlignParts:
             UNDO: lambda: dock.say(f"Undone: {what}" if (what := dock.bench.undo()) else "Nothing to undo"),
             REDO: lambda: dock.say(f"Redone: {what}" if (what := dock.bench.redo()) else "Nothing to redo"),
         }
-        self._show_pair = dock.show_pair
+        self._show_pair, self._viewer = dock.show_pair, dock.viewer
         self.keys = Keys(dock.viewer, self._actions)
         self._connect(dock)
         self._lay_out(dock)
+
+    def take_keys(self) -> None:
+        """Let keys do here what they do, also in the canvas, and also where another dock took them since."""
+        self.keys.take()
+        focus_canvas(self._viewer)
 
     def _on_move(self) -> None:
         """Let the layer be dragged, and no stars be clicked meanwhile."""
