@@ -58,6 +58,8 @@ class Pointer(QObject):
 
     #: The mouse is somewhere else, or what is hovered for has changed.
     moved = Signal()
+    #: The mouse has left the canvas.
+    left = Signal()
     #: What was done, or why not.
     told = Signal(str)
 
@@ -80,6 +82,7 @@ class Pointer(QObject):
             self.is_active = True
             self.viewer.mouse_move_callbacks.append(self._on_move)
             self.viewer.mouse_drag_callbacks.append(self._on_press)
+            self.viewer.events.mouse_over_canvas.connect(self._on_left)
         self._keys_of_viewer.take()
         self.adopt_layers()
 
@@ -105,6 +108,7 @@ class Pointer(QObject):
             self.is_active = False
             self.viewer.mouse_move_callbacks.remove(self._on_move)
             self.viewer.mouse_drag_callbacks.remove(self._on_press)
+            self.viewer.events.mouse_over_canvas.disconnect(self._on_left)
 
     def settled(self, aperture: Aperture) -> Aperture:
         """Return an aperture where the star is that was pointed at, by what is drawn there; sky areas stay."""
@@ -211,6 +215,10 @@ class Pointer(QObject):
     def _on_move(self, _viewer: ViewerModel, event: Any) -> None:
         if not event.is_dragging:
             self.moved.emit()
+
+    def _on_left(self) -> None:
+        if not self.viewer.mouse_over_canvas:
+            self.left.emit()
 
     def _on_press(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Let a star be dragged while clicks add others: on a star napari's own way of selecting does that."""

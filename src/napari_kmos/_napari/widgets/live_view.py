@@ -49,10 +49,10 @@ class LiveView(QObject):
         return self.session.extract_parameters or ExtractParameters()
 
     def request(self) -> None:
-        """Ask for the spectra of the selected apertures; of a fit of all stars those that were found the last time."""
+        """Ask for the spectra of the selected apertures; those of a fit of all stars serve until one is moved."""
         wanted, cubes = self.pointer.sync.selected(), live.cubes_as_seen(self.pointer.viewer)
         fitted = self._fitted() if self.session.extract_method in PSF_METHODS else {}
-        ready = tuple(fitted[one.id] for one in wanted if one.id in fitted)
+        ready = tuple(fitted[one.id] for one in wanted if one.id in fitted and fitted[one.id].aperture == one)
         if ready and len(ready) == len(wanted):
             self.plot.request(wanted, lambda progress: ready)
             return

@@ -137,6 +137,7 @@ class SpectraDock(Dock):
         self.sky.refused.connect(self.say)
         self.pixels.toggled.connect(self.live.switch_pixels)
         self.pointer.moved.connect(self.live.hover)
+        self.pointer.left.connect(partial(self.plot.show_hovered, None))
         self.pointer.told.connect(self.say)
         self.table.renamed.connect(self.sync.rename)
         self.table.chosen.connect(self.sync.select)
