@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from measure_stars import K, star_of
 
 from napari_kmos.errors import KmosError
@@ -160,6 +161,17 @@ def test_the_figure_shows_what_is_looked_at(tmp_path: Path, suffix: str):
     assert len(above.collections) == 2
     path = write_figure(figure, tmp_path / f"plot.{suffix}")
     assert path.stat().st_size > 10_000
+
+
+def test_spectra_of_a_stack_are_named_beside_it():
+    look = Look(arrangement="stack", marks=False)
+    traces = prepare_traces([star("a"), star("b")], look=look)
+    (axes,) = traces_figure(traces, look=look, selected=("b",)).axes
+    assert axes.get_legend() is None
+    names = {text.get_text(): text.get_position() for text in axes.texts}
+    assert set(names) == {"a", "b"}
+    assert names["b"][1] - names["a"][1] == pytest.approx(traces.spectra[1].level, rel=1e-6)
+    assert axes.collections[0].get_facecolor()[0, :3] == pytest.approx(to_rgb(axes.lines[1].get_color()))
 
 
 def test_error_bands_are_those_of_the_selected_or_the_first():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 
 from napari_kmos.report.line_marks import mark_lines
+from napari_kmos.report.traces import STACK
 from napari_kmos.spectral.lines import lines_between
 from napari_kmos.spectral.sky_ranges import airglow_ranges, telluric_ranges
 
@@ -70,6 +71,10 @@ def traces_figure(
     if view is not None:
         panels[0].set_xlim(*view[0])
         panels[0].set_ylim(*view[1])
+    if look.arrangement == STACK:
+        _name_beside(panels[0], traces.spectra)
+    else:
+        _name_within(panels[0])
     for axes in panels:
         _shade(axes, sky_shades(traces.spectra, look))
     if look.marks:
@@ -78,6 +83,7 @@ def traces_figure(
     panels[0].set_ylabel(f"{traces.label} ({traces.unit})" if traces.unit else traces.label)
     if below:
         _draw(panels[1], traces.differences, banded(traces.differences, selected) if look.errors else ())
+        _name_within(panels[1])
         panels[1].axhline(0, color="0.5", linewidth=0.5, zorder=0)
         panels[1].set_ylabel("difference")
     panels[-1].set_xlabel("wavelength in vacuum (um)")
@@ -108,8 +114,23 @@ def _draw(axes: Axes, traces: Sequence[Trace], bands: Sequence[int]) -> None:
             low, high = trace.flux - trace.noise, trace.flux + trace.noise
             axes.fill_between(trace.wavelength_um, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
     axes.margins(x=0.01)
-    if len(traces) <= _MOST_NAMED:
-        axes.legend(fontsize="x-small", loc="upper right", framealpha=0.7)
+
+
+def _name_within(axes: Axes) -> None:
+    """Name the lines in a legend, unless they are too many."""
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) <= _MOST_NAMED:
+        axes.legend(handles, names, fontsize="x-small", loc="upper right", framealpha=0.7)
+
+
+def _name_beside(axes: Axes, traces: Sequence[Trace]) -> None:
+    """Name each spectrum of a stack at its height, to the right of the axes."""
+    low, high = axes.get_ylim()
+    for line, trace in zip(axes.lines, traces, strict=True):
+        height = float(np.nanmedian(trace.flux)) if np.isfinite(trace.flux).any() else np.nan
+        if low <= height <= high:
+            style: dict[str, Any] = {"color": line.get_color(), "fontsize": "x-small", "va": "center"}
+            axes.text(1.005, height, _plain(trace.name), transform=axes.get_yaxis_transform(), **style)
 
 
 def _plain(name: str) -> str:
