@@ -48,15 +48,15 @@ def test_who_takes_a_key_again_has_it_before_those_who_took_it_since():
     assert viewer.keymap.get(KeyBinding.from_str("K")) is None
 
 
-def test_the_last_to_take_a_key_has_it_whoever_gives_it_back_first():
-    for first_released in (0, 1):
-        viewer, pressed = ViewerModel(), []
-        both = [Keys(viewer, {"K": lambda number=number: pressed.append(number)}) for number in (0, 1)]
-        for keys in both:
-            keys.take()
-        press(viewer, "K")
-        both[first_released].release()
-        press(viewer, "K")
-        assert pressed == [1, 1 - first_released]
-        both[1 - first_released].release()
-        assert viewer.keymap.get(KeyBinding.from_str("K")) is None
+@pytest.mark.parametrize("first_released", [0, 1])
+def test_the_last_to_take_a_key_has_it_whoever_gives_it_back_first(first_released):
+    viewer, pressed = ViewerModel(), []
+    both = [Keys(viewer, {"K": lambda number=number: pressed.append(number)}) for number in (0, 1)]
+    for keys in both:
+        keys.take()
+    press(viewer, "K")
+    both[first_released].release()
+    press(viewer, "K")
+    assert pressed == [1, 1 - first_released]
+    both[1 - first_released].release()
+    assert viewer.keymap.get(KeyBinding.from_str("K")) is None
