@@ -157,7 +157,8 @@ class _Child:
             with self.process.stdout as stream, suppress(ValueError):
                 for line in stream:
                     self.lines.append(line.rstrip("\n"))
-                    _log.info("%s: %s", self.run.name, self.lines[-1])
+                    if line.strip():
+                        _log.info("%s: %s", self.run.name, self.lines[-1])
                     self.said.put((self, line))
 
     def finished(self) -> FinishedRun:
