@@ -125,7 +125,8 @@ def test_a_look_that_makes_no_sense_is_refused():
 def test_the_line_in_a_window_has_its_width_and_the_name_of_the_nearest_line(profile: str):
     from napari_kmos.measure import LineParameters
 
-    lines = [SpectralLine(name="near", wavelength_um=2.1990), SpectralLine(name="far", wavelength_um=2.2060)]
+    places = {"near": 2.1990, "far": 2.2060, "nearer, but not marked": 2.2001}
+    lines = [SpectralLine(name=name, wavelength_um=um, marked="not" not in name) for name, um in places.items()]
     one = star(sigma=0.3).spectrum
     fit = fit_window(one, WINDOW, lines=lines, parameters=LineParameters(profile=profile))
     assert (fit.reason, fit.line.name, fit.window) == ("", "near", pytest.approx(WINDOW))

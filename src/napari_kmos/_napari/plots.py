@@ -30,7 +30,7 @@ _MARGIN = 5
 _BAND, _FAINT, _OPAQUE = 70, 110, 255
 #: A legend of more curves has two columns, one of more than this is left out.
 _ONE_COLUMN, _MOST_NAMED = 6, 16
-_LOWEST, _MARKS, _NAMES, _MARKER = -100, 5, 6, 10
+_LOWEST, _BEHIND, _MARKS, _NAMES, _MARKER = -100, -1, 5, 6, 10
 
 
 class SpectrumPlot(ThemedWidget):
@@ -152,6 +152,7 @@ class SpectrumPlot(ThemedWidget):
             colour = self.colour_of(number)
             line.setPen(pg.mkPen(_through(colour, _FAINT if curve.is_faint else _OPAQUE), width=1))
             line.setData(curve.x, curve.y, connect="finite")
+            line.setZValue(_BEHIND if curve.is_faint else 0)
         self._show_legend()
 
     def _show_legend(self) -> None:

@@ -35,8 +35,8 @@ def fit_window(
     window : (float, float)
         In micron, about the line, with continuum on both sides.
     lines : sequence of SpectralLine
-        Known lines, at rest: the fit has the name of the one nearest to the middle of the window; of a window without
-        one its own wavelength is the name.
+        Known lines, at rest: the fit has the name of the one nearest to the middle of the window, of those that are
+        marked if there is one; of a window without any its own wavelength is the name.
     velocity_kms : float
         By which the known lines are moved.
     parameters : LineParameters
@@ -60,7 +60,11 @@ def fit_window(
     factor = 1 + velocity_kms / LIGHT_KMS
     inside = [line for line in lines if line.kind != "head" and start <= line.wavelength_um * factor <= end]
     unnamed = SpectralLine(name=f"{middle:.4f}", wavelength_um=middle / factor)
-    line = min(inside, key=lambda one: abs(one.wavelength_um * factor - middle), default=unnamed)
+    line = min(
+        [one for one in inside if one.marked] or inside,
+        key=lambda one: abs(one.wavelength_um * factor - middle),
+        default=unnamed,
+    )
     how = dataclasses.replace(
         parameters,
         half_width_um=half,
