@@ -9,6 +9,7 @@ flux and its noise.
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ def main() -> None:
             if cached:
                 with Child("ours.py", given.mosaic, cache=Path(folder)) as ours:
                     ours.ask("index")
+                os.sync()  # what was just made shall not be on its way to the disk meanwhile
             warm(given.mosaic)
             rows += _rows(what, *_measured(given.mosaic, Path(folder), given.repeats, cached=cached))
     print_table(rows)
