@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from factories import make_wcs
+from factories import DEC, RA, make_wcs
 
 from napari_kmos.align import AlignParameters, measure_offset, white_light
 from napari_kmos.align.network import Network
@@ -16,6 +16,7 @@ from napari_kmos.progress import Cancelled
 from napari_kmos.simulate.psf import moffat_images
 from napari_kmos.spatial.resample import make_resampler
 from napari_kmos.spatial.wcs import image_grid
+from napari_kmos.spatial.wcs import make_wcs as make_sky_wcs
 
 ERROR = (0.31, -0.22)
 SPAXEL = 0.2
@@ -27,6 +28,20 @@ def stars(places, *, seed, fwhm=3.5):
     data = np.tensordot(flux, moffat_images(y, x, (13, 15), fwhm_pix=fwhm), 1)
     data += np.random.default_rng(seed).standard_normal(data.shape)
     return Image(data=data, noise=np.ones_like(data), wcs=make_wcs())
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_sharp_image_of_fine_pixels_and_without_noise_of_its_own_is_matched(make_field, noise):
+    field = make_field(3, 60)
+    y, x = np.indices((130, 150))
+    east, north = 0.1 * (74.5 - x), 0.1 * (y - 64.0)
+    squared = (east[..., None] - field.east) ** 2 + (north[..., None] - field.north) ** 2
+    light = np.exp(-squared / 2 / 0.06**2) @ field.flux + noise * np.random.default_rng(2).standard_normal(x.shape)
+    sharp = Image(data=light, wcs=make_sky_wcs(RA, DEC, crpix=(75.5, 65.0), scale_arcsec=0.1))
+    found = measure_offset(sharp, white_light(field.expose(error=ERROR, noise=0.1)))
+    assert found.accepted
+    # stars of 0.14 arcsec would fall between spaxels of 0.2 arcsec; what is left is the shape of the stars
+    assert (found.dra_arcsec, found.ddec_arcsec) == pytest.approx(ERROR, abs=0.15 * SPAXEL)
 
 
 def test_a_match_tells_its_evidence_and_its_runner_up(make_field):

@@ -14,7 +14,9 @@ from napari_kmos.cube import Cube, Image, pixel_scale_arcsec
 from napari_kmos.errors import AlignmentError
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.fields import window_near
+from napari_kmos.spatial.filling import fill_missing
 from napari_kmos.spatial.resample import make_resampler
+from napari_kmos.spatial.smoothing import diffuse
 from napari_kmos.spatial.wcs import image_grid, window_wcs
 from napari_kmos.spectral import ensure_noise
 from napari_kmos.spectral.nan import robust_sigma
@@ -27,6 +29,8 @@ _NOISE_PLANES = 64
 _MIN_PIXELS = 12
 #: Part by which sizes of spaxels may differ that are the same.
 _SAME_SIZE = 0.01
+#: Pixels by so much smaller than spaxels are finer.
+_FINER = 1.5
 _LIGHT_PERCENT = (20.0, 99.0)
 #: Where no stars are, of the pixels of an image; and the least noise, as part of its range.
 _DARK_PERCENT, _LEAST_NOISE = 40.0, 1e-4
@@ -110,6 +114,20 @@ def cut_near(reference: Image, moving: Image, *, reach_arcsec: float) -> Image:
             msg = f"{what} {image.name} has {n_finite} spaxels with data, expected {_MIN_PIXELS} or more"
             raise AlignmentError(msg)
     return cut
+
+
+def as_seen_by(moving: Image, reference: Image) -> Image:
+    """Return a reference of finer pixels smoothed by the spaxels of a moving image, so that no star falls between them.
+
+    One without noise gets what its pixels tell, before they are averaged.
+    """
+    pixels = pixel_scale_arcsec(moving.wcs) / pixel_scale_arcsec(reference.wcs)
+    if pixels < _FINER:
+        return reference
+    known = np.isfinite(reference.data)
+    filled = fill_missing(np.asarray(reference.data, dtype=float)[None], known[None])[0]
+    noise = np.asarray(with_noise(reference).noise) / (2 * np.sqrt(np.pi) * pixels)
+    return dataclasses.replace(reference, data=np.where(known, diffuse(filled, pixels**2), np.nan), noise=noise)
 
 
 def in_unit_of(moving: Image, reference: Image) -> tuple[Image, float]:

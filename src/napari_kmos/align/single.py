@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.align.images import cut_near, in_unit_of, with_noise
+from napari_kmos.align.images import as_seen_by, cut_near, in_unit_of, with_noise
 from napari_kmos.align.parameters import AlignParameters
 from napari_kmos.align.searching import Candidate, chance_evidence, find_candidates, fit_near
 from napari_kmos.cube import pixel_scale_arcsec
@@ -69,7 +69,7 @@ def measure_image(reference: Image, moving: Image, parameters: AlignParameters) 
         near = cut_near(reference, moving, reach_arcsec=parameters.max_shift_arcsec)
     except AlignmentError as err:
         return Aligned(image=moving, offset=unmatched(moving, str(err), parameters))
-    scaled, unit = in_unit_of(moving, near)
+    scaled, unit = in_unit_of(moving, as_seen_by(moving, near))
     if unit != 1:
         parameters = dataclasses.replace(parameters, gain_error=_UNIT_ERROR)
     reference, moving = with_noise(scaled), with_noise(moving)
