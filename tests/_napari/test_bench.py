@@ -13,7 +13,7 @@ import pytest
 from astropy.time import Time
 from napari.components import ViewerModel
 
-from napari_kmos._napari.align_rows import AlignRow, in_spaxels, next_doubtful, rows_of
+from napari_kmos._napari.align_rows import BY_CLICKS, AlignRow, in_spaxels, next_doubtful, rows_of
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.pair import Pair, counterpart, references_of
@@ -178,6 +178,14 @@ def test_proposals_move_only_what_nobody_touched_and_only_where_they_are_sure(vi
     assert [offset_of(layer) for layer in viewer.layers] == [pytest.approx((0, 0), abs=1e-9)] * 2
     assert bench.take(second)
     assert word_of(by_exposure(bench)[1]) == (-0.4, 0.2, "correlation", "")
+
+
+def test_proposals_leave_rows_that_were_moved_by_stars_that_were_clicked(viewer: ViewerModel, bench: Bench):
+    second = kmos_of(viewer.layers[1]).identity
+    bench.put(second, Offset(**{**FOUND, "dra_arcsec": 0.3, "method": BY_CLICKS, "accepted": False}))
+    assert bench.propose({second: Offset(**FOUND)}) == 0
+    row = by_exposure(bench)[1]
+    assert (row.offset.dra_arcsec, row.offset.method, row.proposal.dra_arcsec) == (0.3, BY_CLICKS, -0.4)
 
 
 def test_the_next_doubtful_row_is_found_around_the_end(viewer: ViewerModel, bench: Bench):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_kmos._napari import alignment
-from napari_kmos._napari.align_rows import BY_HAND, REFERENCE, AlignRow, Identity, own_offsets, read_file
+from napari_kmos._napari.align_rows import BY_CLICKS, BY_HAND, REFERENCE, AlignRow, Identity, own_offsets, read_file
 from napari_kmos._napari.zero_points import zero_of
 from napari_kmos.io.decisions import Decisions
 from napari_kmos.offset import Offset
@@ -80,7 +80,7 @@ def proposed(
     for row in (row for row in rows if row.is_listed and row.identity in found):
         one = found[row.identity]
         proposals.append(named(row, dataclasses.replace(one, against=zeros.get(row.identity, one.against))))
-        is_free = not row.offset.decision and row.offset.method != BY_HAND
+        is_free = not row.offset.decision and row.offset.method not in (BY_HAND, BY_CLICKS)
         offsets += [proposals[-1]] if is_free and one.accepted else []
     return offsets, proposals
 
