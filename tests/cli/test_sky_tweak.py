@@ -8,6 +8,7 @@ import pytest
 
 from napari_kmos.cli import sky_tweak as command
 from napari_kmos.cli.main import main
+from napari_kmos.esorex import EsorexOptions
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.sky import SkyParameters
 
@@ -32,7 +33,7 @@ def test_defaults(called):
     assert (objects, skies, out) == ([Path("a.fits"), Path("b.fits")], [Path("s.fits")], Path("out"))
     assert options == {
         "method": "levels", "parameters": SkyParameters(), "ifu": None, "pick": "nearest", "overwrite": False,
-        "sky_stars": "mask", "sky_masks": [], "figures": True,
+        "sky_stars": "mask", "sky_masks": [], "figures": True, "engine": "native", "esorex": EsorexOptions(),
     }  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def test_mosaics_need_a_mapping_template(options, visits, tmp_path):
     [
         ({"parameters": CombineParameters(kernel="linear")}, "kernel is of the native engine"),
         ({"parameters": CombineParameters(flux=False)}, "flux is of the native engine"),
-        ({"zero_points": "measure"}, "zero_points is of the native engine"),
+        ({"zero_points": "measure"}, "zero points are taken out by the native engine"),
         ({"engine": "reflex"}, "engine 'reflex' is not known"),
     ],
 )
@@ -152,10 +152,20 @@ def test_frames_of_two_angles_have_no_shift(tmp_path):
 
 
 def test_parameter_that_has_an_option_of_its_own(options, visits, tmp_path):
-    for name, said in (("cmethod", "--cmethod"), ("filename", "--offsets"), ("ifus", "--ifus")):
+    for name, said in (("method", "--method"), ("filename", "--offsets"), ("ifus", "--ifus")):
         chosen = dataclasses.replace(options, recipe_options={name: "x"})
         with pytest.raises(EngineError, match=f"recipe option {name} has an option of its own here: say it by {said}"):
             combine(visits[0], tmp_path, engine="esorex", esorex=chosen)
+
+
+def test_recipe_options_may_say_what_both_engines_have(visits, tmp_path):
+    dry = EsorexOptions(dry_run=True, recipe_options={"cmethod": "median"})
+    outcome = combine(visits[0], tmp_path, name="gc1", engine="esorex", esorex=dry)
+    assert outcome.measured["commands"][0].count("--cmethod=median") == 1
+    assert "--cmethod=ksigma" not in outcome.measured["commands"][0]
+    twice = {"parameters": CombineParameters(cmethod="sum"), "engine": "esorex", "esorex": dry}
+    with pytest.raises(EngineError, match="cmethod is given as --cmethod and as a recipe option; give it once"):
+        combine(visits[0], tmp_path, name="gc1", **twice)
 
 
 def test_one_failing_run_ends_the_others_and_keeps_its_log(options, visits, tmp_path, monkeypatch):

@@ -12,7 +12,10 @@ from astropy.io import fits
 
 from napari_kmos.cli.main import main
 from napari_kmos.errors import EngineError, WriteError
+from napari_kmos.esorex import EsorexOptions, find_esorex
 from napari_kmos.io import read_exposure, read_history, read_recipe_blocks
+from napari_kmos.recipes.esorex_runs import shared_parameters
+from napari_kmos.recipes.esorex_sky import SHARED
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.sky import SkyParameters
 
@@ -105,13 +108,30 @@ def test_what_exists_is_kept(options, objects, skies, tmp_path):
         ({"method": "plain"}, "method plain is of the native engine"),
         ({"pick": "best"}, "pick best is of the native engine"),
         ({"sky_masks": ["mask.fits"]}, "a sky mask is of the native engine"),
-        ({"parameters": SkyParameters(line_hw=6)}, "a parameter of the sky subtraction is of the native"),
+        ({"parameters": SkyParameters(line_hw=6)}, "line_hw is of the native engine, kmos_sky_tweak has"),
         ({"engine": "gasgano"}, "engine 'gasgano' is not known"),
     ],
 )
 def test_what_the_recipe_cannot_do(objects, skies, tmp_path, given, match):
     with pytest.raises(EngineError, match=match):
         sky_tweak(objects, skies, tmp_path, **{"engine": "esorex", **given})
+
+
+def test_parameters_that_both_engines_have(objects, skies, tmp_path):
+    dry = EsorexOptions(dry_run=True, recipe_options={"discard_subband": "TRUE"})
+    how = {"engine": "esorex", "esorex": dry}
+    chosen = SkyParameters(stretch=True, stretch_degree=6, tbsub=False)
+    outcome = sky_tweak(objects[:1], skies, tmp_path, parameters=chosen, **how)
+    words = outcome.measured["commands"][0].split("kmos_sky_tweak ")[1].split()[:-1]
+    assert sorted(words) == ["--discard_subband=TRUE", "--stretch=TRUE", "--stretch_degree=6", "--tbsub=FALSE"]
+    with pytest.raises(EngineError, match="discard_subband is given as --discard_subband and as a recipe option"):
+        sky_tweak(objects, skies, tmp_path, parameters=SkyParameters(discard_subband=True), **how)
+
+
+def test_defaults_of_what_both_engines_have_are_those_of_the_recipe(options):
+    manual = find_esorex(options).manual("kmos_sky_tweak")
+    ours = shared_parameters(SkyParameters(), SHARED, EsorexOptions())
+    assert ours == {name: manual.defaults[name] for name in SHARED}
 
 
 def test_parameter_in_two_ways_or_unknown(options, objects, skies, tmp_path):

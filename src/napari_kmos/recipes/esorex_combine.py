@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from napari_kmos.instrument import KEY_TEMPLATE
 from napari_kmos.io import combine_tag, read_exposure, safe_name, shifts_text
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.combine_tasks import CombineChoice, make_tasks
-from napari_kmos.recipes.esorex_runs import EsorexTask, EsorexWork, do_tasks
+from napari_kmos.recipes.esorex_runs import EsorexTask, EsorexWork, do_tasks, refuse_native, shared_parameters
 from napari_kmos.recipes.shift_files import Frame, displacements
 from napari_kmos.recipes.zero_points import NONE
 
@@ -28,10 +27,9 @@ RECIPE = "kmos_combine"
 #: after every shift, we only where the size of spaxels changes.
 SHARED = ("method", "cmethod", "cpos_rej", "cneg_rej", "citer", "cmax", "cmin")
 #: Parameters of the recipe that have an option of their own.
-OWN_OPTIONS = {**{name: f"--{name}" for name in SHARED}, "name": "--name", "ifus": "--ifus", "filename": "--offsets"}
+OWN_OPTIONS = {"method": "--method", "name": "--name", "ifus": "--ifus", "filename": "--offsets"}
 _SHIFTS = "shifts.txt"
 _MAPPING = "mapping"
-_NATIVE = "is of the native engine, kmos_combine has nothing like it; leave it out, or leave esorex out (--engine)"
 
 
 def combine_by_esorex(
@@ -83,15 +81,12 @@ def combine_by_esorex(
 
 def _check_choice(choice: CombineChoice, parameters: CombineParameters) -> None:
     """Refuse what the recipe cannot do."""
-    defaults, names = CombineParameters(), list[str]()
-    for field in dataclasses.fields(parameters):
-        if field.name not in SHARED and getattr(parameters, field.name) != getattr(defaults, field.name):
-            names.append(field.name)
+    refuse_native(parameters, SHARED, RECIPE)
     if str(choice.zero_points) != NONE:
-        names.append("zero_points")
-    if names:
-        msg = f"{names[0]} {_NATIVE}"
-        raise EngineError(msg)
+        msg = (
+            "zero points are taken out by the native engine, not by kmos_combine; leave them out, or leave esorex out "
+        )
+        raise EngineError(msg + "(--engine)")
     if choice.mosaic and parameters.method == "user":
         msg = "kmos_combine takes one shift a frame, not one an IFU: for a mosaic write the offsets into headers "
         raise EngineError(msg + "(napari-kmos offsets --crval) and combine these by --method header")
@@ -104,7 +99,7 @@ def _esorex_task(
     exposures = list({id(exposure): exposure for exposure in task.exposures}.values())
     _check_exposures(exposures, choice)
     paths = tuple(exposure.path for exposure in exposures if exposure.path is not None)
-    given = {name: str(getattr(parameters, name)) for name in SHARED}
+    given = shared_parameters(parameters, SHARED, options)
     files = {}
     if task.offsets is not None:
         files[_SHIFTS] = shifts_text(_moves(task)[1:])

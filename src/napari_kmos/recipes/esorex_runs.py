@@ -24,7 +24,7 @@ from napari_kmos.esorex import (
     run_recipes,
 )
 from napari_kmos.io import check_free, output_dir, safe_name, write_copy, write_record, write_text
-from napari_kmos.provenance import Step
+from napari_kmos.provenance import Step, defaults_of
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 
 if TYPE_CHECKING:
@@ -106,6 +106,46 @@ class EsorexWork:
             if name in self.own:
                 msg = f"recipe option {name} has an option of its own here: say it by {self.own[name]}"
                 raise EngineError(msg)
+
+
+def shared_parameters(given: Any, names: Sequence[str], options: EsorexOptions) -> dict[str, str]:
+    """Return parameters of ours that the recipe has too, by the same names, as it takes them.
+
+    Parameters
+    ----------
+    given : dataclass
+        Parameters of the native engine.
+    names : sequence of str
+        Those that the recipe has.
+    options : EsorexOptions
+        What is said to the recipe itself.
+
+    Raises
+    ------
+    EngineError
+        If one is said in both ways.
+    """
+    defaults = defaults_of(given)
+    for name in names:
+        if name in options.recipe_options and getattr(given, name) != defaults[name]:
+            msg = f"{name} is given as --{name} and as a recipe option; give it once"
+            raise EngineError(msg)
+    values = {name: getattr(given, name) for name in names if name not in options.recipe_options}
+    return {name: str(value).upper() if isinstance(value, bool) else str(value) for name, value in values.items()}
+
+
+def refuse_native(given: Any, names: Sequence[str], recipe: str) -> None:
+    """Refuse parameters of ours that the recipe does not have, unless they are at their defaults.
+
+    Raises
+    ------
+    EngineError
+        Naming the first.
+    """
+    for name, default in defaults_of(given).items():
+        if name not in names and getattr(given, name) != default:
+            msg = f"{name} is of the native engine, {recipe} has nothing like it; leave it out, or leave esorex out "
+            raise EngineError(msg + "(--engine)")
 
 
 def do_tasks(tasks: Sequence[EsorexTask], work: EsorexWork, folder: Path, progress: Progress) -> Outcome:

@@ -10,7 +10,7 @@ from napari_kmos.errors import EngineError, KmosError
 from napari_kmos.esorex import EsorexOptions, FinishedRun, RecipeRun
 from napari_kmos.io import read_exposure
 from napari_kmos.progress import Progress, silent
-from napari_kmos.recipes.esorex_runs import EsorexTask, EsorexWork, do_tasks
+from napari_kmos.recipes.esorex_runs import EsorexTask, EsorexWork, do_tasks, refuse_native, shared_parameters
 from napari_kmos.recipes.sky_tasks import SkyUse, plan_tasks
 from napari_kmos.sky import SkyParameters
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 RECIPE = "kmos_sky_tweak"
 OBJECT_TAG, SKY_TAG = "CUBE_OBJECT", "CUBE_SKY"
+#: Parameters of the recipe that are parameters of ours, of the same name and meaning. Only what is changed is
+#: passed: older versions have few of them.
+SHARED = ("tbsub", "discard_subband", "stretch", "stretch_degree", "stretch_resampling")
 #: Parameters of the recipe that have an option of their own.
 OWN_OPTIONS = {"ifu": "--ifu"}
 _PRODUCT = "SKY_TWEAK"
@@ -31,6 +34,7 @@ def sky_tweak_by_esorex(
     out_dir: Path | str,
     *,
     ifu: int | None = None,
+    parameters: SkyParameters | None = None,
     options: EsorexOptions | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -41,6 +45,8 @@ def sky_tweak_by_esorex(
     ----------
     objects, skies, out_dir, ifu, overwrite, progress
         As in `sky_tweak`; the skies are taken as they are, stars and all.
+    parameters : SkyParameters, optional
+        Only those in `SHARED` may differ from their defaults, which are those of the recipe.
     options : EsorexOptions, optional
         How esorex is called, and the parameters of the recipe.
 
@@ -61,9 +67,13 @@ def sky_tweak_by_esorex(
     chosen, folder = options or EsorexOptions(), Path(out_dir)
     work = EsorexWork(options=chosen, own=OWN_OPTIONS, sort=_sorted, overwrite=overwrite)
     work.check()
+    how = parameters or SkyParameters()
+    refuse_native(how, SHARED, RECIPE)
     use = SkyUse(skies=skies, pick="nearest", stars="keep", masks=())
-    tasks = plan_tasks(objects, use, folder, ifu=ifu, parameters=SkyParameters(), with_figures=False)
-    given = {"ifu": str(ifu)} if ifu else {}
+    tasks = plan_tasks(objects, use, folder, ifu=ifu, parameters=how, with_figures=False)
+    defaults, shared = (shared_parameters(one, SHARED, chosen) for one in (SkyParameters(), how))
+    changed = {name: value for name, value in shared.items() if value != defaults[name]}
+    given = {**({"ifu": str(ifu)} if ifu else {}), **changed}
     runs = [_esorex_task(task, {**given, **chosen.recipe_options}) for task in tasks]
     return do_tasks(runs, work, folder, progress)
 

@@ -123,9 +123,9 @@ def sky_tweak(
     _check_choices(method, pick, sky_stars)
     chosen = parameters or SkyParameters()
     if check_engine(engine, esorex):
-        _check_recipe(method, pick, chosen, sky_masks)
-        how: dict[str, Any] = {"ifu": ifu, "options": esorex, "overwrite": overwrite, "progress": progress}
-        return sky_tweak_by_esorex(objects, skies, out_dir, **how)
+        _check_recipe(method, pick, sky_masks)
+        how: dict[str, Any] = {"options": esorex, "overwrite": overwrite, "progress": progress}
+        return sky_tweak_by_esorex(objects, skies, out_dir, ifu=ifu, parameters=chosen, **how)
     use = SkyUse(skies=skies, pick=pick, stars=sky_stars, masks=sky_masks)
     tasks = plan_tasks(objects, use, Path(out_dir), ifu=ifu, parameters=chosen, with_figures=figures)
     output_dir(out_dir)
@@ -176,18 +176,17 @@ def _check_choices(method: str, pick: str, sky_stars: str) -> None:
             raise SkyError(msg)
 
 
-def _check_recipe(method: str, pick: str, parameters: SkyParameters, sky_masks: Sequence[Path | str]) -> None:
+def _check_recipe(method: str, pick: str, sky_masks: Sequence[Path | str]) -> None:
     """Refuse what the native engine alone can do."""
     asked = {
         f"method {method}": method != DEFAULT_METHOD,
         f"pick {pick}": pick != "nearest",
         "a sky mask": bool(sky_masks),
-        "a parameter of the sky subtraction": parameters != SkyParameters(),
     }
     native = next((what for what, is_asked in asked.items() if is_asked), None)
     if native is not None:
-        msg = f"{native} is of the native engine: leave it out, or leave esorex out (--engine); parameters of "
-        raise EngineError(msg + "kmos_sky_tweak are given by --recipe-option name=value")
+        msg = f"{native} is of the native engine: leave it out, or leave esorex out (--engine)"
+        raise EngineError(msg)
 
 
 def _do_task(task: SkyTask, work: _Work) -> Outcome:
