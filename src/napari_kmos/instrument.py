@@ -42,6 +42,27 @@ BANDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Magnitude:
+    """A magnitude of 2MASS: its name, the range over which KMOS compares with it, and the flux of a star of 0 mag.
+
+    Ranges are those of the pipeline's zero points. Fluxes, in erg s-1 cm-2 Angstrom-1, are of Cohen et al. (2003, AJ
+    126, 1090).
+    """
+
+    name: str
+    start_um: float
+    end_um: float
+    flux: float
+
+
+_J = Magnitude("J", 1.154, 1.316, 3.129e-10)
+_H = Magnitude("H", 1.5365, 1.7875, 1.133e-10)
+_K = Magnitude("K", 2.028, 2.290, 4.283e-11)
+#: By band; no magnitude of 2MASS lies in IZ.
+MAGNITUDES = {"YJ": _J, "H": _H, "K": _K, "HK": _K}
+
+
 def likeliest_band(start_um: float, end_um: float) -> Band:
     """Return the band whose range is most like the one given."""
 
@@ -72,6 +93,9 @@ KEY_NOISE_CORRELATED = "ESO QC NOISE CORRELATED"
 KEY_IFU = "ESO PRO IFUNR"
 KEY_CUT_IFU = "ESO QC CUT IFU"
 KEY_N_COMBINED = "ESO PRO DATANCOM"
+KEY_AIRMASS_START = "ESO TEL AIRM START"
+KEY_AIRMASS_END = "ESO TEL AIRM END"
+KEY_ZERO_MAGNITUDE = "ESO QC ZPOINT"
 KEY_DETECTOR = "ESO DET CHIP INDEX"
 KEY_OB_NAME = "ESO OBS NAME"
 KEY_OB_START = "ESO OBS START"

@@ -41,6 +41,8 @@ CALLS = {
     "cut": "cube.fits -o OUT --from object.fits object2.fits",
     "crop": "cube.fits -o OUT/cut.fits --wave 2.1-2.2",
     "splice": "cube.fits cube2.fits -o OUT/joined.fits --edges 2.2",
+    "telluric": "cube.fits -o OUT --standard standard.ecsv --standard-airmass 1.1 --airmass 1.2 --no-fit",
+    "calibrate": "cube.fits -o OUT --response standard.ecsv --zero-point 20",
     "map": "cube.fits -o OUT --line 2.1-2.2 --continuum 2.05-2.08,2.25-2.3",
     "find": "cube.fits -o OUT/found.ecsv --known stars.ecsv",
     "extract": "cube.fits --apertures stars.ecsv -o OUT",
@@ -63,6 +65,8 @@ def folder(tmp_path_factory):
     write_apertures([star], folder / "stars.ecsv")
     ra, dec = pixel_to_sky(factories.make_wcs(), np.array([1.0, 5.0, 9.0]), np.array([3.0, 11.0, 2.0]))
     write_table(Table({"x": [4.0, 12.0, 3.0], "y": [2.0, 6.0, 10.0], "ra": ra, "dec": dec}), folder / "pairs.ecsv")
+    wave = np.linspace(1.9, 2.52, 400)
+    write_table(Table({"wavelength_um": wave, "response": 2.5 - 0.5 * wave}), folder / "standard.ecsv")
     simulate(folder / "night", parameters=NIGHT)
     make_plan([folder / "night"], folder / "night.toml")
     write_apertures(click_list(make_scene(NIGHT)), folder / "clicks.ecsv")

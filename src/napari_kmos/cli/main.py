@@ -40,6 +40,8 @@ COMMANDS = {
     "cut": "cut IFUs and halves out of a mosaic",
     "crop": "cut a cube in wavelength and on the sky",
     "splice": "join cubes of different telluric fits at chosen wavelengths",
+    "telluric": "take out the absorption of the atmosphere by a standard star",
+    "calibrate": "turn counts into flux by a response curve and a zero point",
     "map": "map a line: flux above the continuum, moments, signal to noise",
     "find": "find the stars of cubes, as one list of apertures",
     "extract": "extract spectra through apertures",

@@ -19,6 +19,12 @@ from napari_kmos.io.atomic import (
     safe_name,
 )
 from napari_kmos.io.catalogue import catalogue_of, read_any_table, read_catalogue
+from napari_kmos.io.curves import (
+    read_airmass,
+    read_curves,
+    read_primary,
+    response_table,
+)
 from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
 from napari_kmos.io.esorex_log import LoggedShift, find_log, read_logged_shifts
 from napari_kmos.io.figures import write_figure
@@ -84,11 +90,13 @@ __all__ = [
     "open_sky_image",
     "output_dir",
     "plain_text",
+    "read_airmass",
     "read_any_table",
     "read_apertures",
     "read_boxes",
     "read_catalogue",
     "read_cube",
+    "read_curves",
     "read_cuts",
     "read_exposure",
     "read_frame_facts",
@@ -99,6 +107,7 @@ __all__ = [
     "read_logged_shifts",
     "read_offsets",
     "read_planes",
+    "read_primary",
     "read_recipe_blocks",
     "read_shifts",
     "read_sky_mask",
@@ -114,6 +123,7 @@ __all__ = [
     "read_xy_plus",
     "read_zero_points",
     "remove_leftovers",
+    "response_table",
     "safe_name",
     "shifts_text",
     "source_of",

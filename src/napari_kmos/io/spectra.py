@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 
     from napari_kmos.provenance import Step
 
-_CARRIED = (instrument.KEY_INSTRUMENT, instrument.KEY_DATE, instrument.KEY_MJD, instrument.KEY_OB_NAME)
+_CARRIED = (
+    instrument.KEY_INSTRUMENT,
+    instrument.KEY_DATE,
+    instrument.KEY_MJD,
+    instrument.KEY_OB_NAME,
+    instrument.KEY_AIRMASS_START,
+    instrument.KEY_AIRMASS_END,
+)
 _ID = "STARID"
 _ZERO_KEY = instrument.key_quality(instrument.key_zero_point(None))
 _ZERO_POINT = ("zero_pix", "zero_err_pix")

@@ -1,0 +1,176 @@
+"""Correct cubes and spectra for the absorption of the atmosphere, by a standard star or a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_kmos.cube import Cube
+from napari_kmos.errors import KmosError
+from napari_kmos.instrument import likeliest_band
+from napari_kmos.io import check_free, fits_stem, output_dir, response_table, write_figure, write_record, write_table
+from napari_kmos.progress import Progress, part_of, silent
+from napari_kmos.provenance import Step, defaults_of, parameters_of
+from napari_kmos.recipes.light import Light, products_of, read_light, write_light
+from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.standards import MeasuredStandard, Standard
+from napari_kmos.report.telluric import telluric_figure, windows_table
+from napari_kmos.telluric import (
+    Correction,
+    StandardParameters,
+    TelluricParameters,
+    correct_cube,
+    correct_spectrum,
+    model_transmission,
+    scale_throughput,
+)
+
+if TYPE_CHECKING:
+    from napari_kmos.spectrum import StarSpectrum
+
+_ENDING = "TELLURIC"
+
+
+def telluric(
+    files: Sequence[Path | str],
+    out_dir: Path | str,
+    *,
+    standard: Standard | None,
+    parameters: TelluricParameters | None = None,
+    airmass: float | None = None,
+    reference: Path | str | None = None,
+    ifu: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Outcome:
+    """Divide cubes and spectra by the transmission of the atmosphere.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Cubes, read and written a few planes at a time, and spectra of `extract`.
+    out_dir : path
+        Folder of the products.
+    standard : Standard, optional
+        The standard star; None models the atmosphere by pymolfit.
+    parameters : TelluricParameters, optional
+        How the standard is scaled; the defaults if not given.
+    airmass : float, optional
+        Of the targets; that of each header by default.
+    reference : path, optional
+        Spectrum to which the scaling is fitted, for all files; by default each spectrum itself, and of a cube its
+        brightest star.
+    ifu : int, optional
+        Where a file holds several.
+    overwrite : bool
+        Replace products that exist.
+    progress : Progress
+        Told the planes written; it may raise `Cancelled`.
+
+    Returns
+    -------
+    Outcome
+        Products ``<stem>_TELLURIC.fits``. Extras of each: a figure (.png), the fits of the windows (.ecsv), the record;
+        and ``<stem of the standard>_RESPONSE.ecsv``, which `calibrate` takes. Measured: ``windows``, by product.
+
+    Raises
+    ------
+    KmosError
+        If an airmass is missing, a standard has no signal or is of another band, or pymolfit is missing.
+    WriteError
+        If a product exists and may not be replaced.
+    """
+    folder = output_dir(out_dir)
+    p = parameters or TelluricParameters()
+    targets = products_of(files, folder, _ENDING, overwrite=overwrite)
+    star = None if standard is None else MeasuredStandard(standard)
+    response = None if standard is None else folder / f"{fits_stem(standard.file)}_RESPONSE.ecsv"
+    if response is not None:
+        check_free(response, overwrite)
+    job = _Job(star, p, airmass=airmass, reference=None if reference is None else Path(reference))
+    extras: list[Path] = []
+    windows = {}
+    for number, (path, target) in enumerate(targets.items()):
+        light = read_light(path, ifu)
+        correction, seen = job.correction(light)
+        step, part = job.step(path, correction, ifu), part_of(progress, number, len(targets))
+        write_light(light, _corrected(light, correction), target, step=step, overwrite=overwrite, progress=part)
+        table = write_table(windows_table(correction), target.with_suffix(".ecsv"), overwrite=overwrite)
+        picture = write_figure(telluric_figure(correction, seen), target.with_suffix(".png"), overwrite=overwrite)
+        extras += [picture, table, write_record(target, step, overwrite=overwrite)]
+        windows[target.name] = [dataclasses.asdict(fit) for fit in correction.windows]
+    if star is not None and response is not None:
+        extras.append(write_table(response_table(star.response()), response, overwrite=overwrite))
+    return Outcome(products=tuple(targets.values()), extras=tuple(extras), measured={"windows": windows})
+
+
+def _corrected(light: Light, correction: Correction) -> Cube | StarSpectrum:
+    if isinstance(light.data, Cube):
+        return correct_cube(light.data, correction)
+    return correct_spectrum(light.data, correction)
+
+
+class _Job:
+    """What is the same for all targets: the standard, which is measured once for each IFU, and the parameters."""
+
+    def __init__(
+        self,
+        standard: MeasuredStandard | None,
+        parameters: TelluricParameters,
+        *,
+        airmass: float | None,
+        reference: Path | None,
+    ) -> None:
+        self._standard, self._p, self._airmass, self._reference = standard, parameters, airmass, reference
+
+    def correction(self, light: Light) -> tuple[Correction, StarSpectrum]:
+        """Return the transmission for a target, and the star to which it was fitted."""
+        star = light.star() if self._reference is None else read_light(self._reference).star()
+        airmass = light.airmass(self._airmass)
+        wave = light.data.wavelength_um
+        if star.wavelength.shape != wave.shape or not np.allclose(star.wavelength_um, wave, rtol=1e-7):
+            msg = f"{self._reference}: other wavelengths than {light.path}; expected a spectrum of the same planes"
+            raise KmosError(msg)
+        least = self._p.min_transmission
+        if self._standard is None:
+            resolution = likeliest_band(float(wave[0]), float(wave[-1])).resolution
+            return model_transmission(star, airmass=airmass, resolution=resolution, min_transmission=least), star
+        through = self._standard.throughput(light.data.ifu)
+        flux = np.where(star.mask, np.nan, star.flux)
+        return scale_throughput(through, wave, flux, star.noise, airmass=airmass, parameters=self._p), star
+
+    def step(self, path: Path, correction: Correction, ifu: int | None) -> Step:
+        """Describe what was done to a file."""
+        shown: dict[str, Any] = {**parameters_of(self._p), "edges": ",".join(f"{x:g}" for x in self._p.edges or ())}
+        usual: dict[str, Any] = {**defaults_of(TelluricParameters()), "edges": ""}
+        shown |= {"airmass": self._airmass, "ifu": ifu or 0}
+        usual |= {"airmass": None, "ifu": 0}
+        inputs = [path]
+        if self._standard is not None:
+            given = self._standard.given
+            shown |= parameters_of(given.parameters) | {"magnitude": given.magnitude}
+            usual |= defaults_of(StandardParameters()) | {"magnitude": None}
+            inputs += [file for file in (given.file, given.template) if file]
+        inputs += [self._reference] if self._reference else []
+        return Step(
+            name="telluric", inputs=tuple(inputs), parameters=shown, defaults=usual, measured=_cards(correction)
+        )
+
+
+def _cards(correction: Correction) -> dict[str, Any]:
+    """Return what the header tells of the fit."""
+    cards: dict[str, Any] = {"TELLURIC STANDARD": correction.standard}
+    for number, fit in enumerate(correction.windows, start=1):
+        cards[f"TELLURIC WIN{number} UM"] = f"{fit.start_um:.5f}-{fit.end_um:.5f}"
+        for name in ("airmass", "water", "shift_pix", "rms_after"):
+            value = getattr(fit, name)
+            if math.isfinite(value):
+                cards[f"TELLURIC WIN{number} {name.replace('_', ' ').upper()}"] = round(value, 6)
+        if fit.note:
+            cards[f"TELLURIC WIN{number} NOTE"] = fit.note
+    return cards
