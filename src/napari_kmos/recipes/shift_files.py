@@ -199,7 +199,7 @@ def displacements(name: str, frames: Sequence[Frame]) -> list[tuple[float, float
     try:
         return [displacement_pix(first.wcs, frame.wcs, shape=first.cube.shape[1:]) for frame in frames]
     except AlignmentError as err:
-        msg = f"{name}: {err}, or leave those of one angle out (--drop)"
+        msg = f"{name}: {err}, write corrected copies (--crval), or leave those of one angle out (--drop)"
         raise AlignmentError(msg) from err
 
 
