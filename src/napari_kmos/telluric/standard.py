@@ -12,7 +12,7 @@ from numpy.polynomial import Chebyshev
 from scipy.special import voigt_profile
 
 from napari_kmos.errors import KmosError
-from napari_kmos.instrument import likeliest_band
+from napari_kmos.instrument import MAGNITUDES, likeliest_band
 from napari_kmos.spectral.lines import rydberg_wavelength
 from napari_kmos.spectral.observed import as_observed
 from napari_kmos.spectral.profiles import fit_profiles
@@ -52,7 +52,8 @@ class Throughput:
     wavelength_um : ndarray, shape (n_wavelength,)
         Plane centres.
     response : ndarray, same shape
-        The smooth part, in the unit of the standard over its model, whose mean in its band is 1.
+        The smooth part: the standard, in its unit, over its model, whose mean over the range of the band's magnitude
+        is 1.
     transmission : ndarray, same shape
         The rest: what the atmosphere lets through, about 1 where it is clear. NaN without data.
     noise : ndarray, same shape
@@ -144,7 +145,7 @@ def _check_signal(curve: Curve) -> None:
 
 
 def _model(wave: Floats, parameters: StandardParameters, template: Template | None) -> Floats:
-    """Return the star outside the atmosphere, its mean about 1."""
+    """Return the star outside the atmosphere, its mean 1 over the range of the band's magnitude, where there is one."""
     if template is None:
         shape = planck_shape(wave, parameters.temperature_k)
     else:
@@ -159,7 +160,9 @@ def _model(wave: Floats, parameters: StandardParameters, template: Template | No
         fwhm = float(np.median(wave)) / likeliest_band(wave[0], wave[-1]).resolution
         (seen,) = as_observed(template, wave, widths_um=[fwhm], reach_kms=0.0)
         shape = np.asarray(seen(wave))
-    return np.asarray(shape / np.mean(shape))
+    magnitude = MAGNITUDES.get(likeliest_band(float(wave[0]), float(wave[-1])).name)
+    inside = (wave >= magnitude.start_um) & (wave <= magnitude.end_um) if magnitude else np.ones(wave.size, dtype=bool)
+    return np.asarray(shape / np.mean(shape[inside] if inside.any() else shape))
 
 
 def _hydrogen(wave: Floats, ratio: Floats, parameters: StandardParameters) -> tuple[tuple[float, ...], Floats]:

@@ -1,0 +1,145 @@
+"""Files corrected by a standard star: what is written, what it says of itself, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import factories
+import numpy as np
+import observed_stars as stars
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from napari_kmos.errors import EngineError, GeometryError, KmosError, WriteError
+from napari_kmos.io import read_cube, read_curves, read_spectrum, write_cube, write_spectrum
+from napari_kmos.recipes.standards import Standard
+from napari_kmos.recipes.telluric import telluric
+from napari_kmos.telluric import TelluricParameters
+
+NZ = 700
+
+
+def write_star_spec(path: Path, *, airmass: float | None = stars.STANDARD_AIRMASS) -> Path:
+    """Write a STAR_SPEC product of the pipeline: IFU 3 and IFU 12, the latter brighter; one IFU is empty."""
+    curve = stars.standard(np.random.default_rng(1), nz=NZ)
+    hdus = [fits.PrimaryHDU()]
+    if airmass is not None:
+        hdus[0].header["HIERARCH ESO TEL AIRM START"] = airmass - 0.01
+        hdus[0].header["HIERARCH ESO TEL AIRM END"] = airmass + 0.01
+    step = curve.wavelength_um[1] - curve.wavelength_um[0]
+    cards = {"CRVAL1": curve.wavelength_um[0], "CRPIX1": 1.0, "CDELT1": step, "CTYPE1": "WAVE", "CUNIT1": "um"}
+    for ifu, factor in ((3, 50.0), (12, 90.0)):
+        for kind, data in (("DATA", curve.flux), ("NOISE", curve.noise)):
+            header = fits.Header(cards)
+            header["HIERARCH ESO QC ZPOINT"] = 20.0 + ifu / 10
+            hdus.append(fits.ImageHDU((factor * data).astype(np.float32), header, name=f"IFU.{ifu}.{kind}"))
+    hdus.append(fits.ImageHDU(name="IFU.4.DATA"))
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A standard, and a cube with a bright star and its spectrum."""
+    folder = tmp_path_factory.mktemp("telluric")
+    write_star_spec(folder / "STAR_SPEC.fits")
+    seen = stars.see(
+        stars.smooth_star, airmass=stars.TARGET_AIRMASS, water=2.9, snr=1e9, rng=np.random.default_rng(2), nz=NZ
+    )
+    plain = factories.make_cube(shape=(NZ, 13, 15), background=0.0, sigma=0.0)
+    rng = np.random.default_rng(3)
+    flux = plain.flux * seen.flux[:, None, None] + rng.normal(0, 0.1, plain.shape)
+    cube = dataclasses.replace(plain, flux=flux.astype(np.float32), noise=np.full(plain.shape, 0.1, np.float32))
+    primary = fits.Header()
+    primary["HIERARCH ESO TEL AIRM START"] = stars.TARGET_AIRMASS
+    write_cube(cube, folder / "cube.fits", primary=primary, category="COMBINED_CUBE")
+    noisy = dataclasses.replace(seen, flux=100 * seen.flux + rng.normal(0, 1, NZ), noise=np.ones(NZ))
+    write_spectrum(stars.star_spectrum(noisy), folder / "spec_a.fits", primary=primary)
+    return folder
+
+
+def _standard(folder: Path, **facts: object) -> Standard:
+    return Standard(file=folder / "STAR_SPEC.fits", **facts)
+
+
+def _truth(wave: np.ndarray) -> np.ndarray:
+    return stars.smooth_star(wave) * stars.instrument(wave)
+
+
+def test_cube_and_spectrum_are_corrected(folder: Path, tmp_path: Path):
+    files = [folder / "cube.fits", folder / "spec_a.fits"]
+    outcome = telluric(files, tmp_path / "new", standard=_standard(folder, magnitude=8.0))
+    assert [path.name for path in outcome.products] == ["cube_TELLURIC.fits", "spec_a_TELLURIC.fits"]
+    assert all(path.exists() for path in outcome.extras)
+    found = read_cube(outcome.products[0])
+    star = np.asarray(found.flux)[:, 4, 9]  # the brightest spaxel
+    ratio = star / _truth(found.wavelength_um)
+    absorbed = stars.see(
+        stars.smooth_star, airmass=stars.TARGET_AIRMASS, water=2.9, snr=1e9, rng=np.random.default_rng(2), nz=NZ
+    ).absorbed
+    level = np.nanmedian(ratio)
+    assert np.nanstd(ratio[absorbed] / level) < 0.04  # with the noise, and planes three times as coarse as KMOS's
+    before = np.asarray(read_cube(files[0]).flux)[:, 4, 9] / _truth(found.wavelength_um)
+    assert np.nanstd(before[absorbed] / np.nanmedian(before)) > 0.08
+    spectrum = read_spectrum(outcome.products[1])
+    assert np.nanstd((spectrum.flux / _truth(spectrum.wavelength_um))[absorbed]) < 0.04 * 100
+    header = fits.getheader(outcome.products[0])
+    assert header["ESO QC TELLURIC STANDARD"] == "STAR_SPEC.fits IFU.12.DATA"  # the target has IFU 5: the brightest
+    assert header["ESO QC TELLURIC WIN2 UM"].startswith("2.06")
+    assert header["ESO QC TELLURIC WIN1 WATER"] > 1
+    assert "STAR_SPEC.fits" in "".join(str(header["HISTORY"]).split("\n"))
+    table = Table.read(outcome.products[0].with_suffix(".ecsv"))
+    assert len(table) == 3
+    assert outcome.products[0].with_suffix(".png").stat().st_size > 10_000
+    (response,) = read_curves(tmp_path / "new" / "STAR_SPEC_RESPONSE.ecsv")
+    assert np.isfinite(response.zero_point)
+    assert response.airmass == pytest.approx(stars.STANDARD_AIRMASS)
+    with pytest.raises(WriteError, match="exists"):
+        telluric(files, tmp_path / "new", standard=_standard(folder))
+
+
+def test_standard_from_a_cube(folder: Path, tmp_path: Path):
+    plain = factories.make_cube(shape=(NZ, 13, 15), background=0.0, sigma=0.0, stars=[(6.2, 7.1, 900.0)])
+    curve = stars.standard(np.random.default_rng(1), nz=NZ)
+    flux = plain.flux * curve.flux[:, None, None] + np.random.default_rng(2).normal(0, 0.01, plain.shape)
+    noise = np.full(plain.shape, 0.01, np.float32)
+    write_cube(dataclasses.replace(plain, flux=flux.astype(np.float32), noise=noise), tmp_path / "std.fits")
+    given = Standard(file=tmp_path / "std.fits", airmass=stars.STANDARD_AIRMASS)
+    outcome = telluric([folder / "spec_a.fits"], tmp_path / "out", standard=given)
+    (fit, *_) = outcome.measured["windows"]["spec_a_TELLURIC.fits"]
+    assert fit["water"] > 1
+    with pytest.raises(KmosError, match=r"--standard-airmass"):
+        telluric([folder / "spec_a.fits"], tmp_path / "other", standard=Standard(file=tmp_path / "std.fits"))
+
+
+def test_spectrum_to_which_all_are_fitted(folder: Path, tmp_path: Path):
+    how = {"standard": _standard(folder, ifu=3), "reference": folder / "spec_a.fits"}
+    outcome = telluric([folder / "cube.fits"], tmp_path, **how)
+    header = fits.getheader(outcome.products[0])
+    assert header["ESO QC TELLURIC STANDARD"].endswith("IFU.3.DATA")
+    assert [header[f"ESO PRO REC1 RAW{n} NAME"] for n in (1, 2, 3)] == ["cube.fits", "STAR_SPEC.fits", "spec_a.fits"]
+
+
+def test_what_cannot_be_done_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bare = write_cube(factories.make_cube(shape=(NZ, 13, 15)), tmp_path / "bare.fits")
+    with pytest.raises(KmosError, match=r"bare.fits: its header tells no airmass .*--airmass"):
+        telluric([bare], tmp_path / "a", standard=_standard(folder))
+    other = write_cube(factories.make_cube(shape=(NZ, 13, 15), band="H"), tmp_path / "other.fits")
+    with pytest.raises(GeometryError, match="expected a standard of the same band"):
+        telluric([other], tmp_path / "b", standard=_standard(folder), airmass=1.2)
+    with pytest.raises(KmosError, match="no standard in IFU 7; IFUs with data: 3, 12"):
+        telluric([bare], tmp_path / "c", standard=_standard(folder, ifu=7), airmass=1.2)
+    old = Standard(file=write_star_spec(tmp_path / "old.fits", airmass=None))
+    with pytest.raises(KmosError, match=r"old.fits: its header tells no airmass .*--standard-airmass"):
+        telluric([bare], tmp_path / "d", standard=old, airmass=1.2)
+    empty = write_cube(factories.make_cube(shape=(NZ, 13, 15), stars=[]), tmp_path / "empty.fits")
+    with pytest.raises(KmosError, match="no star stands out"):
+        telluric([empty], tmp_path / "e", standard=_standard(folder), airmass=1.2)
+    with pytest.raises(KmosError, match="some have the same name"):
+        telluric([bare, tmp_path / "sub" / "bare.fits"], tmp_path / "f", standard=_standard(folder), airmass=1.2)
+    monkeypatch.setitem(__import__("sys").modules, "pymolfit", None)
+    with pytest.raises(EngineError, match="pymolfit is not installed"):
+        telluric([folder / "cube.fits"], tmp_path / "g", standard=None, parameters=TelluricParameters())
+    assert not any((tmp_path / name).exists() for name in "abcdefg")
