@@ -30,8 +30,9 @@ _HEADS = (
     (0.98990, 0.08, 0.008),
     (1.09250, 0.06, 0.010),
 )
-#: What saturated lines of CO take of the light.
-_CO = 0.305
+#: What saturated lines of CO take of the light: the equivalent width from 2.2924 to 2.2977 um is 11 angstrom, and from
+#: 1.6175 to 1.6220 um 5, about those of a giant of type M0 (Origlia et al. 1993, A&A 280, 536).
+_CO = 0.4
 #: Lines of late-type stars: wavelength, depth.
 _LATE = (
     (0.85004, 0.25),

@@ -38,9 +38,9 @@ _DUNHAM = MappingProxyType(
 _HIGHEST_V, _HIGHEST_J = 8, 110
 #: hc/k in cm K.
 _SECOND_RADIATION = 1.438777
-#: Strength of the second overtone over that of the first, per transition from the ground state.
-_SECOND_OVERTONE = 0.0018
-_OVERTONES = MappingProxyType({2: 1.0, 3: _SECOND_OVERTONE})
+#: Square of the transition moment over that of the first overtone, from the ground state: the bands 2-0 and 3-0 have
+#: 7.5e-20 and 4.9e-22 cm a molecule (Zou & Varanasi 2002, JQSRT 75, 63; HITRAN), the wavenumber included.
+_OVERTONES = MappingProxyType({2: 1.0, 3: 0.0044})
 #: Lines are summed on a grid of so many points a Doppler width.
 _SAMPLES = 3.0
 _REACH = 4.0
@@ -83,7 +83,10 @@ def co_absorption(
 
 
 def co_lines(temperature_k: float) -> tuple[Floats, Floats]:
-    """Return wavelengths in micron (vacuum) and relative strengths, 1 for the strongest, of the lines of CO."""
+    """Return wavelengths in micron (vacuum) of the lines of CO, and relative optical depths, 1 for the strongest.
+
+    These are those in the middle of lines of one width in km/s: a band's strength over its wavenumber.
+    """
     j = np.arange(_HIGHEST_J)
     numbers, strengths = [], []
     for jump, relative in _OVERTONES.items():
@@ -94,7 +97,8 @@ def co_lines(temperature_k: float) -> tuple[Floats, Floats]:
             for upper, factor in ((j + 1, j + 1), (j - 1, j)):  # R and P branch
                 number = _term(v + jump, upper) - ground
                 numbers.append(number[factor > 0])
-                strengths.append((share * factor * population * number)[factor > 0])
+                stimulated = 1 - np.exp(-_SECOND_RADIATION * number / temperature_k)
+                strengths.append((share * factor * population * stimulated)[factor > 0])
     strength = np.concatenate(strengths)
     return 1e4 / np.concatenate(numbers), strength / strength.max()
 
