@@ -248,6 +248,9 @@ class Template:
         ``"vacuum"`` or ``"air"``.
     source : str
         Where it comes from.
+    variants : tuple of ndarray, shape (n,)
+        The flux of others of the kind. How their lines differ is fitted besides, so that a star whose lines have not
+        the shape of the template's has no other velocity for it.
 
     Raises
     ------
@@ -261,11 +264,13 @@ class Template:
     resolution: float = float("inf")
     medium: str = "vacuum"
     source: str = ""
+    variants: tuple[NDArray[np.float64], ...] = ()
 
     def __post_init__(self) -> None:
         wave, flux = self.wavelength_um, self.flux
-        fits = wave.ndim == 1 and wave.shape == flux.shape and wave.size >= 4
-        if not (fits and np.isfinite(flux).all() and wave[0] > 0 and np.all(np.diff(wave) > 0)):
+        fits = wave.ndim == 1 and wave.size >= 4 and all(one.shape == wave.shape for one in (flux, *self.variants))
+        finite = fits and all(np.isfinite(one).all() for one in (flux, *self.variants))
+        if not (finite and wave[0] > 0 and np.all(np.diff(wave) > 0)):
             msg = (
                 f"template {self.name}: wavelengths {wave.shape}, flux {flux.shape}; expected four points or more, "
                 "finite, with ascending wavelengths in micron"

@@ -86,7 +86,7 @@ def prepare(
 
 
 def solve(data: Compared, shapes: Sequence[CubicSpline], trial: Floats) -> Solution:
-    """Fit the depth of the lines, and the change with their width, at velocities, shape (n_trial,)."""
+    """Fit the depth of the lines, and the changes with width and variant, at velocities, shape (n_trial,)."""
     rest = data.wave / (1 + trial[:, None] / LIGHT_KMS)
     depths = [1 - shape(rest) for shape in shapes]
     along = scaled(data.wave, data.wave)  # bands may be deeper at one end than those of the template

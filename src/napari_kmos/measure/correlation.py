@@ -1,14 +1,15 @@
 """The velocity of a star by comparison with a template, everywhere at once.
 
 For each velocity the template, at rest on a fine grid, is brought to the spectrum's own planes: the noise of the data
-stays as it is. A polynomial continuum, the depth of the template's lines and their width are fitted linearly, and what
-that leaves, chi squared, is the cross-correlation: its coefficient is sqrt(1 - chi2 / chi2 without lines), and its peak
-the most likely velocity (Zucker 2003, MNRAS 342, 1291). The error comes from its curvature, from what the fit leaves,
-and from the correlation of that over neighbouring planes.
+stays as it is. A polynomial continuum, the depth of the template's lines, their width and what its variants have else
+are fitted linearly, and what that leaves, chi squared, is the cross-correlation: its coefficient is sqrt(1 - chi2 /
+chi2 without lines), and its peak the most likely velocity (Zucker 2003, MNRAS 342, 1291). The error comes from its
+curvature, from what the fit leaves, and from the correlation of that over neighbouring planes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -177,6 +178,9 @@ def correlate(
     reach = parameters.max_kms + 2 * plane_kms
     widths = (fwhm_um, (1 + _WIDER) * fwhm_um)[: 1 + parameters.fit_width]
     shapes = as_observed(template, wave, widths_um=widths, reach_kms=reach)
+    for flux_of_variant in template.variants:
+        variant = dataclasses.replace(template, flux=flux_of_variant, variants=())
+        shapes += as_observed(variant, wave, widths_um=widths[:1], reach_kms=reach)
     inside = in_windows(wave, chosen) & ~in_windows(wave, check_windows(parameters.exclude))
     beyond = reach / LIGHT_KMS
     covered = (wave * (1 - beyond) > template.wavelength_um[0]) & (wave * (1 + beyond) < template.wavelength_um[-1])

@@ -17,7 +17,6 @@ from napari_kmos.measure.line_fits import LineFit, LineParameters, fit_lines
 from napari_kmos.measure.velocities import (
     SLITLET_ERR_PIX,
     Velocity,
-    sky_zero_point,
     velocity_by_line,
     velocity_by_template,
 )
@@ -172,8 +171,7 @@ def measure_star(
     if spectrum.medium != "vacuum":
         notes.append(f"wavelengths in {spectrum.medium}: only the SNR is measured")
         return dataclasses.replace(measured, notes=tuple(notes))
-    zero = sky_zero_point(spectrum) if zero_point is None else zero_point
-    velocity = _velocity(spectrum, line, template, (zero, parameters))
+    velocity = _velocity(spectrum, line, template, (zero_point, parameters))
     seen = 0.0 if velocity.reason else velocity.apparent_kms
     how = dataclasses.replace(parameters.line_parameters, velocity_kms=seen)
     found = {name: measure_index(spectrum, one, velocity_kms=seen) for name, one in INDICES.items()}
@@ -193,7 +191,7 @@ def _velocity(
     spectrum: StarSpectrum,
     line: SpectralLine | None,
     template: Template | None,
-    how: tuple[ZeroPoint, MeasureParameters],
+    how: tuple[ZeroPoint | None, MeasureParameters],
 ) -> Velocity:
     """Measure the velocity by a line, or by a template, or not."""
     zero, parameters = how

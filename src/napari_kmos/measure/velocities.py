@@ -64,17 +64,18 @@ class Velocity:
     note: str = ""
 
 
-def sky_zero_point(spectrum: StarSpectrum) -> ZeroPoint:
+def sky_zero_point(spectrum: StarSpectrum, *, at_um: float | None = None) -> ZeroPoint:
     """Return the zero point of the wavelengths of a spectrum's cube.
 
-    That which the file tells, else that of the sky lines in what was subtracted from the aperture; of NaN if neither
-    tells any, as where the sky had been subtracted from the cube.
+    That which the file tells, else that of the sky lines in what was subtracted from the aperture, at ``at_um`` if
+    given, in the middle of the spectrum if not; of NaN if neither tells any, as where the sky had been subtracted from
+    the cube.
     """
     if math.isfinite(spectrum.zero_pix):
         return ZeroPoint(shift_pix=spectrum.zero_pix, err_pix=spectrum.zero_err_pix)
     if spectrum.medium != "vacuum":
         return _UNKNOWN
-    return zero_point_of(spectrum.sky, spectrum.wavelength_um)
+    return zero_point_of(spectrum.sky, spectrum.wavelength_um, at_um=at_um)
 
 
 def velocity_by_template(
@@ -119,9 +120,8 @@ def velocity_by_template(
     if spectrum.medium != "vacuum":
         reason = f"its wavelengths are in {spectrum.medium}, those of the template in vacuum"
         return dataclasses.replace(velocity, reason=reason)
-    zero = sky_zero_point(spectrum) if zero_point is None else zero_point
     found = correlate(
-        spectrum.wavelength_um - _shift_um(spectrum, zero),
+        spectrum.wavelength_um,
         spectrum.flux,
         template,
         noise=spectrum.noise,
@@ -130,6 +130,7 @@ def velocity_by_template(
     if found.reason:
         return dataclasses.replace(velocity, correlation=found, reason=found.reason)
     measured = (found.velocity_kms, found.err_kms, found.middle_um)
+    zero = sky_zero_point(spectrum, at_um=found.middle_um) if zero_point is None else zero_point
     zero = _with_slitlets(zero, slitlet_err_pix)
     return dataclasses.replace(_in_frame(spectrum, measured, zero, frame), method=velocity.method, correlation=found)
 
@@ -153,13 +154,13 @@ def velocity_by_line(
     velocity = Velocity(method=f"line {fit.line.name}")
     if fit.reason:
         return dataclasses.replace(velocity, reason=fit.reason)
-    zero = sky_zero_point(spectrum) if zero_point is None else zero_point
     rest = fit.line.wavelength_um
     known = fit.line.err_um if math.isfinite(fit.line.err_um) else 0.0
-    kms = LIGHT_KMS * ((fit.centre_um - _shift_um(spectrum, zero)) / rest - 1)
     err_kms = LIGHT_KMS * math.hypot(fit.centre_err_um, known) / rest
+    measured = (LIGHT_KMS * (fit.centre_um / rest - 1), err_kms, fit.centre_um)
+    zero = sky_zero_point(spectrum, at_um=fit.centre_um) if zero_point is None else zero_point
     zero = _with_slitlets(zero, slitlet_err_pix)
-    return dataclasses.replace(_in_frame(spectrum, (kms, err_kms, fit.centre_um), zero, frame), method=velocity.method)
+    return dataclasses.replace(_in_frame(spectrum, measured, zero, frame), method=velocity.method)
 
 
 def check_frame(frame: str) -> None:
@@ -175,9 +176,10 @@ def _with_slitlets(zero: ZeroPoint, error_pix: float) -> ZeroPoint:
 
 
 def _in_frame(spectrum: StarSpectrum, measured: tuple[float, float, float], zero: ZeroPoint, frame: str) -> Velocity:
-    """Return a velocity that was measured, with its error, about a wavelength, in the frame asked for."""
-    kms, err_kms, at_um = measured
+    """Return a velocity in the frame asked for, of one that the wavelengths have, its error, and about where."""
+    apparent, err_kms, at_um = measured
     per_um = LIGHT_KMS / at_um
+    kms = add_velocities(apparent, -per_um * _shift_um(spectrum, zero))
     zero_err = per_um * _step_um(spectrum) * zero.err_pix if zero.is_known else math.nan
     notes = [] if zero.is_known else ["zero point of the wavelengths unknown"]
     if frame != "topocentric" and spectrum.middle_mjd is None:
@@ -189,7 +191,7 @@ def _in_frame(spectrum: StarSpectrum, measured: tuple[float, float, float], zero
         err_kms=math.hypot(err_kms, zero_err if math.isfinite(zero_err) else 0.0),
         frame=frame,
         zero_kms=per_um * _shift_um(spectrum, zero),
-        apparent_kms=kms + per_um * _shift_um(spectrum, zero),
+        apparent_kms=apparent,
         zero_err_kms=zero_err,
         correction_kms=correction,
         note="; ".join(notes),

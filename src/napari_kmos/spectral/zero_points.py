@@ -1,8 +1,8 @@
 """The wavelength zero point of a cube: how far its airglow lines lie from where they are in vacuum.
 
 Lines that lie together are fitted together, with the ratios that the list has. Where these would matter, since lines of
-other levels blend, the group is left out. What counts is the shift in the middle of the spectrum, by a robust straight
-line through those of the groups: the flexure of a spectrograph changes along it.
+other levels blend, the group is left out. What counts is the shift in the middle of the spectrum, or where it is asked
+for, by a robust straight line through those of the groups: the flexure of a spectrograph changes along it.
 """
 
 from __future__ import annotations
@@ -126,9 +126,17 @@ def dark_spectrum(cube: Cube, share: float) -> Floats:
 
 
 def zero_point_of(
-    spectrum: Floats, wavelength_um: Floats, *, fwhm_pix: float = 1.9, max_shift_pix: float = 3.0
+    spectrum: Floats,
+    wavelength_um: Floats,
+    *,
+    at_um: float | None = None,
+    fwhm_pix: float = 1.9,
+    max_shift_pix: float = 3.0,
 ) -> ZeroPoint:
-    """Measure the zero point of a spectrum of the sky, shape (n_wavelength,); see `measure_zero_point`."""
+    """Measure the zero point of a spectrum of the sky, shape (n_wavelength,); see `measure_zero_point`.
+
+    It is that at a wavelength, ``at_um`` in micron; in the middle of the spectrum if None.
+    """
     known = np.isfinite(spectrum)
     if np.count_nonzero(known) < _CONTINUUM_PIX:
         return _UNKNOWN
@@ -142,7 +150,10 @@ def zero_point_of(
         return _UNKNOWN
     shift = _coarse_shift(above, place, lines.strength, fwhm_pix, max_shift_pix)
     fits = [_fit(above, place[group], lines.strength[group], (shift, fwhm_pix / _FWHM)) for group in groups]
-    return _robust([fit for fit in fits if fit is not None and abs(fit[1]) <= max_shift_pix], len(groups))
+    found = [fit for fit in fits if fit is not None and abs(fit[1]) <= max_shift_pix]
+    start, end = wavelength_um[0], wavelength_um[-1]
+    at = 0.0 if at_um is None else (2 * at_um - start - end) / (end - start)
+    return _robust(found, len(groups), at)
 
 
 def _groups(lines: SkyLines, place: Floats, fwhm_pix: float) -> list[NDArray[np.int_]]:
@@ -220,8 +231,8 @@ def _fit(above: Floats, place: Floats, strength: Floats, start: tuple[float, flo
     return along, shift, float(spread), float(errors[0]), float(errors[1])
 
 
-def _robust(fits: list[_Fitted], n_groups: int) -> ZeroPoint:
-    """Return the shift in the middle of the spectrum: that of a straight line through the groups, without outliers."""
+def _robust(fits: list[_Fitted], n_groups: int, at: float) -> ZeroPoint:
+    """Return the shift at a place from -1 to 1: that of a straight line through the groups, without outliers."""
     if len(fits) < _MIN_GROUPS:
         return _UNKNOWN
     along, shifts, spread, weakness, errors = np.array(fits).T
@@ -232,7 +243,7 @@ def _robust(fits: list[_Fitted], n_groups: int) -> ZeroPoint:
         return _UNKNOWN
     along, shifts, errors = along[clear], shifts[clear], (errors * noise)[clear]
     # a slope that the groups do not tell from zero is not asked for: they may all lie at one end
-    design = np.stack([np.ones(len(along)), along], axis=1)[:, : 1 + bool(np.ptp(along) > _LONG_ENOUGH)]
+    design = np.stack([np.ones(len(along)), along - at], axis=1)[:, : 1 + bool(np.ptp(along) > _LONG_ENOUGH)]
     off = np.abs(shifts - np.median(shifts))
     weights = (off <= _FAR * np.maximum(_MAD * np.median(off), errors)) / (errors**2 + _LEAST_SCATTER_PIX**2)
     for _ in range(_ROUNDS):
