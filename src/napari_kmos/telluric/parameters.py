@@ -37,7 +37,7 @@ class StandardParameters:
 
     temperature_k: float = 9500.0
     hydrogen: bool = True
-    half_width_um: float = 0.015
+    half_width_um: float = 0.02
     hidden: float = 0.8
     order: int = 3
 

@@ -34,6 +34,9 @@ _PASCHEN, _BRACKETT, _HIGHEST = 3, 4, 20
 #: largest value.
 _MIN_SNR, _MIN_PLANES, _MOST_EQUAL = 10.0, 100, 0.01
 _MIN_SIGNIFICANCE = 5.0
+#: A line of the star lies no further from its place than this part of the wavelength; planes so far below a fit, in
+#: units of the scatter, have no part in the next of so many.
+_MOST_MOVED, _BELOW_LINE, _LINE_ROUNDS = 1e-3, 2.0, 5
 #: Fewest planes of a line, and the least light it leaves.
 _FEWEST, _LEAST_LIGHT = 20, 0.05
 _ROUNDS = 8
@@ -199,17 +202,24 @@ def _series(lower: int, wave: Floats, reach: float) -> list[float]:
 
 def _line(wave: Floats, ratio: Floats, place: float, reach: float) -> Floats | None:
     """Return equivalent width, displacement, sigma and gamma of a line; None if there is none."""
-    near = (np.abs(wave - place) < reach) & np.isfinite(ratio)
-    if near.sum() < _FEWEST:
-        return None
-    try:
-        fit = fit_profiles((wave[near], ratio[near], None), np.array([place]), reach / 4, is_voigt=True)
-    except (RuntimeError, ValueError):
-        return None
-    flux, centre, sigma, gamma = fit.values[fit.line(0)]
+    used = (np.abs(wave - place) < reach) & np.isfinite(ratio)
+    near = used
+    for _ in range(_LINE_ROUNDS):
+        if used.sum() < _FEWEST:
+            return None
+        points = (wave[used], ratio[used], None)
+        try:
+            fit = fit_profiles(points, np.array([place]), _MOST_MOVED * place, is_voigt=True)
+        except (RuntimeError, ValueError):
+            return None
+        level, slope, flux, centre, sigma, gamma = fit.values
+        away = wave - place
+        left = ratio - level - slope * away - flux * voigt_profile(away - centre, sigma, gamma)
+        scatter = 1.4826 * float(np.median(np.abs(left[used])))
+        used = near & (left > -_BELOW_LINE * scatter)  # lines of the atmosphere only take light
     if flux > -_MIN_SIGNIFICANCE * math.sqrt(max(fit.covariance[2, 2], 0.0)):
         return None
-    return np.array([flux / fit.values[0], centre, sigma, gamma])
+    return np.array([flux / level, centre, sigma, gamma])
 
 
 def _profile(wave: Floats, place: float, line: Floats) -> Floats:

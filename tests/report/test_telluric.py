@@ -1,0 +1,33 @@
+"""The fit of each window, as a table and a figure."""
+
+from __future__ import annotations
+
+import numpy as np
+import observed_stars as stars
+
+from napari_kmos.report.telluric import telluric_figure, windows_table
+from napari_kmos.telluric import Correction, WindowFit
+
+
+def test_every_window_has_its_row_and_its_panel():
+    seen = stars.see(stars.smooth_star, airmass=1.3, water=1.0, snr=50, rng=np.random.default_rng(1), nz=200)
+    windows = (
+        WindowFit(start_um=1.925, end_um=2.06, airmass=1.1, water=1.4, rms_before=0.05, rms_after=0.01, n_planes=90),
+        WindowFit(start_um=2.06, end_um=2.5, airmass=1.2, water=1.2, note="not fitted, as asked for"),
+    )
+    correction = Correction(
+        wavelength_um=seen.wave,
+        transmission=np.where(seen.wave > 2.45, np.nan, seen.transmission),
+        relative_noise=np.zeros(200),
+        windows=windows,
+        standard="STAR_SPEC.fits",
+    )
+    table = windows_table(correction)
+    assert table["water"].tolist() == [1.4, 1.2]
+    assert table.meta["standard"] == "STAR_SPEC.fits"
+    figure = telluric_figure(correction, stars.star_spectrum(seen))
+    titles = [axes.get_title() for axes in figure.axes]
+    assert "water x1.400" in titles[0]
+    assert "rms 0.0500 to 0.0100" in titles[0]
+    assert titles[1].endswith("not fitted, as asked for")
+    assert [len(axes.lines) for axes in figure.axes] == [3, 3]
