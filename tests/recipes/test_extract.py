@@ -488,6 +488,21 @@ def test_what_is_wrong_with_some_stars_is_told_and_the_rest_goes_on(tmp_path: Pa
     assert len([path for path in outcome.products if path.name.startswith("spec_")]) == 3
 
 
+def test_apertures_wider_than_the_cube_have_a_row_and_the_others_a_spectrum(
+    tmp_path: Path, combined: tuple[Path, Path]
+):
+    file, table = combined
+    rows = [row for row in read_apertures(table) if row.kind == "star"]
+    wide = dataclasses.replace(rows[0], id="wide", radius_arcsec=99.0)
+    with pytest.warns(KmosWarning, match=r"star aperture 'wide': radius 99 arcsec is larger than .*; it is left out"):
+        done = extract([file], [*rows, wide], tmp_path / "some")
+    assert done.measured["n_spectra"] == len(rows)
+    assert done.measured["spectra"][-1]["note"].startswith("radius 99 arcsec is larger than")
+    everything = [dataclasses.replace(row, radius_arcsec=99.0) for row in rows]
+    with pytest.warns(KmosWarning), pytest.raises(ExtractionError, match="no star has a spectrum: radius 99 arcsec"):
+        extract([file], everything, tmp_path / "none")
+
+
 def test_a_ring_keeps_away_from_stars_of_the_neighbouring_field(tmp_path: Path, combined: tuple[Path, Path]):
     cube = star_cube(name="GC/7", ifu=7)
     ra, dec = pixel_to_sky(cube.wcs, -1.2, 10.5)

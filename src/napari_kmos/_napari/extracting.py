@@ -23,6 +23,7 @@ from napari_kmos.extract import (
     apertures_inside,
     extract_spectra,
     extract_with_residual,
+    split_by_size,
 )
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.recipes.find import ListedStar, link, white_with_noise
@@ -79,10 +80,12 @@ def extract_list(
     residual = None
     for number, cube in enumerate(cubes):
         progress(number, len(cubes), f"spectra of {cube.label}")
-        inside = apertures_inside(cube, apertures)
+        usable, refused = split_by_size(cube, apertures)
+        problems += [f"{one.id}: {told}" for one, told in refused]
+        inside = apertures_inside(cube, usable)
         stars = [one for one in inside if one.kind == "star"]
         margin = parameters.outside_arcsec if method in PSF_METHODS else parameters.avoid_arcsec
-        around = apertures_around(cube, apertures, margin)
+        around = apertures_around(cube, usable, margin)
         how = {"parameters": parameters, "progress": part_of(progress, number, len(cubes))}
         try:
             if stars and method == "psf" and number == 0:

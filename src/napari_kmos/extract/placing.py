@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import ExtractionError
@@ -39,26 +39,43 @@ def place_apertures(cube: Cube, apertures: Iterable[Aperture]) -> tuple[tuple[Pl
     ExtractionError
         If an aperture inside is larger than the cube.
     """
-    inside, outside = [], []
+    rows = tuple(apertures)
+    for aperture, problem in split_by_size(cube, rows)[1]:
+        msg = f"aperture {aperture.id!r}: {problem}"
+        raise ExtractionError(msg)
+    inside, outside = _split(cube, rows)
     scale = pixel_scale_arcsec(cube.wcs)
+    return tuple(Placed(one, y, x, one.radius_arcsec / scale) for one, y, x in inside), outside
+
+
+def split_by_size(
+    cube: Cube, apertures: Iterable[Aperture]
+) -> tuple[tuple[Aperture, ...], tuple[tuple[Aperture, str], ...]]:
+    """Return the apertures that a cube can take, and those inside it that are larger than it, with what to say of each.
+
+    The radius of the latter is most likely in another unit.
+    """
+    rows = tuple(apertures)
+    largest = pixel_scale_arcsec(cube.wcs) * max(cube.shape[1:])
+    what = f"larger than {cube.label} ({largest:.1f} arcsec)"
+    how = 'give arcsec, in a region file with its sign, as in 0.5"'
+    large = [one for one, _, _ in _split(cube, (one for one in rows if one.radius_arcsec > largest))[0]]
+    usable = tuple(one for one in rows if not any(one is other for other in large))
+    return usable, tuple((one, f"radius {one.radius_arcsec:g} arcsec is {what}; {how}") for one in large)
+
+
+def _split(
+    cube: Cube, apertures: Iterable[Aperture]
+) -> tuple[list[tuple[Aperture, float, float]], tuple[Aperture, ...]]:
+    """Return the apertures whose centre lies on a spaxel, with its row and column, and those outside."""
+    inside, outside = [], []
     for aperture in apertures:
         y, x = sky_to_pixel(cube.wcs, aperture.ra, aperture.dec)
         if -0.5 <= y < cube.shape[1] - 0.5 and -0.5 <= x < cube.shape[2] - 0.5:
-            if aperture.radius_arcsec > scale * max(cube.shape[1:]):
-                _refuse_size(aperture, cube, scale)
-            inside.append(Placed(aperture, y, x, aperture.radius_arcsec / scale))
+            inside.append((aperture, y, x))
         else:
             outside.append(aperture)
-    return tuple(inside), tuple(outside)
-
-
-def _refuse_size(aperture: Aperture, cube: Cube, scale: float) -> NoReturn:
-    """Tell that an aperture is larger than the field: most likely its radius is in another unit."""
-    msg = (
-        f"aperture {aperture.id!r}: radius {aperture.radius_arcsec:g} arcsec is larger than {cube.label} "
-        f'({scale * max(cube.shape[1:]):.1f} arcsec); give arcsec, in a region file with its sign, as in 0.5"'
-    )
-    raise ExtractionError(msg)
+    return inside, tuple(outside)
 
 
 def apertures_inside(cube: Cube, apertures: Iterable[Aperture]) -> tuple[Aperture, ...]:

@@ -43,7 +43,7 @@ def extract_cube(task: ExtractTask, before: Before | None, progress: Progress) -
     _warn_of_overlaps(task)
     facts: dict[str, Any] = {"ifu": cube.ifu, "target": cube.name}
     try:
-        for spectrum in _spectra_of(task, progress):
+        for spectrum in _spectra_of(task, progress) if task.stars else ():
             file = _write(task, spectrum)
             row = TableRow(aperture=spectrum.aperture, file=file, spectrum=spectrum, note=spectrum.note, **facts)
             task.rows.append(row)
@@ -53,6 +53,7 @@ def extract_cube(task: ExtractTask, before: Before | None, progress: Progress) -
         note = str(err).removeprefix(f"{cube.label}: ") if task.skies else _NO_AREAS
         warnings.warn(f"{cube.label}: {note}; its stars are left out", KmosWarning, stacklevel=3)
         task.rows += [TableRow(aperture=row, note=note, **facts) for row in task.stars]
+    task.rows += [TableRow(aperture=row, note=note, **facts) for row, note in task.refused]
     task.rows += [TableRow(aperture=row, note=OUTSIDE) for row in task.elsewhere]
     task.rows = [_completed(row, before) for row in task.rows]
     if task.skies:

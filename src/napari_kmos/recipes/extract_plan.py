@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_around, apertures_inside
+from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_around, apertures_inside, split_by_size
 from napari_kmos.io import fits_stem, read_exposure, safe_name
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import corrected_cube
@@ -64,7 +64,7 @@ class ExtractTask:
     """The stars and sky areas in one cube, where its products go, and what came of it.
 
     ``elsewhere`` are stars outside every cube to which this cube is the nearest: its table says so. ``neighbours`` lie
-    outside this cube, and their light may reach into it.
+    outside this cube, and their light may reach into it. ``refused`` are stars that it cannot take, with the reason.
     """
 
     source: CubeInFile
@@ -72,6 +72,7 @@ class ExtractTask:
     stars: tuple[Aperture, ...]
     skies: tuple[Aperture, ...]
     neighbours: tuple[Aperture, ...] = ()
+    refused: tuple[tuple[Aperture, str], ...] = ()
     how: ExtractHow = field(default_factory=ExtractHow)
     elsewhere: list[Aperture] = field(default_factory=list)
     step: Step | None = None
@@ -158,14 +159,18 @@ def plan_tasks(
     tasks: list[ExtractTask] = []
     held: set[str] = set()
     for source in sources:
-        inside = apertures_inside(source.cube, rows)
+        usable, refused = split_by_size(source.cube, rows)
+        inside = apertures_inside(source.cube, usable)
         stars = tuple(row for row in inside if row.kind == "star")
         folder = out_dir / safe_name(fits_stem(source.path))
         skies = tuple(row for row in inside if row.kind == "sky")
-        held.update(row.id for row in stars)
-        if stars and source.wanted:
-            near = apertures_around(source.cube, rows, how.reach_arcsec)
-            tasks.append(ExtractTask(source, folder if apart else out_dir, stars, skies, near, how))
+        stars_refused = tuple((row, told) for row, told in refused if row.kind == "star")
+        held.update(row.id for row in (*stars, *(row for row, _ in stars_refused)))
+        if (stars or stars_refused) and source.wanted:
+            near = apertures_around(source.cube, usable, how.reach_arcsec)
+            folder = folder if apart else out_dir
+            tasks.append(ExtractTask(source, folder, stars, skies, near, stars_refused, how))
+            _warn_of_refused(refused)
     all_stars = [row for row in rows if row.kind == "star"]
     outside = [row for row in all_stars if row.id not in held]
     _check(tasks, all_stars, sources, how.parameters)
@@ -175,6 +180,12 @@ def plan_tasks(
     for row in outside:
         min(tasks, key=lambda task: _distance(task.source.cube, row)).elsewhere.append(row)
     return tasks, outside
+
+
+def _warn_of_refused(refused: Sequence[tuple[Aperture, str]]) -> None:
+    """Name the apertures that a cube cannot take."""
+    for row, told in refused:
+        warnings.warn(f"{row.kind} aperture {row.id!r}: {told}; it is left out", KmosWarning, stacklevel=4)
 
 
 def _check(
