@@ -141,6 +141,33 @@ def test_other_field_is_no_match():
         match_stars(image, catalogue)
 
 
+def fields(seed, *, n_stars, size=14, corners=((10, 15), (60, 150), (120, 70))):
+    """A mosaic of fields far from each other, and a catalogue that has stars in these only."""
+    rng = np.random.default_rng(seed)
+    y, x = (np.concatenate([low[axis] + rng.uniform(0, size, n_stars) for low in corners]) for axis in (0, 1))
+    magnitude = 14 + 5 * rng.random(len(y)) ** 0.6
+    data = star_image(SHAPE, list(zip(y, x, 10 ** (-0.4 * (magnitude - 21)), strict=True)), fwhm_pix=3.6)
+    data += rng.normal(0, 1.0, SHAPE)
+    inside = np.zeros(SHAPE, dtype=bool)
+    for low in corners:
+        inside[low[0] : low[0] + size, low[1] : low[1] + size] = True
+    image = Image(data=np.where(inside, data, np.nan), noise=np.ones(SHAPE), wcs=wrong_wcs(*ERRORS[2]), name="mosaic")
+    ra, dec = pixel_to_sky(RIGHT, y, x)
+    return image, catalogue_of(Table({"name": np.arange(len(ra)), "ra": ra, "dec": dec, "Kmag": magnitude}), "gc")
+
+
+def test_stars_in_fields_far_from_each_other_agree_by_chance_and_that_is_told():
+    found = 0
+    for seed in range(12):
+        image, catalogue = fields(seed, n_stars=15)
+        solution = solve_wcs((image.wcs, SHAPE), match_stars(image, catalogue))
+        found += corners_off(solution.wcs).max() < 0.4
+    assert found >= 11
+    image, catalogue = fields(23, n_stars=8)
+    with pytest.raises(AlignmentError, match=r"gc: no match: 4 of 5 .*, but elsewhere almost as well, evidence 1\d"):
+        match_stars(image, catalogue)
+
+
 def test_too_few_stars():
     image, catalogue = mosaic(1)
     empty = dataclasses.replace(image, data=np.random.default_rng(1).normal(size=SHAPE))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 #: So many of the best rotations and scales are looked at closely, and so many shifts of each.
-_MOST_TURNS, _MOST_SHIFTS = 6, 2
+_MOST_TURNS, _MOST_SHIFTS = 30, 2
 #: Of a catalogue that goes deeper than the image, so many times as many stars are used as are seen.
 _DEEPER = 2.0
 _ROUNDS = 6
@@ -44,6 +44,14 @@ class _Turn(NamedTuple):
     def of(self, places: Floats) -> Floats:
         """Return where places come to lie."""
         return places @ self.matrix + self.shift
+
+
+class _Match(NamedTuple):
+    """Pairs of stars found and stars of the catalogue, the evidence for them, and where they put the stars found."""
+
+    pairs: NDArray[np.intp]
+    odds: float
+    there: Floats
 
 
 def match_stars(image: Image, catalogue: Catalogue, *, parameters: SolveParameters | None = None) -> StarPairs:
@@ -85,14 +93,13 @@ def match_stars(image: Image, catalogue: Catalogue, *, parameters: SolveParamete
         msg = f"{catalogue.label}: {seen} and {len(rows)} of the catalogue lie near it; {LEAST_PAIRS} or more are "
         raise AlignmentError(msg + "needed: give pairs by hand (--pairs), or another catalogue")
     sky = np.stack(offset_arcsec(*origin, catalogue.ra[rows], catalogue.dec[rows]), axis=1)
-    pairs, odds = _best(places, sky, pixel_scale_arcsec(image.wcs), parameters)
-    if len(pairs) < LEAST_PAIRS or odds < parameters.star_evidence:
-        msg = (
-            f"{catalogue.label}: no match: {len(pairs)} of {len(places)} stars found agree with {len(rows)} of the "
-            f"catalogue, evidence {odds:.1f} where {parameters.star_evidence:g} is needed; allow for more "
-            "(--max-shift-arcsec, --max-rotation-deg, --max-scale), or give pairs by hand (--pairs)"
-        )
+    found = _matches(places, sky, pixel_scale_arcsec(image.wcs), parameters)
+    if problem := _problem(found, parameters):
+        n_agree = len(found[0].pairs) if found else 0
+        seen = f"{n_agree} of {len(places)} stars found agree with {len(rows)} of the catalogue"
+        msg = f"{catalogue.label}: no match: {seen}, {problem}, or give pairs by hand (--pairs)"
         raise AlignmentError(msg)
+    pairs = found[0].pairs
     chosen = rows[pairs[:, 1]]
     east, north = places[pairs[:, 0]].T
     plane = make_wcs(*origin, crpix=(1.0, 1.0), scale_arcsec=1.0)  # east to the left
@@ -100,10 +107,21 @@ def match_stars(image: Image, catalogue: Catalogue, *, parameters: SolveParamete
     return StarPairs(y=y, x=x, ra=catalogue.ra[chosen], dec=catalogue.dec[chosen], ids=tuple(catalogue.ids(chosen)))
 
 
-def _best(
-    places: Floats, sky: Floats, pixel_arcsec: float, parameters: SolveParameters
-) -> tuple[NDArray[np.intp], float]:
-    """Return the pairs for which there is most evidence, and the evidence."""
+def _problem(found: list[_Match], parameters: SolveParameters) -> str:
+    """Tell why the best match is not to be trusted, and what to do; empty if it is."""
+    best = found[0].odds if found else 0.0
+    if not found or len(found[0].pairs) < LEAST_PAIRS or best < parameters.star_evidence:
+        more = "allow for more (--max-shift-arcsec, --max-rotation-deg, --max-scale)"
+        return f"evidence {best:.1f} where {parameters.star_evidence:g} is needed; {more}"
+    margin = best - found[1].odds if len(found) > 1 else best
+    if margin < parameters.star_margin:
+        less = "allow for less (--max-shift-arcsec, --max-rotation-deg)"
+        return f"but elsewhere almost as well, evidence {best:.1f} and {found[1].odds:.1f}; {less}"
+    return ""
+
+
+def _matches(places: Floats, sky: Floats, pixel_arcsec: float, parameters: SolveParameters) -> list[_Match]:
+    """Return the match for which there is most evidence, and the next best one that puts the stars elsewhere."""
     extent = float(np.hypot(*np.abs(places).max(axis=0)))
     coarse = max(parameters.star_match_arcsec, _PLACE_PIX * pixel_arcsec)
     turns = _grid(extent, coarse, parameters)
@@ -114,9 +132,17 @@ def _best(
     for matrix in (turns[number] for number in order):
         for one in vote(places @ matrix, sky, reach=reach, radius=coarse, number=_MOST_SHIFTS):
             turn, pairs = _settled(places, sky, _Turn(matrix, np.array(one.shift)), coarse)
-            odds = evidence(len(pairs), (turn.of(places), sky), reach=reach, radius=coarse, n_tries=float(len(turns)))
-            found.append((pairs, odds))
-    return max(found, key=lambda one: one[1], default=(np.empty((0, 2), dtype=np.intp), 0.0))
+            there = turn.of(places)
+            odds = evidence(len(pairs), (there, sky), reach=reach, radius=coarse, n_tries=float(len(turns)))
+            found.append(_Match(pairs, odds, there))
+    found.sort(key=lambda one: -one.odds)
+    elsewhere = [one for one in found if _rms(one.there - found[0].there) > 2 * coarse]
+    return found[:1] + elsewhere[:1]
+
+
+def _rms(apart: Floats) -> float:
+    """Root mean square of distances, shape (n, 2)."""
+    return float(np.sqrt(np.mean(np.sum(apart**2, axis=1))))
 
 
 def _grid(extent: float, radius: float, parameters: SolveParameters) -> list[Floats]:

@@ -84,14 +84,19 @@ class SolveParameters(StarListParameters):
         Largest rotation searched, either way.
     max_scale : float
         Largest part by which the scale may be off, either way.
+    star_margin : float
+        A match is accepted if its evidence is so much more than that of the next best one elsewhere: stars that come in
+        fields far from each other agree by chance more often than the evidence tells.
     """
 
     max_shift_arcsec: float = 8.0
     max_rotation_deg: float = 2.5
     max_scale: float = 0.025
+    star_margin: float = 4.0
 
     def __post_init__(self) -> None:
         StarListParameters.__post_init__(self)
         self._check("max_shift_arcsec", self.max_shift_arcsec > 0, "a positive number of arcsec")
         self._check("max_rotation_deg", self.max_rotation_deg >= 0, "zero or more degrees")
         self._check("max_scale", 0 <= self.max_scale < 0.5, "a number from 0 to 0.5")
+        self._check("star_margin", self.star_margin >= 0, "zero or more")
