@@ -11,6 +11,7 @@ from scipy.special import voigt_profile
 from napari_kmos.aperture import Aperture
 from napari_kmos.curve import Curve
 from napari_kmos.simulate.atmosphere import over_planes, seen_through
+from napari_kmos.simulate.templates import absorption
 from napari_kmos.spectral.lines import rydberg_wavelength
 from napari_kmos.spectral.thermal import planck_shape
 from napari_kmos.spectrum import StarSpectrum
@@ -56,6 +57,11 @@ def smooth_star(wave: np.ndarray) -> np.ndarray:
     """Return a target without lines."""
     x = (wave - 2.2) / 0.3
     return 1 + 0.2 * x - 0.1 * x**2
+
+
+def late_star(wave: np.ndarray) -> np.ndarray:
+    """Return a cool giant."""
+    return smooth_star(wave) * (1 - absorption("late", wave))
 
 
 def see(

@@ -42,9 +42,7 @@ def test_continuum_comes_back_within_two_per_cent(throughput, water):
     fitted = _scaled(throughput, _target(**facts))
     assert len(fitted.windows) == 3
     left = _rms(fitted, throughput, **facts)
-    assert (
-        left < 0.02
-    )  # 0.01 of it: no power is right for blurred lines
+    assert left < 0.02  # 0.01 of it: no power is right for blurred lines
     by_headers = _scaled(throughput, _target(**facts), fit=False)
     assert _rms(by_headers, throughput, **facts) > 1.5 * left
     assert by_headers.windows[0].airmass == pytest.approx(stars.TARGET_AIRMASS / stars.STANDARD_AIRMASS)
@@ -66,6 +64,16 @@ def test_lines_of_the_target_do_not_count(throughput):
     lined = _scaled(throughput, dataclasses.replace(seen, flux=seen.flux * line)).windows[1]
     assert lined.airmass == pytest.approx(plain.airmass, abs=0.03)
     assert lined.n_planes < plain.n_planes
+
+
+def test_late_type_star_does_not_lead_the_fit_astray(throughput):
+    """Its CO lies among the lines of CH4 and water; windows cannot leave what the whole band says by far."""
+    facts = {"airmass": stars.TARGET_AIRMASS, "water": 2.0, "snr": 100.0}
+    seen = stars.see(stars.late_star, rng=np.random.default_rng(7), **facts)
+    plain = stars.see(stars.smooth_star, rng=np.random.default_rng(7), **facts)
+    for late, smooth in zip(_scaled(throughput, seen).windows, _scaled(throughput, plain).windows, strict=True):
+        assert late.airmass == pytest.approx(smooth.airmass, abs=0.15)
+        assert late.water == pytest.approx(smooth.water, abs=0.25)
 
 
 def test_noise_is_that_of_target_and_standard_and_opaque_planes_have_none(throughput):

@@ -94,9 +94,10 @@ class WindowModel:
         scaler: Scaler,
         part: slice,
         target: tuple[Floats, Floats, Floats],
-        expected: Floats,
+        prior: tuple[Floats, Floats],
         parameters: TelluricParameters,
     ) -> None:
+        expected, widths = prior
         self._scaler, self._part, self._expected, self._p = scaler, part, expected, parameters
         wave, self._flux, self._noise = target
         order = 1 + math.ceil((wave[-1] - wave[0]) / parameters.continuum_um)
@@ -105,21 +106,21 @@ class WindowModel:
         low, high = (np.array([*(factor * expected[:2]), expected[2]]) for factor in _POWERS)
         reach = np.array([0.0, 0.0, parameters.max_shift_pix])
         self._bounds = low - reach, high + reach
-        self._widths = np.array([parameters.airmass_error, parameters.water_error, parameters.max_shift_pix])
+        self._widths = widths
+        self._scatter = 1.0
 
     def solve(self, used: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Return the powers and the shift, their errors, and the planes that were used at last."""
         values = self._expected
         for _ in range(_CLIP_ROUNDS):
             chosen = used
-            found = least_squares(self._residual, values, args=(chosen,), x_scale=self._widths)
-            values = np.clip(
-                found.x, self._expected * [0.3, 0.05, 0] - [0, 0, 9], self._expected * [3, 20, 0] + [0, 0, 9]
-            )
+            found = least_squares(self._residual, values, args=(chosen,), x_scale=self._widths, bounds=self._bounds)
+            values = found.x
             left = (self._flux - self._continuum(values, used) * self._through(values)) / self._noise
-            scatter = max(1.4826 * float(np.median(np.abs(left[used]))), 1.0)
-            used = chosen & (np.abs(left) < self._p.clip * scatter)
-        covariance = np.linalg.pinv(found.jac.T @ found.jac) * scatter**2
+            # what is no noise, as lines of the star, must not outweigh what is expected
+            self._scatter = max(1.4826 * float(np.median(np.abs(left[used]))), 1.0)
+            used = chosen & (np.abs(left) < self._p.clip * self._scatter)
+        covariance = np.linalg.pinv(found.jac.T @ found.jac)
         return values, np.sqrt(np.diag(covariance)), chosen
 
     def rms(self, values: Floats, used: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
@@ -142,4 +143,4 @@ class WindowModel:
     def _residual(self, values: Floats, used: NDArray[np.bool_]) -> Floats:
         """Return what is left of the planes, and of what is expected, in sigma."""
         left = (self._flux - self._continuum(values, used) * self._through(values)) / self._noise
-        return np.concatenate([left[used], (values - self._expected) / self._widths])
+        return np.concatenate([left[used] / self._scatter, (values - self._expected) / self._widths])

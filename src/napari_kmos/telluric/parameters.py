@@ -66,6 +66,8 @@ class TelluricParameters:
         By which part the ratio of airmasses may differ from that of the headers, 1 sigma.
     water_error : float
         By which part the ratio of water may, 1 sigma.
+    window_error : float
+        By which part either may differ from window to window, 1 sigma.
     max_shift_pix : float
         Standard and target may be shifted by so many planes.
     continuum_um : float
@@ -87,6 +89,7 @@ class TelluricParameters:
     min_transmission: float = 0.2
     airmass_error: float = 0.1
     water_error: float = 1.0
+    window_error: float = 0.1
     max_shift_pix: float = 2.0
     continuum_um: float = 0.05
     clip: float = 5.0
@@ -97,7 +100,15 @@ class TelluricParameters:
         upwards = all(low < high for low, high in zip((0.0, *edges), (*edges, math.inf), strict=True))
         _check(self, "edges", upwards and len(edges) < _MOST_WINDOWS, "two wavelengths at most, ascending, in micron")
         _check(self, "min_transmission", 0 < self.min_transmission < 1, "between 0 and 1")
-        for name in ("airmass_error", "water_error", "max_shift_pix", "continuum_um", "clip", "min_snr"):
+        for name in (
+            "airmass_error",
+            "water_error",
+            "window_error",
+            "max_shift_pix",
+            "continuum_um",
+            "clip",
+            "min_snr",
+        ):
             _check(self, name, 0 < getattr(self, name) < math.inf, "a positive number")
 
 

@@ -124,9 +124,10 @@ def scale_throughput(
     Notes
     -----
     In each window the target is a polynomial times the standard's transmission, of which the part of water has one
-    power and the rest another. Powers and shift are fitted, with the ratio of the airmasses as what is expected of
-    both; the polynomial is linear and solved for at each step (Golub & Pereyra 1973, SIAM J. Num. Anal. 10, 413).
-    Planes that do not fit, as lines of the target, are left out in rounds.
+    power and the rest another. Powers and shift are fitted, first to the whole band, with the ratio of the airmasses as
+    what is expected of both, then to each window, with those of the band; the polynomial is linear and solved for at
+    each step (Golub & Pereyra 1973, SIAM J. Num. Anal. 10, 413). Planes that do not fit, as lines of the target, are
+    left out in rounds.
     """
     if not 1 <= airmass < 10:
         msg = f"the airmass of the target is {airmass:g}; expected 1 to 10 (--airmass)"
@@ -134,12 +135,18 @@ def scale_throughput(
     _check_range(throughput, wavelength_um)
     scaler = Scaler(throughput, wavelength_um)
     expected = np.array([airmass / throughput.airmass] * 2 + [0.0])
+    widths = np.array([parameters.airmass_error, parameters.water_error, parameters.max_shift_pix])
+    target, parts = (wavelength_um, flux, noise), _parts(wavelength_um, parameters)
     if parameters.fit:
         expected[2] = coarse_shift(scaler, flux, parameters.max_shift_pix)
+    if parameters.fit and len(parts) > 1:
+        whole = _fit(scaler, target, slice(None), (expected, widths), parameters)
+        expected = np.array([whole.airmass, whole.water, whole.shift_pix])
+        widths[:2] = parameters.window_error
     through = np.full(wavelength_um.size, np.nan)
     windows = []
-    for part in _parts(wavelength_um, parameters):
-        fit = _fit(scaler, (wavelength_um, flux, noise), part, expected, parameters)
+    for part in parts:
+        fit = _fit(scaler, target, part, (expected, widths), parameters)
         through[part] = scaler.transmission(np.array([fit.airmass, fit.water, fit.shift_pix]), part)
         windows.append(fit)
     through[~scaler.known | (through < parameters.min_transmission)] = np.nan
@@ -183,10 +190,11 @@ def _fit(
     scaler: Scaler,
     target: tuple[Floats, Floats, Floats],
     part: slice,
-    expected: Floats,
+    prior: tuple[Floats, Floats],
     parameters: TelluricParameters,
 ) -> WindowFit:
-    """Fit airmass, water and shift in a window; what is expected where it cannot be."""
+    """Fit airmass, water and shift in a window, given what is expected and its errors; that where it cannot be."""
+    expected = prior[0]
     wave, flux, noise = (values[part] for values in target)
     plain = WindowFit(
         start_um=float(wave[0]),
@@ -201,10 +209,11 @@ def _fit(
     noise = np.hypot(noise, np.abs(flux) * scaler.noise[part])
     used = scaler.known[part] & np.isfinite(flux) & np.isfinite(noise) & (noise > 0)
     used &= start >= parameters.min_transmission
+    noise = np.where(used, noise, np.inf)
     ratio = float(np.median(flux[used] / noise[used])) if used.any() else 0.0
     if used.sum() < FEWEST or ratio < parameters.min_snr:
         return replace(plain, note=f"not fitted: {used.sum()} planes, signal over noise {ratio:.1f}")
-    model = WindowModel(scaler, part, (wave, flux, noise), expected, parameters)
+    model = WindowModel(scaler, part, (wave, flux, noise), prior, parameters)
     values, errors, used = model.solve(used)
     deep = used & (start < _ABSORBED)
     return replace(
