@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_kmos.cube import Cube
 from napari_kmos.errors import KmosError, KmosWarning
+from napari_kmos.instrument import KEY_ZERO_MAGNITUDE
 from napari_kmos.io import output_dir, read_curves, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step
@@ -132,7 +133,7 @@ def _zero_point(
     own = _of_ifu(zeros, ifu).zero_point if any(one.ifu == ifu for one in zeros) else math.nan
     known = [one.zero_point for one in zeros if math.isfinite(one.zero_point)]
     if not known:
-        msg = f"{file}: no zero point in it (ESO QC ZPOINT); give one (--zero-point)"
+        msg = f"{file}: no zero point in it ({KEY_ZERO_MAGNITUDE}); give one (--zero-point)"
         raise KmosError(msg)
     return own if math.isfinite(own) else float(np.mean(known))
 

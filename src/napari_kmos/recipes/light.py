@@ -12,6 +12,7 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.extract import ExtractParameters, extract_spectra
+from napari_kmos.instrument import KEY_AIRMASS_START
 from napari_kmos.io import (
     check_free,
     fits_stem,
@@ -67,7 +68,7 @@ class Light:
         """
         found = read_airmass(self.header) if given is None else given
         if not math.isfinite(found):
-            msg = f"{self.path}: its header tells no airmass (ESO TEL AIRM START); type it in ({option})"
+            msg = f"{self.path}: its header tells no airmass ({KEY_AIRMASS_START}); type it in ({option})"
             raise KmosError(msg)
         return found
 

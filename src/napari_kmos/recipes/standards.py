@@ -13,6 +13,7 @@ import numpy as np
 from napari_kmos.cube import Cube
 from napari_kmos.curve import Curve
 from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.instrument import KEY_AIRMASS_START
 from napari_kmos.io import read_curves, read_template
 from napari_kmos.recipes.light import brightest_star, read_light
 from napari_kmos.telluric import (
@@ -89,7 +90,7 @@ class MeasuredStandard:
             curve = self._curves[index]
             airmass = curve.airmass if given.airmass is None else given.airmass
             if not math.isfinite(airmass):
-                msg = f"{given.file}: its header tells no airmass (ESO TEL AIRM START); type it in "
+                msg = f"{given.file}: its header tells no airmass ({KEY_AIRMASS_START}); type it in "
                 raise KmosError(msg + "(--standard-airmass)")
             template = None if given.template is None else read_template(given.template)
             self._measured[index] = measure_throughput(

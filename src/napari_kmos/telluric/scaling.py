@@ -206,10 +206,8 @@ def _fit(
     if not parameters.fit:
         return replace(plain, note="not fitted, as asked for")
     start = scaler.transmission(expected, part)
-    noise = np.hypot(noise, np.abs(flux) * scaler.noise[part])
-    used = scaler.known[part] & np.isfinite(flux) & np.isfinite(noise) & (noise > 0)
+    noise, used = _usable(scaler, part, flux, noise)
     used &= start >= parameters.min_transmission
-    noise = np.where(used, noise, np.inf)
     ratio = float(np.median(flux[used] / noise[used])) if used.any() else 0.0
     if used.sum() < FEWEST or ratio < parameters.min_snr:
         return replace(plain, note=f"not fitted: {used.sum()} planes, signal over noise {ratio:.1f}")
@@ -227,3 +225,10 @@ def _fit(
         rms_after=model.rms(values, used, deep),
         n_planes=int(used.sum()),
     )
+
+
+def _usable(scaler: Scaler, part: slice, flux: Floats, noise: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the noise of target and standard together, infinite where there is none, and where both are known."""
+    both = np.hypot(noise, np.abs(flux) * scaler.noise[part])
+    known = scaler.known[part] & np.isfinite(flux) & np.isfinite(both) & (both > 0)
+    return np.where(known, both, np.inf), known
