@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _PSF_NODES = 5
+#: By which spectra are shifted for their slope.
+_STEP_PIX = 0.05
 #: Stars further than this from the centre of an IFU are left out.
 _REACH_ARCSEC = 4.0
 _LIGHT_KMS = 299792.458
@@ -62,7 +65,7 @@ def star_spectra(scene: Scene, stars: Stars, *, shift_pix: Floats | float = 0.0)
 
 
 def stars_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
-    """Return the light of the stars alone, shape (n_planes, n_y, n_x), ADU per second."""
+    """Return the light of the stars alone, on slitlets as they lie, shape (n_planes, n_y, n_x), ADU per second."""
     parameters, response = scene.detector, scene.responses[ifu]
     n_y, n_x = response.gain.shape
     cube = np.zeros((parameters.nz, n_y, n_x))
@@ -70,17 +73,27 @@ def stars_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
     near = np.hypot(y - n_y / 2, x - n_x / 2) < _REACH_ARCSEC / parameters.pix_scale
     if not near.any():
         return cube
-    spectra = star_spectra(scene, select_stars(scene.stars, near), shift_pix=flexure_pix(scene, conditions, ifu)).T
+    flexure, stars = flexure_pix(scene, conditions, ifu), select_stars(scene.stars, near)
     nodes = np.linspace(0, parameters.nz - 1, _PSF_NODES)
     fwhm = seeing_at(conditions.seeing_arcsec, parameters.start_um + nodes * parameters.step_um) / parameters.pix_scale
-    images = [moffat_images(y[near], x[near], (n_y, n_x), fwhm_pix=float(f)).reshape(-1, n_y * n_x) for f in fwhm]
-    plane = np.arange(parameters.nz)
-    for first, last in zip(range(_PSF_NODES - 1), range(1, _PSF_NODES), strict=True):  # linear between the nodes
-        part = (plane >= nodes[first]) & (plane <= nodes[last])
-        share = ((plane[part] - nodes[first]) / (nodes[last] - nodes[first]))[:, None]
-        light = (spectra[part] * (1 - share)) @ images[first] + (spectra[part] * share) @ images[last]
-        cube[part] = light.reshape(-1, n_y, n_x)
+    images = [moffat_images(y[near], x[near], (n_y, n_x), fwhm_pix=float(f)) for f in fwhm]
+    before, middle, behind = (star_spectra(scene, stars, shift_pix=flexure + by) for by in (-_STEP_PIX, 0.0, _STEP_PIX))
+    further = response.shift_pix[response.slitlet] + response.spaxel_shift_pix  # small, as the lines of the sky lie
+    cube = _light(middle, images) + further * _light((behind - before) / (2 * _STEP_PIX), images)
     return cube * response.gain
+
+
+def _light(spectra: Floats, images: list[Floats]) -> Floats:
+    """Return spectra, shape (n_stars, n_planes), at their images at the nodes, linear between these."""
+    n_planes = spectra.shape[1]
+    nodes, plane = np.linspace(0, n_planes - 1, len(images)), np.arange(n_planes)
+    cube = np.zeros((n_planes, *images[0].shape[1:]))
+    for first, last in pairwise(range(len(images))):
+        part = (plane >= nodes[first]) & (plane <= nodes[last])
+        share = (plane[part] - nodes[first]) / (nodes[last] - nodes[first])
+        cube[part] = np.tensordot(spectra[:, part] * (1 - share), images[first], axes=(0, 0))
+        cube[part] += np.tensordot(spectra[:, part] * share, images[last], axes=(0, 0))
+    return cube
 
 
 def sky_cube(scene: Scene, conditions: Conditions, ifu: int) -> Floats:
