@@ -1,6 +1,23 @@
 """How things are said."""
 
+import unicodedata
+
 
 def counted(number: int, name: str) -> str:
     """Return how many there are of something, in words: 1 row, 2 rows."""
     return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Return text that a terminal shows and does not obey: but for ends of lines, no control characters.
+
+    Examples
+    --------
+    >>> printable("star \x1b[2J")
+    'star \\x1b[2J'
+    """
+    return "".join(letter if _is_shown(letter) else ascii(letter)[1:-1] for letter in text)
+
+
+def _is_shown(letter: str) -> bool:
+    return letter.isprintable() or letter == "\n" or unicodedata.category(letter) == "Zs"

@@ -57,6 +57,8 @@ def test_how_it_was_made(tmp_path, capsys):
         ("REC1 RAW1 NAME", "KMOS.fits"),
         ("REC1 PARAM12 NAME", "pix_scale"),
         ("REC1 PARAM12 VALUE", ("0.1", "Default: 0.2")),
+        ("REC1 CAL1 NAME", "XCAL_KKK.fits"),
+        ("REC1 CAL1 CATG", "XCAL"),
         ("REC1 PARAM7 NAME", "oscan"),
         ("REC1 PARAM7 VALUE", ("true", "Default: true")),
     ):
@@ -68,7 +70,14 @@ def test_how_it_was_made(tmp_path, capsys):
     path = write_exposure(exposure, tmp_path / "a.fits", step=step)
     (told,) = _told(capsys, path)
     first, second = told["recipes"]
-    assert first == {"recipe": "kmos_sci_red", "version": "kmos/4.5.10", "inputs": 1, "changed": {"pix_scale": "0.1"}}
+    assert first == {
+        "recipe": "kmos_sci_red",
+        "version": "kmos/4.5.10",
+        "inputs": 1,
+        "changed": {"pix_scale": "0.1"},
+        "defaults": {"pix_scale": "0.2"},
+        "calibrations": [{"category": "XCAL", "name": "XCAL_KKK.fits"}],
+    }
     assert second["recipe"] == "napari-kmos sky-tweak"
     assert second["changed"] == {"method": "plain"}
     assert told["history"][0] == "flat field exchanged by hand"
@@ -76,6 +85,7 @@ def test_how_it_was_made(tmp_path, capsys):
     main(["info", str(path)])
     text = capsys.readouterr().out
     assert "made by kmos_sci_red (kmos/4.5.10) from 1 files: pix_scale=0.1" in text
+    assert "    with XCAL XCAL_KKK.fits" in text
     assert "history: flat field exchanged by hand" in text
 
 

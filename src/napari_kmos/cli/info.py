@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.cli.options import add_files
-from napari_kmos.recipes.info import info
+from napari_kmos.cli.tables import aligned
+from napari_kmos.recipes.info import info, told_calibrations
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -39,9 +40,9 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     facts = {"cubes": [], "images": [], "unused_arms": {}, "recipes": [], "history": [], **facts}
     head = (facts["kind"], facts.get("category"), facts.get("band"), facts.get("date"))
     lines = [f"{Path(facts['file']).name}: {', '.join(str(part) for part in head if part)}", *_observation(facts)]
-    lines += _table([_row(item) for item in (*facts["cubes"], *facts["images"])])
+    lines += aligned([_row(item) for item in (*facts["cubes"], *facts["images"])])
     if "spectrum" in facts:
-        lines += _table([_spectrum_row(facts["spectrum"])])
+        lines += aligned([_spectrum_row(facts["spectrum"])])
     if facts["cubes"] and facts["unused_arms"]:
         lines.append(f"  arms without data: {_unused(facts['unused_arms'])}")
     for extension in facts.get("unused_extensions", ()):
@@ -50,6 +51,8 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         changed = " ".join(f"{name}={value}" for name, value in block["changed"].items()) or "all parameters default"
         inputs = f" from {block['inputs']} files" if block["inputs"] else ""
         lines.append(f"  made by {block['recipe']} ({block['version']}){inputs}: {changed}")
+        if block["calibrations"]:
+            lines.append(f"    with {told_calibrations(block)}")
     # A history line of ours says what its block said above, in full.
     others = [line for line in facts["history"] if not line.startswith("napari-kmos ")]
     return lines + [f"  history: {line}" for line in others]
@@ -128,13 +131,3 @@ def _range(item: Mapping[str, Any]) -> str:
     """Write a wavelength range."""
     start, end = item["wavelength_um"]
     return f"{start:.4f}-{end:.4f} um {item.get('medium', '')}".strip()
-
-
-def _table(rows: list[dict[str, str]]) -> list[str]:
-    """Align cells in columns; a column that is empty everywhere is left out."""
-    if not rows:
-        return []
-    titles = [title for title in rows[0] if any(row[title] for row in rows)]
-    cells = [titles, *([row[title] for title in titles] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(titles))]
-    return ["  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]

@@ -30,6 +30,7 @@ COMMANDS = {
     "run": "do every step of a plan, resumable",
     "prepare": "write what recipes of ESO's pipeline need that make the cubes",
     "info": "say what files hold and how they were made",
+    "check": "say whether how cubes were made suits, line by line with the reason and what to do",
     "sky-tweak": "subtract the sky from object exposures",
     "sky-mask": "find stars in sky exposures and replace them by sky",
     "sky-second-pass": "subtract what the subtraction of the sky left, found in the emptier IFUs",

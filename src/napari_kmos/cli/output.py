@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.progress import Cancelled
+from napari_kmos.words import printable
 
 if TYPE_CHECKING:
     from napari_kmos.recipes.outcome import Outcome
@@ -46,6 +47,7 @@ class ProgressLine:
 
     def __call__(self, done: int, total: int, text: str) -> None:
         """Tell that ``done`` of ``total`` parts are done, and what is being done."""
+        text = printable(text)
         if self._quiet or not self._is_due(done, total, text):
             return
         self._text, self._last = text, time.monotonic()
@@ -86,7 +88,7 @@ def collected_warnings(*, quiet: bool = False) -> Iterator[list[str]]:
         elif text not in texts:
             texts.append(text)
             if not quiet:
-                sys.stderr.write(f"warning: {text}\n")
+                sys.stderr.write(f"warning: {printable(text)}\n")
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=KmosWarning)
@@ -113,7 +115,7 @@ def print_outcome(outcome: Outcome, warned: Sequence[str], *, as_json: bool = Fa
     else:
         lines = [*products, *([text.rstrip("\n")] if text else [])]
     for line in lines:
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
 
 
@@ -124,7 +126,7 @@ def absolute(path: Path) -> str:
 
 def tell_error(text: str) -> None:
     """Write the last line of standard error."""
-    sys.stderr.write(f"error: {' '.join(text.split())}\n")
+    sys.stderr.write(f"error: {printable(' '.join(text.split()))}\n")
     sys.stderr.flush()
 
 

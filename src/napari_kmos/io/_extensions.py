@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from napari_kmos.io._pixels import Pixels, PlainPixels, TiledPixels, View
 
 if TYPE_CHECKING:
     from napari_kmos.io._quality import Quality
+
+_ILLEGIBLE = re.compile(rb"[^ -~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +133,20 @@ def open_product(path: Path) -> Product:
         if compression is not None:
             msg = f"{path}: compressed by {compression}; expected a plain file, gzip or bzip2: unpack it first"
             raise NotKmosError(msg)
-        extensions = tuple(_extension(file, size, index, hdu) for index, hdu in enumerate(hdus))
-    return Product(path, extensions[0].header, extensions)
+        first, *rest = (_extension(file, size, index, hdu) for index, hdu in enumerate(hdus))
+        header = _legible(first.header, plain, int(hdus[0].fileinfo()["datLoc"]))
+    extensions = (dataclasses.replace(first, header=header), *rest)
+    return Product(path, header, extensions)
+
+
+def _legible(header: fits.Header, plain: Path, end: int) -> fits.Header:
+    """Return a primary header in which "?" stands for what FITS does not allow, control characters above all.
+
+    astropy refuses such cards one by one, when they are asked for, and other programs write them.
+    """
+    with plain.open("rb") as stream:
+        stored = stream.read(end)
+    return fits.Header.fromstring(_ILLEGIBLE.sub(b"?", stored)) if _ILLEGIBLE.search(stored) else header
 
 
 def _extension(file: FitsFile, size: int, index: int, hdu: Any) -> Extension:

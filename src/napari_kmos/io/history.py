@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _BLOCK = re.compile(r"^ESO PRO REC(\d+) ")
 _PARAMETER = re.compile(r"^ESO PRO REC\d+ PARAM(\d+) NAME$")
 _RAW = re.compile(r"^ESO PRO REC\d+ RAW\d+ NAME$")
+_CALIBRATION = re.compile(r"^ESO PRO REC\d+ (CAL\d+) NAME$")
 _DEFAULT = re.compile(r"Default:\s*(.*)")
 
 
@@ -33,6 +34,10 @@ class RecipeBlock:
         Parameter name to value, as text.
     changed : dict
         Those of the parameters whose value is not the default that the header names.
+    defaults : dict
+        Defaults that the header names, by parameter.
+    calibrations : tuple of (str, str)
+        Category and name of the calibrations used; the category is empty where it is not told.
     """
 
     recipe: str
@@ -40,6 +45,8 @@ class RecipeBlock:
     inputs: tuple[str, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
     changed: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    calibrations: tuple[tuple[str, str], ...] = ()
 
 
 def read_recipe_blocks(primary: fits.Header) -> tuple[RecipeBlock, ...]:
@@ -65,23 +72,27 @@ def read_history(primary: fits.Header) -> tuple[str, ...]:
 
 
 def _block(primary: fits.Header, number: int, keys: list[str]) -> RecipeBlock:
-    parameters, changed = {}, {}
+    parameters, defaults = {}, {}
     for key in keys:
         match = _PARAMETER.match(key)
         if match is None:
             continue
         value_key = key_recipe(number, f"PARAM{match[1]} VALUE")
-        name, value = _text(primary.get(key)), _text(primary.get(value_key))
-        parameters[name] = value
-        default = _DEFAULT.search(primary.comments[value_key]) if value_key in primary else None
-        if default is None or default[1].strip().strip("'\"") != value:
-            changed[name] = value
+        name = _text(primary.get(key))
+        parameters[name] = _text(primary.get(value_key))
+        if value_key in primary and (default := _DEFAULT.search(primary.comments[value_key])):
+            defaults[name] = default[1].strip().strip("'\"")
+    used = [(match[1], key) for key in keys if (match := _CALIBRATION.match(key))]
     return RecipeBlock(
         recipe=_text(primary.get(key_recipe(number, "ID"))),
         version=_text(primary.get(key_recipe(number, "PIPE ID"))),
         inputs=tuple(_text(primary[key]) for key in keys if _RAW.match(key)),
         parameters=parameters,
-        changed=changed,
+        changed={name: value for name, value in parameters.items() if defaults.get(name) != value},
+        defaults=defaults,
+        calibrations=tuple(
+            (_text(primary.get(key_recipe(number, f"{one} CATG"))), _text(primary[key])) for one, key in used
+        ),
     )
 
 

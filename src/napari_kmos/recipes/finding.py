@@ -104,6 +104,12 @@ def find_exposures(folders: Sequence[Path], *, progress: Progress = silent) -> t
     return tuple(sorted(found, key=lambda item: (item.mjd if item.mjd == item.mjd else 1e9, str(item.file))))
 
 
+def fits_beside(path: Path) -> tuple[Path, ...]:
+    """Return the FITS files in the folder of a file, itself among them."""
+    folder = path.absolute().parent
+    return tuple(sorted({one for ending in FITS_ENDINGS for one in folder.glob(f"*{ending}")}))
+
+
 def sky_word(text: str) -> bool:
     """Tell whether a name speaks of the sky: has the word, at a change of case or between signs.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import NotKmosError
-from napari_kmos.io import read_exposure, read_history, read_images, read_recipe_blocks
+from napari_kmos.io import RecipeBlock, read_exposure, read_history, read_images, read_recipe_blocks
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.spatial.wcs import pixel_to_sky, position_angle_deg
 
@@ -34,8 +34,8 @@ def info(files: Sequence[Path]) -> Outcome:
     -------
     Outcome
         ``measured["files"]`` holds a mapping a file: ``file``, ``kind``, ``band``, ``date``, ..., ``cubes`` or
-        ``images`` or ``spectrum``, ``unused_arms``, ``unused_extensions`` (``name`` and ``reason``), ``recipes`` (with
-        the parameters that differ from their defaults) and ``history``.
+        ``images`` or ``spectrum``, ``unused_arms``, ``unused_extensions`` (``name`` and ``reason``), ``recipes`` (see
+        `recipe_facts`) and ``history``.
 
     Raises
     ------
@@ -43,6 +43,38 @@ def info(files: Sequence[Path]) -> Outcome:
         If a file holds nothing we know.
     """
     return Outcome(measured={"files": [_facts(Path(path)) for path in files]})
+
+
+def recipe_facts(block: RecipeBlock) -> dict[str, Any]:
+    """Return what is told of a step: the parameters that were changed, and what they are if nothing is said."""
+    return {
+        "recipe": block.recipe,
+        "version": block.version,
+        "inputs": len(block.inputs),
+        "changed": block.changed,
+        "defaults": {name: block.defaults[name] for name in block.changed if name in block.defaults},
+        "calibrations": [{"category": category, "name": name} for category, name in block.calibrations],
+    }
+
+
+def told_changes(step: Mapping[str, Any]) -> str:
+    """Return the parameters of a step that differ from their defaults, with these, to be read by people.
+
+    Parameters
+    ----------
+    step : mapping
+        As `recipe_facts` returns it.
+    """
+    defaults = step["defaults"]
+    return ", ".join(
+        f"{name}={value or repr('')}" + (f" (default {defaults[name] or repr('')})" if name in defaults else "")
+        for name, value in step["changed"].items()
+    )
+
+
+def told_calibrations(step: Mapping[str, Any]) -> str:
+    """Return the calibrations of a step, by category and name, to be read by people; as `told_changes`."""
+    return ", ".join(f"{one['category']} {one['name']}".strip() for one in step["calibrations"])
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -152,10 +184,7 @@ def _field(wcs: WCS, shape: tuple[int, int]) -> dict[str, Any]:
 
 def _making(primary: fits.Header) -> dict[str, Any]:
     """How the file was made."""
-    blocks = [
-        {"recipe": block.recipe, "version": block.version, "inputs": len(block.inputs), "changed": block.changed}
-        for block in read_recipe_blocks(primary)
-    ]
+    blocks = [recipe_facts(block) for block in read_recipe_blocks(primary)]
     return {"recipes": blocks, "history": list(read_history(primary))}
 
 
