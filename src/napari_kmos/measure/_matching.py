@@ -87,15 +87,19 @@ def prepare(
 
 def solve(data: Compared, shapes: Sequence[CubicSpline], trial: Floats) -> Solution:
     """Fit the depth of the lines, and the changes with width and variant, at velocities, shape (n_trial,)."""
-    rest = data.wave / (1 + trial[:, None] / LIGHT_KMS)
-    depths = [1 - shape(rest) for shape in shapes]
-    along = scaled(data.wave, data.wave)  # bands may be deeper at one end than those of the template
-    raw = np.stack([depths[0], along * depths[0], *(other - depths[0] for other in depths[1:])])
-    columns = data.project(raw * data.scale)
+    columns = data.project(_lines_at(data, shapes, trial))
     products = np.einsum("ivn,jvn->vij", columns, columns)
     onto = np.einsum("ivn,n->vi", columns, data.values)
     coefficients = np.einsum("vij,vj->vi", np.linalg.pinv(products, rcond=1e-12, hermitian=True), onto)
     return Solution(np.einsum("vi,vi->v", coefficients, onto), coefficients, columns)
+
+
+def _lines_at(data: Compared, shapes: Sequence[CubicSpline], trial: Floats) -> Floats:
+    """Return what is fitted besides the continuum, shape (n_terms, n_trial, n)."""
+    rest = data.wave / (1 + trial[:, None] / LIGHT_KMS)
+    depths = [1 - shape(rest) for shape in shapes]
+    along = scaled(data.wave, data.wave)  # bands may be deeper at one end than those of the template
+    return np.stack([depths[0], along * depths[0], *(other - depths[0] for other in depths[1:])]) * data.scale
 
 
 def refine(data: Compared, shapes: Sequence[CubicSpline], velocity: float, step: float) -> float:
@@ -110,12 +114,15 @@ def refine(data: Compared, shapes: Sequence[CubicSpline], velocity: float, step:
     return velocity + (0.5 * step * float((before - after) / bend) if bend < 0 else 0.0)
 
 
-def slope_of(data: Compared, shapes: Sequence[CubicSpline], velocity: float, solution: Solution) -> Floats:
-    """Return how the model changes with a km/s, without what its other parameters can do, shape (n,)."""
-    above, below = (solve(data, shapes, np.array([velocity + step])).columns[:, 0] for step in (0.5, -0.5))
-    slope = solution.coefficients[0] @ (above - below)
+def slope_of(
+    data: Compared, shapes: Sequence[CubicSpline], velocity: float, solution: Solution
+) -> tuple[Floats, Floats]:
+    """Return how the model changes with a km/s, without what its other parameters can do, and with it, shape (n,)."""
+    above, below = (_lines_at(data, shapes, np.array([velocity + step]))[:, 0] for step in (0.5, -0.5))
+    whole = solution.coefficients[0] @ (above - below)
+    slope = data.project(whole)
     columns, _ = np.linalg.qr(solution.columns[:, 0].T)
-    return np.asarray(slope - columns @ (columns.T @ slope))
+    return np.asarray(slope - columns @ (columns.T @ slope)), np.asarray(whole)
 
 
 def error_of(data: Compared, slope: Floats, left: Floats, variance: float) -> float:

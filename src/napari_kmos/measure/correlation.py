@@ -47,6 +47,8 @@ LATE_WINDOWS: MappingProxyType[str, tuple[Window, ...]] = MappingProxyType(
 #: Velocities are tried at so many steps a plane.
 _STEPS_PER_PLANE = 4
 _CLIP_PASSES = 3
+#: A variant counts if what is its own is this part of the lines of the template.
+_LEAST_SHARE = 0.01
 #: Of lines broader or narrower than the template's, the change is taken from this part of their width.
 _WIDER = 0.05
 
@@ -119,7 +121,7 @@ class Correlation:
     n_points : int
         Planes compared.
     middle_um : float
-        Their mean wavelength, each by the weight it has in the velocity.
+        Their mean wavelength, each by the weight that a shift of it has in the velocity.
     trial_kms, coefficient : ndarray, shape (n,)
         The correlation, -1 to 1, at all velocities tried.
     reason : str
@@ -177,16 +179,13 @@ def correlate(
     fwhm_um = parameters.lsf_fwhm_um or float(np.median(wave)) / band.resolution
     reach = parameters.max_kms + 2 * plane_kms
     widths = (fwhm_um, (1 + _WIDER) * fwhm_um)[: 1 + parameters.fit_width]
-    shapes = as_observed(template, wave, widths_um=widths, reach_kms=reach)
-    for flux_of_variant in template.variants:
-        variant = dataclasses.replace(template, flux=flux_of_variant, variants=())
-        shapes += as_observed(variant, wave, widths_um=widths[:1], reach_kms=reach)
     inside = in_windows(wave, chosen) & ~in_windows(wave, check_windows(parameters.exclude))
     beyond = reach / LIGHT_KMS
     covered = (wave * (1 - beyond) > template.wavelength_um[0]) & (wave * (1 + beyond) < template.wavelength_um[-1])
     step = plane_kms / _STEPS_PER_PLANE
     trial = np.arange(-np.ceil(parameters.max_kms / step), np.ceil(parameters.max_kms / step) + 1) * step
     used = inside & covered
+    shapes = _shapes(template, wave, used, widths_um=widths, reach_kms=reach)
     for _ in range(_CLIP_PASSES):
         data = prepare(wave, values, noise, used, (chosen, parameters.degree))
         if data is None:
@@ -197,6 +196,24 @@ def correlate(
             break
         used[data.planes[bad]] = False
     return found
+
+
+def _shapes(template: Template, wave: Floats, used: NDArray[np.bool_], **how: Any) -> list[CubicSpline]:
+    """Return a template as observed at each width, and those variants whose lines are no combination of the others.
+
+    Where there is no CO, for one, its depth makes no difference.
+    """
+    shapes = as_observed(template, wave, **how)
+    for flux in template.variants:
+        (shape,) = as_observed(
+            dataclasses.replace(template, flux=flux), wave, **how | {"widths_um": how["widths_um"][:1]}
+        )
+        lines, *others = (1 - one(wave[used]) for one in (shape, *shapes))
+        columns = np.stack(others, axis=1)
+        left = lines - columns @ np.linalg.lstsq(columns, lines)[0]
+        if np.linalg.norm(left) > _LEAST_SHARE * np.linalg.norm(others[0]):
+            shapes.append(shape)
+    return shapes
 
 
 def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: float) -> tuple[Correlation, Floats]:
@@ -222,12 +239,12 @@ def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: f
     if peak in (0, trial.size - 1):
         reason = f"the correlation still rises at {velocity:.0f} km/s; look further (max_kms)"
         return Correlation(**found, reason=reason), left
-    slope = slope_of(data, shapes, velocity, last)
+    slope, whole = slope_of(data, shapes, velocity, last)
     best = Correlation(
         **found,
         velocity_kms=velocity,
         err_kms=error_of(data, slope, left, max(chi2, 1.0) if data.has_noise else chi2),
-        middle_um=float(np.average(data.wave, weights=slope**2)),
+        middle_um=float(np.average(data.wave, weights=slope * whole)),
         depth=-float(last.coefficients[0, 0]),
     )
     return best, left

@@ -65,8 +65,9 @@ def late_template(lines: Sequence[SpectralLine], *, temperature_k: float = 3800.
     -------
     Template
         Synthetic, not a model of an atmosphere: wavelengths are those of the laboratory, depths are typical. A factor
-        between its depths and those of a star is fitted, and the difference to its variant, which has a tenth of the
-        CO: without that, bands of another shape move the velocity by up to 2 km/s. See `correlate`.
+        between its depths and those of a star is fitted, and the differences to its variants, which have a tenth of
+        the CO, and no atoms: without these, bands of another shape move the velocity by up to 2 km/s, and atomic lines
+        of another depth by 0.5 km/s. See `correlate`.
     """
     wave, co = _co_grid(temperature_k, _DEPTH)
     _, thinner = _co_grid(temperature_k, _THINNER)
@@ -78,4 +79,5 @@ def late_template(lines: Sequence[SpectralLine], *, temperature_k: float = 3800.
             near = slice(*np.searchsorted(wave, (line.wavelength_um - 6 * sigma, line.wavelength_um + 6 * sigma)))
             atoms[near] *= 1 - depth * np.exp(-0.5 * ((wave[near] - line.wavelength_um) / sigma) ** 2)
     source = "CO bands and atomic lines, synthetic"
-    return Template(name="late", wavelength_um=wave, flux=co * atoms, source=source, variants=(thinner * atoms,))
+    variants = (thinner * atoms, co)
+    return Template(name="late", wavelength_um=wave, flux=co * atoms, source=source, variants=variants)

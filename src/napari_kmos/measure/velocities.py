@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_kmos.measure.line_fits import LineFit
     from napari_kmos.spectrum import StarSpectrum, Template
 
-#: Slitlets of KMOS agree to some hundredths of a plane; a star covers a few of them.
+#: Slitlets agree to about 0.03 planes after calibration; a star and the sky about it lie on four to eight of them each.
 SLITLET_ERR_PIX = 0.02
 _UNKNOWN = ZeroPoint(shift_pix=math.nan)
 
