@@ -113,6 +113,18 @@ def test_latex_is_read_back_and_regions_have_the_class_as_colour(measured):
     assert [row.id for row in read_apertures(measured.products[3], radius_arcsec=0.5)] == ["early", "late_1"]
 
 
+def test_a_table_of_another_kind_is_told_and_the_rest_goes_on(tmp_path: Path, stars: Path):
+    other = write_table(Table({"name": ["Br gamma"]}), tmp_path / "lines.ecsv")
+
+    with pytest.warns(KmosWarning, match=r"lines.ecsv: columns? .*; it is left out"):
+        outcome = measure([stars, other], tmp_path / "out", parameters=MeasureParameters(velocity="none"))
+
+    table = read_table(outcome.products[0])
+    assert table["file"][0] == "lines.ecsv"
+    assert "column" in table["note"][0]
+    assert len(table) == 1 + len(list(stars.glob("spec_*.fits")))
+
+
 def test_other_files_are_told_and_the_rest_goes_on(tmp_path: Path, stars: Path):
     (tmp_path / "spec_other.fits").write_text("no FITS")
     again = tmp_path / "epoch2"

@@ -57,7 +57,7 @@ def read_star_spectra(spectra: Sequence[Path | str], progress: Progress, *, n_mo
     Returns
     -------
     list of GivenSpectrum
-        In the order given; files that cannot be read have a note, and a warning says so.
+        In the order given, tables that cannot be read first; what cannot be read has a note, and a warning says so.
 
     Raises
     ------
@@ -66,9 +66,7 @@ def read_star_spectra(spectra: Sequence[Path | str], progress: Progress, *, n_mo
     NotKmosError
         If no file can be read.
     """
-    files = list(dict.fromkeys(path.absolute() for given in spectra for path in _files(Path(given))))
-    found: list[GivenSpectrum] = []
-    failed: list[KmosError] = []
+    files, found, failed = _listed(spectra)
     for number, path in enumerate(files):
         progress(number, len(files) + n_more, f"reading {path.name}")
         try:
@@ -90,6 +88,20 @@ def read_star_spectra(spectra: Sequence[Path | str], progress: Progress, *, n_mo
     for reason in failed:
         warnings.warn(f"{reason}; it is left out", KmosWarning, stacklevel=3)
     return _with_namesakes(found)
+
+
+def _listed(spectra: Sequence[Path | str]) -> tuple[list[Path], list[GivenSpectrum], list[KmosError]]:
+    """Return each file once, the tables that tell none, and why."""
+    files: dict[Path, None] = {}
+    bad: list[GivenSpectrum] = []
+    failed: list[KmosError] = []
+    for path in map(Path, spectra):
+        try:
+            files |= dict.fromkeys(one.absolute() for one in _files(path))
+        except KmosError as err:
+            failed.append(err)
+            bad.append(GivenSpectrum(path=path.absolute(), note=str(err).removeprefix(f"{path}: ")))
+    return list(files), bad, failed
 
 
 def _with_namesakes(found: Sequence[GivenSpectrum]) -> list[GivenSpectrum]:
