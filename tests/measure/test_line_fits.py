@@ -143,3 +143,8 @@ def test_line_is_looked_for_where_the_velocity_says():
 def test_parameters_that_make_no_sense(wrong: dict, message: str):
     with pytest.raises(KmosError, match=message):
         LineParameters(**wrong)
+
+
+def test_spectrum_of_zeros_has_no_line():
+    (found,) = fit_lines(star_of(np.zeros(K.size)), [SpectralLine(name="Br gamma", wavelength_um=2.16612)])
+    assert found.reason == "its continuum is zero"

@@ -255,6 +255,8 @@ def _result(blank: LineFit, fitted: Profiles, number: int, least: float) -> Line
     flux, centre, sigma, gamma = fitted.values[own].tolist()
     flux_err, centre_err = np.sqrt(np.diag(fitted.covariance)[own][:2]).tolist()
     continuum = level + slope * centre
+    if continuum == 0:  # of planes that are all zero
+        return dataclasses.replace(blank, reason="its continuum is zero")
     gradients = np.zeros((2, fitted.values.size))
     fwhm, gradients[0, own.start + 2], gradients[0, own.start + 3] = fwhm_of(sigma, gamma)
     gradients[1, own.start : own.start + 2] = -1 / continuum, flux * slope / continuum**2

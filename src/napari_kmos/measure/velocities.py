@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_kmos.measure.line_fits import LineFit
     from napari_kmos.spectrum import StarSpectrum, Template
 
-#: Slitlets agree to about 0.03 planes after calibration. The shares of them that an aperture of 0.6 arcsec and a ring about
-#: it have differ by 0.4, in quadrature.
+#: Slitlets agree to about 0.03 planes after calibration. The shares of them that an aperture of 0.6 arcsec and a ring
+#: about it have differ by 0.4, in quadrature.
 SLITLET_ERR_PIX = 0.012
 _UNKNOWN = ZeroPoint(shift_pix=math.nan)
 
