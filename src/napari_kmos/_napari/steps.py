@@ -11,6 +11,7 @@ from napari_kmos._napari.sky_preview import Masks
 from napari_kmos.aperture import Aperture
 from napari_kmos.cluster import connected
 from napari_kmos.errors import ExtractionError, KmosError
+from napari_kmos.esorex import NATIVE
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.io import fits_stem, output_dir, read_exposure, write_sky_mask
 from napari_kmos.progress import Progress, silent
@@ -111,23 +112,26 @@ def tweak_sky(
     fills_stars: bool,
     masks: Mapping[Path, Masks],
     overwrite: bool,
+    engine: str = NATIVE,
     progress: Progress = silent,
     **how: Any,
 ) -> Outcome:
     """Subtract the sky from all exposures; masks that are given for skies are written beside the products, and used.
+
+    Only the native engine uses masks.
 
     Raises
     ------
     KmosError
         As `sky_tweak` and `write_masks` say.
     """
-    files = []
+    files, fills_stars = [], fills_stars and engine == NATIVE
     for sky in skies if fills_stars else ():
         if sky in masks:
             path = output_dir(out_dir) / mask_name(sky)
             files.append(write_masks(sky, masks[sky], path, overwrite=overwrite, progress=progress))
     stars = {"sky_stars": "mask" if fills_stars else "keep", "sky_masks": files}
-    return sky_tweak(objects, skies, out_dir, **stars, **how, overwrite=overwrite, progress=progress)
+    return sky_tweak(objects, skies, out_dir, **stars, **how, engine=engine, overwrite=overwrite, progress=progress)
 
 
 def second_pass(files: Sequence[Path], out_dir: Path, *, overwrite: bool, progress: Progress = silent) -> Outcome:

@@ -15,6 +15,7 @@ from napari_kmos._napari.layers import open_paths
 from napari_kmos._napari.steps import IFU, TARGET, WHAT, choice_of, combine_files
 from napari_kmos._napari.versus import Answer, Comparer, show_difference
 from napari_kmos._napari.widgets.dock import Dock, Link
+from napari_kmos._napari.widgets.engine_edit import EngineEdit
 from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, folded, row_of
@@ -24,10 +25,15 @@ from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParamet
 from napari_kmos.errors import KmosWarning
 from napari_kmos.offset import UNACCEPTED
 from napari_kmos.recipes.combine_tasks import CombineChoice
+from napari_kmos.recipes.esorex_combine import OWN_OPTIONS, RECIPE, SHARED
 from napari_kmos.recipes.outcome import Outcome
 
 STEP = "combine"
 USER = "user"
+_ENGINE = (
+    f"ESO's kmos_combine combines exposures, not mosaics; of the parameters it has {', '.join(SHARED)}. Subsets are "
+    "compared by the native engine"
+)
 _ASKED = {TARGET: "name of the target", IFU: "number, or numbers with ; one a file"}
 
 
@@ -53,6 +59,7 @@ class CombineDock(Dock):
         self.which, self.scheduler = QLineEdit(), QLineEdit()
         self.offsets = PathField("Offsets file", pattern=OFFSETS)
         self.form = ParameterForm(CombineParameters, exclude=("method", "cmethod"))
+        self.engine = EngineEdit(RECIPE, elsewhere={*OWN_OPTIONS, *SHARED}, tip=_ENGINE)
         self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
         self.overwrite = QCheckBox("Replace products that exist")
         self._doubt = ""
@@ -78,6 +85,7 @@ class CombineDock(Dock):
                 scheduler=self.scheduler.text().strip(),
                 parameters=self._parameters(),
                 **placing,
+                **self.engine.chosen(),
                 overwrite=self.overwrite.isChecked(),
                 done=self._on_done,
             )
@@ -130,6 +138,7 @@ class CombineDock(Dock):
         form.addRow("Not accepted", self.unaccepted)
         form.addRow("Merge by", self.cmethod)
         form.addRow(folded("Parameters", self.form))
+        form.addRow("Engine", self.engine)
         form.addRow("Cluster", self.scheduler)
         form.addRow("Products", self.out_dir)
         form.addRow("", self.overwrite)

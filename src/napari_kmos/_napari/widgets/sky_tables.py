@@ -85,11 +85,11 @@ def _name(level: LevelFactor) -> str:
 
 
 def _rows(outcome: Outcome) -> list[tuple[str | float | int, ...]]:
-    """Rows of the table: an IFU of a product each, and below it its bands."""
+    """Rows of the table: an IFU of a product each, and below it its bands; a recipe of ESO's tells nothing of them."""
     names = ("name", "factor", "residual_over_noise", "rms_before", "rms_after")
     return [
         (ifu, *(part[name] for name in names), product)
         for product, facts in outcome.measured.items()
-        for ifu, found in facts["ifus"].items()
+        for ifu, found in facts.get("ifus", {}).items()
         for part in ({**found, "name": _WHOLE, "factor": math.nan}, *found["bands"])
     ]

@@ -67,7 +67,7 @@ class SkyTweakDock(Dock):
     def run(self) -> None:
         """Subtract the sky from all IFUs of all object exposures, in a thread."""
         with notified(self.say):
-            how = {**self.settings.how(), "overwrite": self.settings.files.overwrite.isChecked()}
+            how = {**self.settings.how(), **self.settings.files.how()}
             files = self.session.objects, self.settings.skies(), self.session.out_dir
             self.start(tweak_sky, *files, **how, done=self._on_done)
 
