@@ -102,19 +102,23 @@ def check_file(path: Path, *, others: Sequence[Path] = (), progress: Progress = 
     exposure = read_exposure(path)
     skies = None
     if exposure.kind == "exposure":
-        skies = _skies([*fits_beside(path), *others], exposure, path.absolute(), progress)
-    evidence = Evidence(exposure=exposure, blocks=read_recipe_blocks(exposure.header), skies=skies)
+        skies = _skies([*fits_beside(path), *others], exposure, progress)
+    evidence = _evidence(exposure, skies)
     return Checked(path=path.absolute(), blocks=evidence.blocks, lines=tuple(judge(evidence) for judge in _TOPICS))
 
 
-def _skies(files: Sequence[Path], exposure: Exposure, here: Path, progress: Progress) -> tuple[Path, ...]:
+def _skies(files: Sequence[Path], exposure: Exposure, progress: Progress) -> tuple[Path, ...]:
     """Return which of the files are exposures of the sky, of the same band, that still have their sky."""
     try:
         found = find_exposures(files, progress=progress)
     except KmosError:
         return ()
-    skies = (one for one in found if one.role == "sky" and one.file != here)
-    return tuple(one.file for one in skies if one.band == exposure.band)
+    skies = (one.file for one in found if one.role == "sky" and one.band == exposure.band)
+    return tuple(path for path in skies if not verdicts.is_subtracted(_evidence(read_exposure(path))))
+
+
+def _evidence(exposure: Exposure, skies: tuple[Path, ...] | None = None) -> Evidence:
+    return Evidence(exposure=exposure, blocks=read_recipe_blocks(exposure.header), skies=skies)
 
 
 def _facts(checked: Checked) -> dict[str, Any]:

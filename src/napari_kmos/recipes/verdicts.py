@@ -24,6 +24,11 @@ _SUBTRACTED = re.compile(r"sky[_\- ]?(?:tweak|sub|corr)|(?:no|without|minus)[_\-
 _PREPARE = "run kmos_sci_red again with no_subtract TRUE and sky_tweak FALSE (napari-kmos prepare kmos_sci_red)"
 
 
+def is_subtracted(e: Evidence) -> bool:
+    """Tell whether the pipeline says that it has subtracted the sky."""
+    return e.flag("no_subtract", SCIENCE_RECIPE) is False or bool(e.flag("sky_tweak", SCIENCE_RECIPE))
+
+
 def sky_subtraction(e: Evidence) -> CheckLine:
     """Whether the sky is still in the cubes."""
     judge, done = judging("sky"), e.block(*_TWEAKS)
@@ -40,7 +45,7 @@ def sky_subtraction(e: Evidence) -> CheckLine:
     if kept:
         reason = "the sky of any block can be scaled and subtracted"
         return judge(GOOD, f"in the cubes ({told})", reason, "napari-kmos sky-tweak, before anything is combined")
-    if kept is False or tweaked:
+    if is_subtracted(e):
         reason = "the recipe took the sky of the same block; that of another can no longer be scaled and subtracted"
         todo = f"{_PREPARE}; or go on without: napari-kmos sky-second-pass takes out what is left"
         return judge(BAD, f"subtracted by the pipeline ({told})", reason, todo)
@@ -56,13 +61,15 @@ def sky_cubes(e: Evidence) -> CheckLine:
     judge = judging("sky cubes")
     if e.block(*_TWEAKS):
         return judge(GOOD, "not needed any more", "the sky is subtracted already")
+    if is_subtracted(e):
+        return judge(DOUBT, "of no use", "the pipeline has subtracted a sky already, see sky")
     if e.skies is None:
         return judge(UNKNOWN, "not told", "it is looked for beside exposures, and this is none any more")
     if e.skies:
         names = shortened([path.name for path in e.skies])
-        reason = "exposures of the sky, of the same band, beside this file"
+        reason = "exposures of the sky, of the same band, here"
         return judge(GOOD, names, reason, "name them to napari-kmos sky-tweak by --sky")
-    reason = "no file beside this one is an exposure of the sky, of the same band, with its sky in it"
+    reason = "no file here is an exposure of the sky, of the same band, with its sky in it"
     if e.flag("no_subtract", SCIENCE_RECIPE):
         return judge(DOUBT, "none here", reason, "kmos_sci_red has written them too: name them by --sky")
     return judge(UNKNOWN, "none here", reason, "kmos_sci_red writes them with no_subtract TRUE and sky_tweak FALSE")
