@@ -190,9 +190,11 @@ class Dock(Seen):
 
 @atexit.register
 def _end() -> None:
-    """Delete docks that no window has: Python would take them apart piece by piece after Qt, which crashes."""
+    """Close windows still open, delete docks that have none: taken apart piece by piece after Qt they crash."""
     for dock in tuple(_docks):
-        with suppress(RuntimeError):  # deleted already
+        with suppress(RuntimeError):  # deleted already, with the window
             if dock.parent() is None:
                 dock.deleteLater()
-                QCoreApplication.sendPostedEvents(dock, QEvent.Type.DeferredDelete.value)
+            else:
+                dock.viewer.close()
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
