@@ -153,6 +153,7 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     qtbot.waitUntil(lambda: dock.message.text().startswith("Spectra of"), timeout=WAIT_MS)
     assert len(dock.session.spectra) == 2
     dock.sky.method.setCurrentText("psf")
+    qtbot.waitUntil(lambda: "until Extract all fits it by psf" in dock.message.text(), timeout=WAIT_MS)
     dock.steps.extract()
     qtbot.waitUntil(lambda: "against the last" in dock.message.text(), timeout=WAIT_MS)
     assert all(cell(dock, row, _CHANGE).startswith("x ") for row in (0, 1))

@@ -19,7 +19,7 @@ from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of
 from napari_kmos._napari.under import moved_cube
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, pixel_scale_arcsec
-from napari_kmos.extract import ExtractParameters, apertures_inside, extract_spectra
+from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_inside, extract_spectra
 from napari_kmos.io.source import Box, hold_box, is_held, read_spaxels
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.apertures import aperture_weights
@@ -173,11 +173,11 @@ def _that_matter(
     return [one for one in near if abs((one.ra - star.ra + 180) % 360 - 180) * scale < reach]
 
 
-def curves_of(spectra: Sequence[StarSpectrum]) -> tuple[list[Curve], str]:
-    """Return what to plot, the error band for the first only, and the unit."""
+def curves_of(spectra: Sequence[StarSpectrum], *, with_method: bool = False) -> tuple[list[Curve], str]:
+    """Return what to plot, the error band for the first only, and the unit; names tell how fits were made, or all."""
     curves = [
         Curve(
-            name=f"{spectrum.label}  SNR {spectrum.snr:.1f}" if np.isfinite(spectrum.snr) else spectrum.label,
+            name=_legend(spectrum, with_method=with_method or spectrum.method in PSF_METHODS),
             x=spectrum.wavelength_um,
             y=np.where(spectrum.mask, np.nan, spectrum.flux),
             err=spectrum.noise if number == 0 else None,
@@ -186,6 +186,12 @@ def curves_of(spectra: Sequence[StarSpectrum]) -> tuple[list[Curve], str]:
     ]
     unit = spectra[0].unit if spectra else None
     return curves, "" if unit is None else unit.to_string("unicode")
+
+
+def _legend(spectrum: StarSpectrum, *, with_method: bool) -> str:
+    """Name a curve."""
+    name = f"{spectrum.label} {spectrum.method}" if with_method else spectrum.label
+    return f"{name}  SNR {spectrum.snr:.1f}" if np.isfinite(spectrum.snr) else name
 
 
 def prepare() -> None:

@@ -35,16 +35,19 @@ class LivePlot(SpectrumPlot):
         super().__init__()
         self.spectra: Spectra = ()
         self.hovered: Curve | None = None
-        self._told = ""
+        self._told, self._names_method = "", False
         self.latest, self.hover, self.ahead = Latest(), Latest(), Latest()
         self.latest.ready.connect(self._on_ready)
         self.latest.failed.connect(self._on_failed)
         self.hover.ready.connect(self.show_hovered)
         begin_thread(live.prepare)
 
-    def request(self, wanted: tuple[Aperture, ...], extract: Callable[..., Spectra]) -> None:
-        """Ask for the spectra of some apertures, which ``extract(progress=...)`` returns, in a thread."""
-        self.latest.request(lambda progress: (wanted, extract(progress=progress)))
+    def request(self, wanted: tuple[Aperture, ...], extract: Callable[..., Spectra], *, note: str = "") -> None:
+        """Ask for the spectra of some apertures, which ``extract(progress=...)`` returns, in a thread.
+
+        The note is said of them when they are there; with one, their names tell the method.
+        """
+        self.latest.request(lambda progress: (wanted, extract(progress=progress), note))
 
     def request_hover(self, read: Callable[..., Curve]) -> None:
         """Ask for the spectrum beneath the cursor, which ``read(progress=...)`` returns, in a thread."""
@@ -65,11 +68,12 @@ class LivePlot(SpectrumPlot):
         grid = commands.wavelengths_um(viewer)
         self.show_marker(commands.current_wavelength(viewer), None if grid is None else (grid[0], grid[-1]))
 
-    def _on_ready(self, answer: tuple[tuple[Aperture, ...], Spectra]) -> None:
-        wanted, spectra = answer
+    def _on_ready(self, answer: tuple[tuple[Aperture, ...], Spectra, str]) -> None:
+        wanted, spectra, note = answer
         outside = () if spectra else wanted[:1]
         notes = [*(one.note for one in spectra if one.note), *(f"{one.id}: {_OUTSIDE}" for one in outside)]
-        self._show(spectra, "; ".join(notes))
+        self._names_method = bool(note)
+        self._show(spectra, "; ".join([*([note] if note else []), *notes]))
 
     def _on_failed(self, problem: BaseException) -> None:
         """Say why there is no spectrum, and show none: a notification a step of the mouse would bury the user."""
@@ -85,5 +89,5 @@ class LivePlot(SpectrumPlot):
         self.answered.emit(text)
 
     def _draw_all(self) -> None:
-        curves, unit = live.curves_of(self.spectra)
+        curves, unit = live.curves_of(self.spectra, with_method=self._names_method)
         self.show_curves([*curves, *([] if self.hovered is None else [self.hovered])], unit=unit)

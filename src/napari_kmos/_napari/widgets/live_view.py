@@ -24,6 +24,8 @@ from napari_kmos.extract import PSF_METHODS, ExtractParameters
 from napari_kmos.session import Session
 from napari_kmos.spectrum import StarSpectrum
 
+_UNFITTED = "the sum over the aperture, until Extract all fits it"
+
 
 class LiveView(QObject):
     """Asks for spectra whenever something was pointed at, and draws what they are made of.
@@ -51,13 +53,16 @@ class LiveView(QObject):
     def request(self) -> None:
         """Ask for the spectra of the selected apertures; those of a fit of all stars serve until one is moved."""
         wanted, cubes = self.pointer.sync.selected(), live.cubes_as_seen(self.pointer.viewer)
-        fitted = self._fitted() if self.session.extract_method in PSF_METHODS else {}
+        method = self.session.extract_method
+        fitted = self._fitted() if method in PSF_METHODS else {}
         ready = tuple(fitted[one.id] for one in wanted if one.id in fitted and fitted[one.id].aperture == one)
         if ready and len(ready) == len(wanted):
             self.plot.request(wanted, lambda progress: ready)
             return
+        stars = ", ".join(one.id for one in wanted if one.kind == "star")
+        note = f"{stars}: {_UNFITTED} by {method}" if stars and method in PSF_METHODS else ""
         known, parameters = self.session.apertures, self.parameters
-        self.plot.request(wanted, partial(live.spectra_of, cubes, wanted, known, parameters))
+        self.plot.request(wanted, partial(live.spectra_of, cubes, wanted, known, parameters), note=note)
         if wanted:
             self._read_ahead(cubes, wanted[0])
 
