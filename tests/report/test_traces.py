@@ -56,6 +56,14 @@ def test_each_star_is_normalised_in_its_own_windows():
     assert traces.label == "flux / continuum"
 
 
+def test_where_the_windows_of_one_star_change_the_others_stay_as_they_are():
+    given, look = [star(), star("b")], Look(normalised=True)
+    first = prepare_traces(given, look=look)
+    again = prepare_traces(given, look=look, continua={"b": Continuum(windows=((2.0, 2.1),))})
+    assert again.spectra[0].flux is first.spectra[0].flux
+    assert np.nanmax(np.abs(again.spectra[1].flux - first.spectra[1].flux)) > 0
+
+
 def test_a_star_without_continuum_is_told_and_the_rest_goes_on():
     empty = star("b")
     empty.spectrum.mask[:] = True

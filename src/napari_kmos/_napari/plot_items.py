@@ -159,7 +159,7 @@ class Grid(_OverView):
 class LineMarks(_OverView):
     """Lines from top to bottom, dashed, with their names above them, pulled apart where they crowd.
 
-    Where there is no room for all the names, none is written: zoom in.
+    Where there is no room for all the names, those that would lie on the one before are left out: zoom in.
     """
 
     def __init__(self) -> None:
@@ -175,21 +175,22 @@ class LineMarks(_OverView):
         self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
-        """Draw the marks in view, and their names if there is room for all."""
+        """Draw the marks in view, and the names for which there is room."""
         place = painter.transform()
         view = self._in_pixels(painter)
         inside = [(place.m11() * line.wavelength_um + place.dx(), line) for line in self.lines]
         inside = [(x, line) for x, line in inside if view.left() <= x <= view.right()]
         height = QFontMetricsF(_font()).height()
-        shares = pulled_apart([(x - view.left()) / view.width() for x, _ in inside], gap=height / view.width())
-        is_named = len(inside) * height <= view.width()
+        named = named_places([x for x, _ in inside], gap=height, width=view.width())
+        places = [(inside[one][0] - view.left()) / view.width() for one in named]
+        shares = dict(zip(named, pulled_apart(places, gap=height / view.width()), strict=True))
         below = view.top() + self.room
-        for share, (x, line) in zip(shares, inside, strict=True):
+        for number, (x, line) in enumerate(inside):
             colour = QColor(self.scheme.head if line.kind == "head" else self.scheme.line)
             pen = QPen(colour, 1)
             painter.setPen(pen)
-            if is_named:
-                at = view.left() + share * view.width()
+            if number in shares:
+                at = view.left() + shares[number] * view.width()
                 painter.drawLine(QLineF(at, below, x, below + _BEND))
                 painter.translate(at, below)
                 painter.rotate(-90)
@@ -198,6 +199,23 @@ class LineMarks(_OverView):
             pen.setDashPattern(_DASHES)
             painter.setPen(pen)
             painter.drawLine(QLineF(x, below + _BEND, x, view.bottom()))
+
+
+def named_places(places: Sequence[float], *, gap: float, width: float) -> list[int]:
+    """Return which of some marks are named: all if their names fit, else each that is a gap from the one before.
+
+    Examples
+    --------
+    >>> named_places([0.0, 1.0, 9.0], gap=5.0, width=20.0), named_places([0.0, 1.0, 9.0], gap=5.0, width=12.0)
+    ([0, 1, 2], [0, 2])
+    """
+    if len(places) * gap <= width:
+        return list(range(len(places)))
+    named: list[int] = []
+    for number, place in enumerate(places):
+        if not named or place - places[named[-1]] >= gap:
+            named.append(number)
+    return named
 
 
 class Shades(_OverView):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 OVERLAY, STACK = "overlay", "stack"
 #: Of the values of a spectrum, in per cent: between these it is taken to lie when spectra are stacked.
 _LOW, _HIGH = 2.0, 98.0
+#: So many spectra are kept as they were made ready.
+_KEPT = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +184,7 @@ def prepare_traces(
     made, notes = [], []
     for one in spectra:
         try:
-            made.append(_trace(one, look, continua.get(one.id, _DEFAULT_CONTINUUM)))
+            made.append(_trace(one.spectrum, one.source, look, continua.get(one.id, _DEFAULT_CONTINUUM)))
         except KmosError as err:
             notes.append(str(err))
     named = [dataclasses.replace(trace, name=name) for trace, name in zip(made, _names(made), strict=True)]
@@ -226,9 +229,9 @@ def fit_trace(trace: Trace, fit: LineFit) -> Trace:
     )
 
 
-def _trace(one: Sourced, look: Look, continuum: Continuum) -> Trace:
-    """Normalise, mask and smooth one spectrum."""
-    spectrum = one.spectrum
+@functools.lru_cache(maxsize=_KEPT)
+def _trace(spectrum: StarSpectrum, source: str, look: Look, continuum: Continuum) -> Trace:
+    """Normalise, mask and smooth one spectrum; while the windows of one star are dragged, those of others stay."""
     wave = spectrum.wavelength_um
     flux, noise = np.where(spectrum.mask, np.nan, spectrum.flux), spectrum.noise
     divisor = np.ones(wave.shape)
@@ -242,9 +245,9 @@ def _trace(one: Sourced, look: Look, continuum: Continuum) -> Trace:
     if spectrum.medium == "air":
         wave = air_to_vacuum(wave * u.um).to_value(u.um)
     return Trace(
-        id=one.id,
+        id=spectrum.aperture.id,
         name=spectrum.label,
-        source=one.source,
+        source=source,
         wavelength_um=wave,
         flux=flux,
         noise=noise,
