@@ -12,8 +12,9 @@ from napari_kmos.spectral.oh import sky_lines
 if TYPE_CHECKING:
     from napari_kmos.spectral.windows import Window
 
-#: Bands of H2O, O2, CO2 and CH4 in the KMOS bands, in micron, rounded; as in the atmosphere of Smette et al. (2015, A&A
-#: 576, A77), where more than some per cent of the light is absorbed at a resolving power of 4000.
+#: Where the bands of H2O, O2, CO2 and CH4 lie in the KMOS bands, in micron: set by hand from where they are known
+#: to lie, to some 0.005 micron, and not computed from a model of the atmosphere. Weak lines between them are left out,
+#: and how much is absorbed varies from night to night; what stars saw is measured by a standard (`telluric`).
 TELLURIC_RANGES: tuple[Window, ...] = (
     (0.8120, 0.8360),
     (0.8920, 0.9900),
