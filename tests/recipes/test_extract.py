@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from dithered_files import star_sky, true_rows, write_visits
 from factories import make_cube, make_exposure, make_wcs
 
@@ -501,6 +502,23 @@ def test_apertures_wider_than_the_cube_have_a_row_and_the_others_a_spectrum(
     everything = [dataclasses.replace(row, radius_arcsec=99.0) for row in rows]
     with pytest.warns(KmosWarning), pytest.raises(ExtractionError, match="no star has a spectrum: radius 99 arcsec"):
         extract([file], everything, tmp_path / "none")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".fits"])
+def test_stars_come_from_a_catalogue(tmp_path: Path, combined: tuple[Path, Path], suffix: str):
+    file, table = combined
+    stars = [row for row in read_apertures(table) if row.kind == "star"]
+    rows = [(f"c{n}", row.ra, row.dec, 12.0 + n) for n, row in enumerate(stars)]
+    catalogue = tmp_path / f"stars{suffix}"
+    Table(rows=rows, names=["Name", "RAJ2000", "DEJ2000", "Kmag"]).write(catalogue)
+    with pytest.raises(ExtractionError, match=r"the 2 sources of a catalogue have no radius; give one for all"):
+        extract([file], catalogue, tmp_path / "none")
+    done = extract([file], catalogue, tmp_path / "some", radius_arcsec=RADIUS)
+    assert [row["id"] for row in done.measured["spectra"]] == ["c0", "c1"]
+    given = extract([file], stars, tmp_path / "given")
+    for one, other in zip(done.products[:2], given.products[:2], strict=True):
+        np.testing.assert_allclose(read_spectrum(one).flux, read_spectrum(other).flux, rtol=1e-6)
+    assert list(read_table(done.products[-1])["Kmag"]) == [12.0, 13.0]
 
 
 def test_a_ring_keeps_away_from_stars_of_the_neighbouring_field(tmp_path: Path, combined: tuple[Path, Path]):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_kmos.catalogue import CatalogueColumns
 from napari_kmos.cli.options import (
     add_files,
     add_ifu,
@@ -42,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FILE",
         help="stars and sky areas: a table (.ecsv: id, kind, ra, dec, radius_arcsec; that of an extraction serves) or "
-        "ds9 regions (.reg: circles; those marked background, or whose text or tag begins with sky, are sky areas)",
+        "ds9 regions (.reg: circles; those marked background, or whose text or tag begins with sky, are sky areas), or "
+        "a catalogue (FITS, CSV, VOTable) with --radius",
     )
     add_output_dir(parser)
     parser.add_argument(
@@ -53,8 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of a field fitted together, psf (default: %(default)s)",
     )
     parser.add_argument(
-        "--radius", type=float, metavar="ARCSEC", help="radius of apertures that have none in the file, such as points"
+        "--radius",
+        type=float,
+        metavar="ARCSEC",
+        help="radius of apertures that have none in the file, such as points and sources of catalogues",
     )
+    parser.add_argument("--ra", metavar="COLUMN", help="of a catalogue: its right ascension (default: by its name)")
+    parser.add_argument("--dec", metavar="COLUMN", help="of a catalogue: its declination (default: by its name)")
     parser.add_argument(
         "--residual", action="store_true", help="write what the fit leaves, too: a cube and its mean image (psf only)"
     )
@@ -89,6 +96,7 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         residual=args.residual,
         text=args.text,
         versus=args.versus or (),
+        columns=CatalogueColumns(ra=args.ra, dec=args.dec),
         overwrite=args.overwrite,
         progress=progress,
     )

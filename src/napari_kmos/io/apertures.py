@@ -14,7 +14,9 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
 from napari_kmos.aperture import Aperture, check_apertures
+from napari_kmos.catalogue import CatalogueColumns
 from napari_kmos.errors import ExtractionError, KmosError, KmosWarning
+from napari_kmos.io.catalogue import read_catalogue
 from napari_kmos.io.records import read_table, write_table
 from napari_kmos.io.regions import read_regions, write_regions
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 _OWN = ("id", "kind", "ra", "dec", "radius_arcsec")
+_FOUND = CatalogueColumns()
+_CATALOGUES = (".fits", ".csv", ".vot", ".xml")
 #: Written where one of the apertures has them.
 _RARE = ("sky_side", "excluded_spaxels")
 #: Column of an id that was another's already, and so was changed.
@@ -30,9 +34,13 @@ _UNITS = {"ra": u.deg, "dec": u.deg, "radius_arcsec": u.arcsec}
 
 
 def read_apertures(
-    path: Path | str, *, radius_arcsec: float | None = None, wcs: WCS | None = None
+    path: Path | str,
+    *,
+    radius_arcsec: float | None = None,
+    wcs: WCS | None = None,
+    columns: CatalogueColumns = _FOUND,
 ) -> tuple[Aperture, ...]:
-    """Read apertures from an ECSV table or a ds9 region file.
+    """Read apertures from an ECSV table, a ds9 region file, or stars from a catalogue.
 
     Parameters
     ----------
@@ -43,10 +51,15 @@ def read_apertures(
         ``.reg``: circles, points and texts in fk5, icrs, another sky frame or, with ``wcs``, in image pixels; the text
         is the id; those marked as background, and those whose tag or text starts with ``sky``, are of kind sky. The
         tag ``side left`` is a side, and an excluded point with the tag ``excluded from ID`` an excluded spaxel.
+        ``.fits``, ``.csv``, ``.vot``, ``.xml``: a catalogue, see `read_catalogue`; its rows are stars, its other
+        columns are kept.
     radius_arcsec : float, optional
-        Radius of those that have none of their own.
+        Radius of those that have none of their own; needed for a catalogue.
     wcs : WCS, optional
         Of the image to which pixel coordinates belong.
+    columns : CatalogueColumns
+        Of a catalogue: those of right ascension and declination, if they are not found by their names. Positions are
+        taken as they are, without proper motions.
 
     Returns
     -------
@@ -67,8 +80,11 @@ def read_apertures(
         rows = read_regions(path, radius_arcsec=radius_arcsec, wcs=wcs)
     elif suffix == ".ecsv":
         rows = _read_table(path, radius_arcsec)
+    elif suffix in _CATALOGUES:
+        rows = _read_sources(path, radius_arcsec, columns)
     else:
-        msg = f"{path}: a file of apertures is an ECSV table (.ecsv) or a ds9 region file (.reg)"
+        known = "an ECSV table (.ecsv) or a ds9 region file (.reg)"
+        msg = f"{path}: a file of apertures is {known}, or a catalogue ({', '.join(_CATALOGUES)})"
         raise ExtractionError(msg)
     return check_apertures(_with_own_ids(rows, path), str(path))
 
@@ -202,6 +218,27 @@ def _read_table(path: Path, radius_arcsec: float | None) -> list[Aperture]:
         msg = f"{path}: column {', '.join(missing)} missing; an aperture table has {', '.join(_OWN)}, ...{hint}"
         raise ExtractionError(msg)
     return [_aperture(path, table, number, radius_arcsec) for number in range(len(table))]
+
+
+def _read_sources(path: Path, radius_arcsec: float | None, columns: CatalogueColumns) -> list[Aperture]:
+    """Stars of a catalogue."""
+    found = read_catalogue(path, columns)
+    if radius_arcsec is None:
+        msg = f"{path}: the {len(found.ra)} sources of a catalogue have no radius; give one for all (--radius)"
+        raise ExtractionError(msg)
+    table = found.table
+    apart = {found.id_name, found.ra_name, found.dec_name, *_OWN, *_RARE}
+    extra = [name for name in table.colnames if name not in apart and table[name].ndim == 1]
+    return [
+        Aperture(
+            id=_name(_cell(table, found.id_name, number) if found.id_name else None, number),
+            ra=float(found.ra[number]),
+            dec=float(found.dec[number]),
+            radius_arcsec=radius_arcsec,
+            extra=MappingProxyType({name: _cell(table, name, number) for name in extra}),
+        )
+        for number in range(len(table))
+    ]
 
 
 def _aperture(path: Path, table: Table, number: int, radius_arcsec: float | None) -> Aperture:

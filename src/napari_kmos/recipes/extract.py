@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.aperture import Aperture, check_apertures
+from napari_kmos.catalogue import CatalogueColumns
 from napari_kmos.errors import ExtractionError
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.io import check_free, output_dir, read_apertures, write_record
@@ -24,6 +25,8 @@ from napari_kmos.report.spectra import MEASURED, TableRow
 
 if TYPE_CHECKING:
     from napari_kmos.recipes.extract_plan import CubeInFile
+
+_FOUND = CatalogueColumns()
 
 
 def extract(
@@ -40,6 +43,7 @@ def extract(
     residual: bool = False,
     text: bool = False,
     versus: Sequence[Path | str] = (),
+    columns: CatalogueColumns = _FOUND,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -52,7 +56,7 @@ def extract(
         the same target in the same IFU, the products of each go into a folder named after it.
     apertures : path, or iterable of Aperture
         File of stars and sky areas, ``.ecsv`` or ``.reg``; regions in image pixels only with a single cube. A table of
-        spectra serves, too: the same stars once more.
+        spectra serves, too: the same stars once more; and a catalogue, with a radius.
     out_dir : path
         Folder of the products; made if missing.
     method : str
@@ -75,6 +79,8 @@ def extract(
         Write each spectrum as three columns of text, too.
     versus : sequence of path
         Tables of spectra from before, or folders of them: the table then tells what became of the SNR.
+    columns : CatalogueColumns
+        Columns of a catalogue, see `read_apertures`.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -110,7 +116,7 @@ def extract(
     tables = tuple(map(Path, offsets))
     before = read_before(versus)
     sources = read_cubes(files, ifu, tables=read_tables(tables), unaccepted=unaccepted)
-    rows = _read_apertures(apertures, sources, radius_arcsec)
+    rows = _read_apertures(apertures, sources, radius_arcsec, columns)
     table_files = (Path(apertures),) if isinstance(apertures, Path | str) else ()
     tasks, outside = plan_tasks(sources, rows, Path(out_dir), how)
     output_dir(out_dir)
@@ -130,14 +136,18 @@ def extract(
 
 
 def _read_apertures(
-    apertures: Path | str | Iterable[Aperture], sources: Sequence[CubeInFile], radius_arcsec: float | None
+    apertures: Path | str | Iterable[Aperture],
+    sources: Sequence[CubeInFile],
+    radius_arcsec: float | None,
+    columns: CatalogueColumns,
 ) -> tuple[Aperture, ...]:
     """Apertures of a file, in image pixels only where it is clear of which image, or as given."""
     if not isinstance(apertures, Path | str):
         return check_apertures(apertures)
     wanted = [source for source in sources if source.wanted]
     wcs = wanted[0].cube.wcs if len(wanted) == 1 else None
-    return tuple(_unmeasured(row) for row in read_apertures(apertures, radius_arcsec=radius_arcsec, wcs=wcs))
+    rows = read_apertures(apertures, radius_arcsec=radius_arcsec, wcs=wcs, columns=columns)
+    return tuple(map(_unmeasured, rows))
 
 
 def _unmeasured(row: Aperture) -> Aperture:
