@@ -31,6 +31,8 @@ DEBIAN_PACKAGES = [
 ]
 # ESO's program that runs recipes, and what builds the stand-ins of recipes for the tests of what calls it.
 ESOREX_PACKAGES = ["esorex", "libcpl-dev", "gcc", "libc6-dev"]
+# Where no window of theirs takes the keys from another's, tests run side by side, files as they are.
+SIDE_BY_SIDE = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
 XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
 # These plugins of pytest end the run where the libraries of Qt or of fonts are missing.
 NO_WINDOW_PLUGINS = ["-p", "no:pytest-qt", "-p", "no:napari"]
@@ -77,7 +79,8 @@ def test(arguments: list[str]) -> int:
     make_environment("run")
     provide_esorex()
     prefix = window_prefix()
-    command = [PYTHON, "-m", "pytest", *arguments]
+    on_screen = prefix == []
+    command = [PYTHON, "-m", "pytest", *([] if on_screen else SIDE_BY_SIDE), *arguments]
     if prefix is None:
         say("no window here: the tests that open one are skipped")
         return run([*command, *NO_WINDOW_PLUGINS])

@@ -31,7 +31,7 @@ from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.snr import Snr
 from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 KMS, SIGMA = 120.0, 0.5
 NA_I, WINDOW = 2.2062, (2.2040, 2.2120)
 PLACES = {"a": (4.3, 8.7), "b": (9.2, 3.6)}
