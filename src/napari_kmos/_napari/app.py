@@ -26,6 +26,8 @@ _FIRST = "Spectra"
 _NAPARIS = ("layer controls", "layer list")
 #: On a screen lower than this, in pixels, napari's own docks lie on each other, or the window were higher than it.
 _LOW_SCREEN = 940
+#: On one narrower than this, docks of the side lie below, too: beside napari's own the window were wider than it.
+_NARROW_SCREEN = 1160
 #: Of the height of the window, for the docks below.
 _SHARE_BELOW = 0.45
 #: Of its width, for those at the side.
@@ -60,7 +62,7 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     sheet_if_scattered(viewer, add_layers(viewer, layers))
     docks = {
         name: viewer.window.add_dock_widget(dock(viewer), name=f"{name} (KMOS)", area=area, tabify=True)
-        for area, some in (("right", _SIDE), ("bottom", _BELOW))
+        for area, some in (("bottom" if screen.width() < _NARROW_SCREEN else "right", _SIDE), ("bottom", _BELOW))
         for name, dock in some.items()
     }
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
