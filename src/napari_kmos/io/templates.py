@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 _WAVELENGTH = re.compile(r"wave(length)?s?(um|micron|nm|aa?|angstrom)?|lambda|wl|col1")
-_FLUX = re.compile(r"flux(es)?(norm|normalised|normalized)?|(normalised|normalized)(flux)?|intensity|spectrum|data|col2")
+_NORMALISED = "(norm|normalised|normalized)"
+_FLUX = re.compile(rf"flux(es)?{_NORMALISED}?|{_NORMALISED}(flux)?|intensity|spectrum|data|col2")
 #: What the end of a column's name says of its unit, where it has none.
 _UNITS = (("um", u.um), ("micron", u.um), ("nm", u.nm), ("angstrom", u.AA), ("aa", u.AA))
 #: Wavelengths without a unit are micron below this, else Angstrom.
