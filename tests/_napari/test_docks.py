@@ -327,6 +327,14 @@ def test_spectra_and_apertures_are_written_from_the_dock_and_read_back(
         [star_at("7", 4.3, 8.7), star_at("B", 9.2, 3.6), star_at("s", 1.0, 2.0, kind="sky")], tmp_path / "in.reg"
     )
     dock.read(tmp_path / "in.reg")
+    place = dock.session.apertures[0]
+    (tmp_path / "catalogue.csv").write_text(f"name,ra,dec\nnear,{place.ra},{place.dec}\n")
+    dock.read(tmp_path / "catalogue.csv")
+    near = next(one for one in dock.session.apertures if one.id == "near")
+    assert near.radius_arcsec == dock.sync.radius_arcsec  # as large as new ones
+    assert dock.session.apertures_file == tmp_path / "in.reg"  # which can be written
+    assert dock.sync.undo() == "reading catalogue.csv"  # also of stars that were added after a sky area
+    assert len(dock.session.apertures) == 3
     dock.table.item(0, 0).setText("WR 102")
     dock.save(tmp_path / "out.ecsv")
     assert [one.id for one in read_apertures(tmp_path / "out.ecsv")] == ["WR 102", "B", "s"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def test_a_star_is_added_where_it_is_and_not_where_the_cursor_was_unless_snappin
     assert [one.id for one in pointer.sync.session.apertures] == ["1", "2", "s1"]
     pointer.session.snapping = "centroid"
     points_layer(pointer.viewer, "star").add(pointer.viewer.layers[0].data_to_world((0, OTHER[0], OTHER[1] + 1))[1:])
-    assert places(pointer)[2] == pytest.approx(OTHER, abs=0.1)  # by napari's own tool
+    assert places(pointer)[3] == pytest.approx(OTHER, abs=0.1)  # by napari's own tool, after the sky area
 
 
 def test_a_cursor_beside_all_cubes_adds_nothing_and_says_so(pointer: Pointer):
@@ -231,7 +232,10 @@ def test_the_whole_list_is_extracted_and_what_is_wrong_with_one_cube_does_not_ke
     assert "residual" in layer.name
     assert np.nanstd(layer.data) < 0.05 * factories.STARS[0][2]
     no_sky = extract_list(cubes, [*stars, sky_in_none()], method="aperture", parameters=ExtractParameters())
-    assert len(no_sky.spectra) == 4
+    assert (len(no_sky.spectra), no_sky.problems) == (4, ())
+    gone = dataclasses.replace(sky_in_none(), kind="star")
+    without = extract_list(cubes, [*stars, gone], method="aperture", parameters=ExtractParameters())
+    assert (len(without.spectra), without.problems) == (4, (f"outside every cube: {gone.id}",))
     with pytest.raises(ExtractionError, match="kind sky"):
         extract_list(cubes, stars, method="aperture", parameters=ExtractParameters(sky="areas"))
 

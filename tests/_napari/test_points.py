@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from napari_kmos._napari.commands import switch_layout
 from napari_kmos._napari.points import points_layer, read_points
 from napari_kmos._napari.reader import add_file
 from napari_kmos.aperture import Aperture
+from napari_kmos.errors import KmosWarning
 from napari_kmos.session import Session
 from napari_kmos.spatial.wcs import pixel_to_sky
 
@@ -94,6 +96,13 @@ def test_no_two_apertures_have_the_same_id(viewer: ViewerModel, sync: ApertureSy
     assert sync.session.selected == ()
     sync.select(("A-3",))
     assert viewer.layers.selection.active is points_layer(viewer, "sky")
+
+
+def test_what_lies_on_the_far_side_of_the_sky_is_left_out_and_named(sync: ApertureSync):
+    in_hours = dataclasses.replace(star("B", 9.2, 3.6), ra=factories.RA / 15)
+    with pytest.warns(KmosWarning, match="more than 90 degrees from the cubes: 1 aperture, the first 'B'"):
+        sync.add([star("A", 4.3, 8.7), in_hours])
+    assert [one.id for one in sync.session.apertures] == ["A"]
 
 
 def test_the_radius_is_that_of_the_selected_and_the_new(viewer: ViewerModel, sync: ApertureSync):

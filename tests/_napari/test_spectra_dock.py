@@ -107,6 +107,7 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     # What is beneath the cursor is seen; a click beside a star ends on it.
     hand.move(2, 3)
     qtbot.waitUntil(lambda: dock.plot.names == ("IFU 5 star5 y=2 x=3",), timeout=WAIT_MS)
+    assert "adu" in dock.plot.plot.getAxis("left").labelText
     dock.session.hovering = "nothing"
     assert dock.plot.names == ()
     dock.add("star")
@@ -126,6 +127,7 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     hand.move(OTHER[0] - 0.6, OTHER[1] + 0.7)
     hand.press(Qt.Key.Key_S)
     assert spaxels(dock)[1] == pytest.approx(OTHER, abs=0.15)
+    assert dock.message.text() == "Added: 2"
     hand.press(Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
     hand.move(OTHER[0] + 1, OTHER[1])
     hand.press(Qt.Key.Key_E)
@@ -135,6 +137,13 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     hand.move(1.5, 1.5)
     hand.press(Qt.Key.Key_B)
     assert [cell(dock, row, _ID) for row in range(3)] == ["1", "2", "s1"]
+
+    # A click in the table ends the adding, and the keys are those of its stars, whatever layer was looked at.
+    stars = points_layer(viewer, "star")
+    viewer.layers.selection.active = viewer.layers[0]
+    assert stars.mode == "add"
+    dock.table.selectRow(1)
+    assert (viewer.layers.selection.active, stars.mode) == (stars, "select")
 
     # A ring that makes no sense is told, and the last one holds; so is an aperture without sky.
     dock.sync.select(("1",))

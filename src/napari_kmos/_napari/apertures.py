@@ -15,6 +15,7 @@ from napari_kmos._napari.history import History
 from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.points import (
     RADIUS_ARCSEC,
+    drawable,
     ensure_points_layer,
     is_being_shown,
     lift_labels,
@@ -120,9 +121,9 @@ class ApertureSync:
         self.select(selected)
 
     def add(self, apertures: Sequence[Aperture], what: str = "adding") -> None:
-        """Add apertures; those whose id is taken get another one."""
+        """Add apertures; those whose id is taken get another one, those on the far side of the sky are left out."""
         together = list(self.session.apertures)
-        for aperture in apertures:
+        for aperture in drawable(self.viewer, apertures):
             id_ = unique_id(aperture.id, [one.id for one in together])
             together.append(dataclasses.replace(aperture, id=id_))
         self.show(together, what)
@@ -176,6 +177,13 @@ class ApertureSync:
                     self.viewer.layers.selection.active = layer
                     layer.mode = "select"
         self.session.selected = tuple(ids)
+
+    def choose(self, ids: Sequence[str]) -> None:
+        """Select apertures by id, as the user does beside the image: clicks on it add no others any more."""
+        with self._own_change():
+            for layer in self._followed:
+                layer.mode = "select" if layer.mode == "add" else layer.mode
+        self.select(ids)
 
     def selected(self) -> Apertures:
         """Return the selected apertures."""

@@ -32,6 +32,8 @@ class Curve:
         Place in the colours of the scheme; by default that of the curve in the list.
     is_faint : bool
         Drawn half through.
+    unit : str
+        Of y, for the axis of a plot that holds nothing else; empty if it is not known.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Curve:
     has_band: bool = True
     colour: int | None = None
     is_faint: bool = False
+    unit: str = ""
 
 
 def colour_in(scheme: Scheme, curves: Sequence[Curve], number: int) -> str:

@@ -75,6 +75,7 @@ def extract_list(
     ExtractionError
         If no cube gives a spectrum.
     """
+    outside = {one.id: None for one in apertures if one.kind == "star"}  # in the order of the list
     spectra: list[StarSpectrum] = []
     problems: list[str] = []
     residual = None
@@ -83,6 +84,8 @@ def extract_list(
         usable, refused = split_by_size(cube, apertures)
         problems += [f"{one.id}: {told}" for one, told in refused]
         inside = apertures_inside(cube, usable)
+        for one in (*inside, *(one for one, _ in refused)):
+            outside.pop(one.id, None)
         stars = [one for one in inside if one.kind == "star"]
         margin = parameters.outside_arcsec if method in PSF_METHODS else parameters.avoid_arcsec
         around = apertures_around(cube, usable, margin)
@@ -98,6 +101,7 @@ def extract_list(
             problems.append(str(err))
     if not spectra:
         raise ExtractionError("; ".join(problems) or _NO_STARS)
+    problems += [f"outside every cube: {', '.join(outside)}"] if outside else []
     return Extracted(spectra=tuple(spectra), problems=tuple(problems), residual=residual)
 
 

@@ -29,6 +29,8 @@ from napari_kmos.spectrum import StarSpectrum
 from napari_kmos.summary import find_noise_model
 
 if TYPE_CHECKING:
+    from astropy.units import UnitBase
+
     from napari_kmos.cube import Array
 
 #: Flux and noise of the largest cube that is kept in memory, and of all that are.
@@ -122,9 +124,11 @@ def hover_curve(
     if hover.how == SPAXEL:
         rows, columns = slice(y, y + 1), slice(x, x + 1)
         flux = read_spaxels(_in_memory(cube).flux, rows, columns)[:, 0, 0]
-        return Curve(name=f"{cube.label} y={y} x={x}", x=cube.wavelength_um, y=flux.astype(float))
+        name, unit = f"{cube.label} y={y} x={x}", _text_of(cube.unit)
+        return Curve(name=name, x=cube.wavelength_um, y=flux.astype(float), unit=unit)
     (found,) = spectra_of([cube], [hover.aperture], known, parameters, progress=progress)
-    return Curve(name=f"{cube.label} cursor", x=found.wavelength_um, y=np.where(found.mask, np.nan, found.flux))
+    flux = np.where(found.mask, np.nan, found.flux)
+    return Curve(name=f"{cube.label} cursor", x=found.wavelength_um, y=flux, unit=_text_of(found.unit))
 
 
 def ahead_of(cubes: Sequence[Cube], aperture: Aperture, parameters: ExtractParameters) -> tuple[Cube, Box] | None:
@@ -184,8 +188,12 @@ def curves_of(spectra: Sequence[StarSpectrum], *, with_method: bool = False) -> 
         )
         for number, spectrum in enumerate(spectra)
     ]
-    unit = spectra[0].unit if spectra else None
-    return curves, "" if unit is None else unit.to_string("unicode")
+    return curves, _text_of(spectra[0].unit) if spectra else ""
+
+
+def _text_of(unit: UnitBase | None) -> str:
+    """Write a unit as a plot tells it."""
+    return "" if unit is None else str(unit.to_string("unicode"))
 
 
 def _legend(spectrum: StarSpectrum, *, with_method: bool) -> str:

@@ -138,6 +138,7 @@ class Pointer(QObject):
             self.told.emit(NO_CUBE)
         else:
             self.sync.add_at(kind, found[1].ra, found[1].dec)
+            self.told.emit(f"Added: {', '.join(self.session.selected)}")
 
     def measure_fwhm(self) -> float:
         """Return the width of the first of the selected stars in arcsec, by a Gaussian fitted to what is drawn.

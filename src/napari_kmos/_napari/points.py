@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,9 @@ from napari.layers import Points
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame, frame_at
 from napari_kmos._napari.under import fields_seen, frames_of
 from napari_kmos.aperture import KINDS, Aperture
+from napari_kmos.errors import KmosWarning
 from napari_kmos.spatial.fields import is_inside
+from napari_kmos.words import counted
 
 KEY = "kmos_apertures"
 NAMES = {"star": "stars", "sky": "sky areas"}
@@ -57,7 +60,7 @@ def ensure_points_layer(viewer: ViewerModel, kind: str) -> Points:
 
 
 def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Aperture, ...]:
-    """Return the apertures that the points layers show, each once.
+    """Return the apertures that the points layers show, each once, in the order known, new ones last.
 
     Parameters
     ----------
@@ -74,7 +77,9 @@ def read_points(viewer: ViewerModel, known: Sequence[Aperture] = ()) -> tuple[Ap
     for layer in layers:
         for one in apertures_of(layer.data, _attributes(layer), drawn):
             found.setdefault(one.id, []).append(one)
-    return tuple(_updated(before.get(id_), some) for id_, some in found.items())
+    place = {id_: number for number, id_ in enumerate(before)}
+    ordered = sorted(found, key=lambda id_: place.get(id_, len(place)))
+    return tuple(_updated(before.get(id_), found[id_]) for id_ in ordered)
 
 
 def apertures_of(data: np.ndarray, attributes: Mapping[str, Any], drawn: Sequence[Frame]) -> list[Aperture]:
@@ -130,6 +135,19 @@ def select_points(viewer: ViewerModel, ids: Sequence[str]) -> None:
         if found != set(layer.selected_data):
             with _showing(layer):
                 layer.selected_data = found
+
+
+def drawable(viewer: ViewerModel, apertures: Sequence[Aperture]) -> list[Aperture]:
+    """Return the apertures that have a place on the canvas; a warning names the others, on the far side of the sky."""
+    ra, dec = (np.array([getattr(one, name) for one in apertures], dtype=float) for name in ("ra", "dec"))
+    is_there = np.ones(len(ra), dtype=bool)
+    for frame in frames_of(viewer) if len(ra) else ():
+        is_there &= np.isfinite(frame.to_canvas(ra, dec)).all(axis=0)
+    far = [one.id for one, there in zip(apertures, is_there, strict=True) if not there]
+    if far:
+        text = f"left out, more than 90 degrees from the cubes: {counted(len(far), 'aperture')}, the first {far[0]!r}"
+        warnings.warn(f"{text}; expected positions in degrees", KmosWarning, stacklevel=3)
+    return [one for one, there in zip(apertures, is_there, strict=True) if there]
 
 
 def selected_ids(viewer: ViewerModel) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ LINES = "Lists of lines (*.ecsv)"
 SPECTRA = "Spectra and tables of them (*.fits *.ecsv);;All files (*)"
 FIGURES = "Figures (*.png *.pdf *.svg)"
 APERTURES = "Apertures (*.ecsv *.reg)"
+STARS = "Apertures and catalogues (*.ecsv *.reg *.fits *.csv *.vot *.xml)"
 _N_ROWS = 4
 
 

@@ -90,4 +90,5 @@ class LivePlot(SpectrumPlot):
 
     def _draw_all(self) -> None:
         curves, unit = live.curves_of(self.spectra, with_method=self._names_method)
-        self.show_curves([*curves, *([] if self.hovered is None else [self.hovered])], unit=unit)
+        beneath = [] if self.hovered is None else [self.hovered]
+        self.show_curves([*curves, *beneath], unit=unit or next((one.unit for one in beneath), ""))

@@ -90,13 +90,13 @@ class SpectraDock(Dock):
             self.say(_NO_CUBE)
 
     def read(self, path: Path) -> None:
-        """Read apertures and add them to those there are."""
+        """Read apertures, or the stars of a catalogue, and add them to those there are."""
         if not kmos_layers(self.viewer):
             self.say(_NO_CUBE)
             return
         with notified(self.say):
-            self.sync.add(read_apertures(path), f"reading {path.name}")
-            self.session.apertures_file = path
+            self.sync.add(read_apertures(path, radius_arcsec=self.sync.radius_arcsec), f"reading {path.name}")
+            self.session.apertures_file = path if path.suffix in (".ecsv", ".reg") else self.session.apertures_file
             self.say(f"{path.name}: {len(self.session.apertures)} apertures now")
 
     def save(self, path: Path) -> None:
@@ -140,7 +140,7 @@ class SpectraDock(Dock):
         self.pointer.left.connect(partial(self.plot.show_hovered, None))
         self.pointer.told.connect(self.say)
         self.table.renamed.connect(self.sync.rename)
-        self.table.chosen.connect(self.sync.select)
+        self.table.chosen.connect(self.sync.choose)
         self.plot.marker_moved.connect(partial(commands.show_wavelength, self.viewer))
         self.plot.answered.connect(self._on_answered)
 
@@ -169,10 +169,10 @@ class SpectraDock(Dock):
         self.plot.show_slider(self.viewer)
 
     def _on_answered(self, text: str) -> None:
-        """Say something about the spectra on the screen, or take it back; what was said of other things stays."""
-        if text or self.message.text() == self._live_text:
+        """Say what is new about the spectra on the screen, or take it back; what was said of other things stays."""
+        if text != self._live_text and (text or self.message.text() == self._live_text):
             self.say(text)
-            self._live_text = text
+        self._live_text = text
         self._show_table()
         self.live.show_pixels()
 
