@@ -137,12 +137,17 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     hand.move(1.5, 1.5)
     hand.press(Qt.Key.Key_B)
     assert [cell(dock, row, _ID) for row in range(3)] == ["1", "2", "s1"]
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (dock.message.text(), dock.table.rowCount()) == ("Undone: adding s1", 2)
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert cell(dock, 2, _ID) == "s1"
 
     # A click in the table ends the adding, and the keys are those of its stars, whatever layer was looked at.
     stars = points_layer(viewer, "star")
     viewer.layers.selection.active = viewer.layers[0]
     assert stars.mode == "add"
-    dock.table.selectRow(1)
+    place = dock.table.visualItemRect(dock.table.item(1, 0)).center()
+    QTest.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     assert (viewer.layers.selection.active, stars.mode) == (stars, "select")
 
     # A ring that makes no sense is told, and the last one holds; so is an aperture without sky.

@@ -80,7 +80,8 @@ class ApertureSync:
             layer.events.size.connect(self._on_size)
             layer.events.features.connect(self._on_dragged)
             layer.selected_data.events.items_changed.connect(self._on_selected)
-        if self._followed or self._had_layers:  # a layer that was removed has taken its apertures along
+        is_whole = not self._busy  # a layer that is being made here is empty yet
+        if is_whole and (self._followed or self._had_layers):  # one that was removed has taken its apertures along
             self._take_over()
             self.commit("removal")
         self._had_layers = bool(self._followed)

@@ -52,6 +52,7 @@ class ApertureTable(QTableWidget):
         self.setColumnWidth(_REMARK, _REMARK_WIDTH)
         self.itemChanged.connect(self._on_edited)
         self.itemSelectionChanged.connect(self._on_chosen)
+        self.clicked.connect(self._on_chosen)  # on a row that is selected already, too
 
     def show_apertures(self, apertures: Sequence[Aperture], selected: Sequence[str], known: Known) -> None:
         """Show apertures, those selected, and what is known of their spectra; does not tell."""
