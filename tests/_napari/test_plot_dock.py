@@ -31,7 +31,7 @@ from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.snr import Snr
 from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
-WAIT_MS = 60_000
+WAIT_MS = 20_000
 KMS, SIGMA = 120.0, 0.5
 NA_I, WINDOW = 2.2062, (2.2040, 2.2120)
 PLACES = {"a": (4.3, 8.7), "b": (9.2, 3.6)}
@@ -97,6 +97,9 @@ def test_from_files_to_tables_and_figures(
     controls.look.form.rows["compared"].value = True
     drawn(lambda: len(dock.drawn.traces.differences) == 1)
     session.selected = ("b",)
+    drawn(lambda: len(dock.drawn.traces.spectra) == 4)  # what is seen of it comes, and goes
+    session.plots_live = False
+    drawn(lambda: len(dock.drawn.traces.spectra) == 3)
     controls.setCurrentIndex(2)
     before = dock.drawn.traces.spectra[1].continuum
     draw_window(plot, qtbot, 2.10, 2.28)

@@ -193,8 +193,6 @@ def _end() -> None:
     """Close windows still open, delete docks that have none: taken apart piece by piece after Qt they crash."""
     for dock in tuple(_docks):
         with suppress(RuntimeError):  # deleted already, with the window
-            if dock.parent() is None:
-                dock.deleteLater()
-            else:
-                dock.viewer.close()
-            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+            is_alone = dock.parent() is None
+            (dock.deleteLater if is_alone else dock.viewer.close)()
+            QCoreApplication.sendPostedEvents(dock if is_alone else None, QEvent.Type.DeferredDelete.value)
