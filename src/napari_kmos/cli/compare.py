@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.cli.options import add_files, add_output_dir
+from napari_kmos.cli.options import add_output_dir, add_spectra
 from napari_kmos.recipes.compare import compare
 
 if TYPE_CHECKING:
@@ -22,23 +22,14 @@ HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_files(
-        parser, "spectra of `extract`, their tables (.ecsv), or folders of them", dest="spectra", metavar="SPECTRUM"
-    )
+    add_spectra(parser)
     add_output_dir(parser)
-    parser.add_argument(
-        "--windows",
-        metavar="FILE|UM-UM,...",
-        help="where the SNR is measured, in micron: 2.10-2.15,2.20-2.28 or a file with two columns "
-        "(default: continuum windows of the band)",
-    )
     parser.add_argument(
         "--lines",
         type=Path,
         metavar="FILE",
         help="lines to mark: a table (.ecsv: name, wavelength_um in vacuum) instead of the packaged list",
     )
-
     parser.add_argument(
         "--pairs",
         action="store_true",

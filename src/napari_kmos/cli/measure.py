@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.cli.options import add_files, add_output_dir, add_parameters, build_parameters
+from napari_kmos.cli.options import add_output_dir, add_parameters, add_spectra, build_parameters
 from napari_kmos.measure import MeasureParameters
 from napari_kmos.recipes.measure import AUTO, measure
 
@@ -24,9 +24,7 @@ HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_files(
-        parser, "spectra of `extract`, their tables (.ecsv), or folders of them", dest="spectra", metavar="SPECTRUM"
-    )
+    add_spectra(parser)
     add_output_dir(parser)
     parser.add_argument(
         "--lines",
@@ -34,12 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="lines to fit: a table (.ecsv: name, wavelength_um in vacuum) instead of the marked ones of the packaged "
         "list",
-    )
-    parser.add_argument(
-        "--windows",
-        metavar="FILE|UM-UM,...",
-        help="where the SNR is measured, in micron: 2.10-2.15,2.20-2.28 or a file with two columns "
-        "(default: continuum windows of the band)",
     )
     parser.add_argument(
         "--template",

@@ -200,3 +200,16 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)
+
+
+def add_spectra(parser: argparse.ArgumentParser) -> None:
+    """Add spectra of stars, and the windows in which their signal to noise is measured."""
+    add_files(
+        parser, "spectra of `extract`, their tables (.ecsv), or folders of them", dest="spectra", metavar="SPECTRUM"
+    )
+    parser.add_argument(
+        "--windows",
+        metavar="FILE|UM-UM,...",
+        help="where the SNR is measured, in micron: 2.10-2.15,2.20-2.28 or a file with two columns "
+        "(default: continuum windows of the band)",
+    )
