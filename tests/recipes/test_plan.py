@@ -9,6 +9,7 @@ import product_trees as trees
 import pytest
 
 from napari_kmos.errors import KmosError, NotKmosError, SkyError, WriteError
+from napari_kmos.esorex import EsorexOptions
 from napari_kmos.recipes.plan import make_plan
 from napari_kmos.recipes.plan_file import read_plan
 from napari_kmos.recipes.planned_steps import sky_tweak_jobs
@@ -103,7 +104,7 @@ def test_another_pick_than_the_nearest_chooses_among_the_skies_of_the_epoch(plan
 
     def taken(pick, exposure, **changes):
         changed = dataclasses.replace(plan, settings={"sky-tweak": {"pick": pick}})
-        (job,) = sky_tweak_jobs(changed, [dataclasses.replace(exposure, **changes)], tmp_path)
+        (job,) = sky_tweak_jobs(changed, [dataclasses.replace(exposure, **changes)], tmp_path, esorex=EsorexOptions())
         assert job.parameters["pick"] == pick
         return list(job.inputs[1:])
 

@@ -18,7 +18,7 @@ def add_engine(parser: argparse.ArgumentParser, recipe: str) -> None:
     text = f"what does it: napari-kmos, or ESO's {recipe} (default: %(default)s)"
     group.add_argument("--engine", choices=ENGINES, default=NATIVE, help=text)
     add_recipe_options(group, recipe)
-    group.add_argument("--jobs", type=int, default=1, metavar="N", help="recipes run at once (default: %(default)s)")
+    add_jobs(group)
     group.add_argument(
         "--dry-run",
         action="store_true",
@@ -28,10 +28,7 @@ def add_engine(parser: argparse.ArgumentParser, recipe: str) -> None:
 
 def add_recipe_options(group: argparse._ActionsContainer, recipe: str = "") -> None:
     """Add where esorex and its recipes are, parameters of these, and what tells what there is."""
-    text = f"the program (default: {PROGRAM_VARIABLE}, else esorex on PATH)"
-    group.add_argument("--esorex", metavar="PATH", help=text)
-    text = "folder with recipes; may be given again (default: ESOREX_RECIPE_DIR, else esorex's configuration)"
-    group.add_argument("--recipe-dir", dest="recipe_dirs", action="append", default=[], metavar="DIR", help=text)
+    add_program(group)
     text = "parameter of the recipe, such as stretch=TRUE; may be given again"
     group.add_argument(
         "--recipe-option", dest="recipe_options", action="append", default=[], metavar="NAME=X", help=text
@@ -41,12 +38,25 @@ def add_recipe_options(group: argparse._ActionsContainer, recipe: str = "") -> N
     group.add_argument("--list-recipes", action=_Listing, recipe=recipe, help=text)
 
 
+def add_program(group: argparse._ActionsContainer) -> None:
+    """Add where esorex and its recipes are."""
+    text = f"the program (default: {PROGRAM_VARIABLE}, else esorex on PATH)"
+    group.add_argument("--esorex", metavar="PATH", help=text)
+    text = "folder with recipes; may be given again (default: ESOREX_RECIPE_DIR, else esorex's configuration)"
+    group.add_argument("--recipe-dir", dest="recipe_dirs", action="append", default=[], metavar="DIR", help=text)
+
+
+def add_jobs(group: argparse._ActionsContainer) -> None:
+    """Add how many recipes run at once."""
+    group.add_argument("--jobs", type=int, default=1, metavar="N", help="recipes run at once (default: %(default)s)")
+
+
 def build_esorex(args: argparse.Namespace) -> EsorexOptions:
     """Build what ESO's pipeline is told from the options that were given."""
     return EsorexOptions(
         program=args.esorex,
         recipe_dirs=tuple(args.recipe_dirs),
-        recipe_options=parse_recipe_options(args.recipe_options),
+        recipe_options=parse_recipe_options(getattr(args, "recipe_options", ())),
         jobs=getattr(args, "jobs", 1),
         dry_run=getattr(args, "dry_run", False),
     )

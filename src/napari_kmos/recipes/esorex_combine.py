@@ -74,13 +74,19 @@ def combine_by_esorex(
     chosen, how, folder = options or EsorexOptions(), parameters or CombineParameters(), Path(out_dir)
     work = EsorexWork(options=chosen, own=OWN_OPTIONS, sort=sort_products, overwrite=overwrite)
     work.check()
-    _check_choice(choice, how)
+    check_choice(choice, how)
     tasks = make_tasks([Path(path) for path in files], choice, how)
     return do_tasks([_esorex_task(task, choice, how, chosen, folder) for task in tasks], work, folder, progress)
 
 
-def _check_choice(choice: CombineChoice, parameters: CombineParameters) -> None:
-    """Refuse what the recipe cannot do."""
+def check_choice(choice: CombineChoice, parameters: CombineParameters) -> None:
+    """Refuse what the recipe cannot do.
+
+    Raises
+    ------
+    EngineError
+        Naming the first.
+    """
     refuse_native(parameters, SHARED, RECIPE)
     if str(choice.zero_points) != NONE:
         msg = (

@@ -26,10 +26,12 @@ from napari_kmos.recipes.compare import compare
 from napari_kmos.recipes.extract import extract
 from napari_kmos.recipes.jobs import Job
 from napari_kmos.recipes.outcome import Outcome
+from napari_kmos.recipes.planned_engines import engine_of
 from napari_kmos.recipes.sky_tweak import sky_tweak
 from napari_kmos.recipes.steps import STEPS, build_parameters
 
 if TYPE_CHECKING:
+    from napari_kmos.esorex import EsorexOptions
     from napari_kmos.offset import Offset
     from napari_kmos.progress import Progress
     from napari_kmos.recipes.plan import Plan, PlannedExposure
@@ -58,23 +60,24 @@ def objects_by_band(plan: Plan) -> dict[str, list[PlannedExposure]]:
     return dict(bands)
 
 
-def sky_tweak_jobs(plan: Plan, objects: Sequence[PlannedExposure], folder: Path) -> list[Job]:
+def sky_tweak_jobs(plan: Plan, objects: Sequence[PlannedExposure], folder: Path, *, esorex: EsorexOptions) -> list[Job]:
     """Return a job an object; objects of one name go into folders of their own."""
     stems = [fits_stem(exposure.file) for exposure in objects]
     alike = Counter(stems)
     return [
-        _sky_tweak_job(plan, exposure, folder / str(number) if alike[stem] > 1 else folder)
+        _sky_tweak_job(plan, exposure, folder / str(number) if alike[stem] > 1 else folder, esorex)
         for number, (exposure, stem) in enumerate(zip(objects, stems, strict=True), start=1)
     ]
 
 
-def _sky_tweak_job(plan: Plan, exposure: PlannedExposure, folder: Path) -> Job:
+def _sky_tweak_job(plan: Plan, exposure: PlannedExposure, folder: Path, esorex: EsorexOptions) -> Job:
     values, parameters = settings_of(plan, "sky-tweak")
     skies = _skies_for(plan, exposure, values["pick"])
 
     def call(overwrite: bool, progress: Progress) -> Outcome:
         how = {name: values[name] for name in ("method", "pick", "sky_stars")} | {"parameters": parameters}
-        return sky_tweak([exposure.file], skies, folder, **how, overwrite=overwrite, progress=progress)
+        engine = engine_of(values, esorex)
+        return sky_tweak([exposure.file], skies, folder, **how, **engine, overwrite=overwrite, progress=progress)
 
     inputs = (exposure.file, *skies)
     return Job(step="sky-tweak", name=exposure.file.stem, folder=folder, inputs=inputs, parameters=values, call=call)
@@ -166,6 +169,7 @@ def combine_jobs(
     *,
     offsets: Path | None,
     unaccepted: str | None = None,
+    esorex: EsorexOptions,
     folder: Path,
 ) -> list[Job]:
     """Return a job for each group of exposures that are merged; ``unaccepted`` goes before the plan's."""
@@ -178,7 +182,7 @@ def combine_jobs(
         name = {"all": "", "epoch": exposure.epoch, "half": f"{exposure.epoch}_half{exposure.half or 0}"}[by]
         groups[name].append((exposure, file))
     return [
-        _combine_job(plan, name, members, (offsets, unaccepted), folder / safe_name(name) if name else folder)
+        _combine_job(plan, name, members, (offsets, unaccepted, esorex), folder / safe_name(name) if name else folder)
         for name, members in groups.items()
     ]
 
@@ -207,11 +211,11 @@ def _combine_job(
     plan: Plan,
     name: str,
     members: Sequence[tuple[PlannedExposure, Path]],
-    table: tuple[Path | None, str | None],
+    how: tuple[Path | None, str | None, EsorexOptions],
     folder: Path,
 ) -> Job:
     values, parameters = settings_of(plan, "combine")
-    offsets, unaccepted = table
+    offsets, unaccepted, esorex = how
     values["unaccepted"] = unaccepted or values["unaccepted"]
     del values["drop"]  # the inputs tell: products that a dropped file was not part of stay as they are
     files = tuple(file for _, file in members)
@@ -226,6 +230,7 @@ def _combine_job(
             each=values["each"],
             zero_points=values["zero_points"],
             parameters=parameters,
+            **engine_of(values, esorex),
             overwrite=overwrite,
             progress=progress,
         )

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import KmosError, KmosWarning
+from napari_kmos.esorex import EsorexOptions
 from napari_kmos.io import output_dir, remove_leftovers, safe_name
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes import planned_steps as planned
 from napari_kmos.recipes.jobs import Job, do_job
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.plan_file import read_plan
+from napari_kmos.recipes.planned_engines import check_engines, with_engine
 from napari_kmos.recipes.steps import STEPS, nearest_word
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def run_plan(
     out_dir: Path,
     *,
     from_step: str | None = None,
+    engine: str | None = None,
+    esorex: EsorexOptions | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
@@ -49,6 +53,10 @@ def run_plan(
         a band, if there are several).
     from_step : str, optional
         Do this step and those after it again, changed or not.
+    engine : str, optional
+        Engine of the steps that ESO's pipeline has a recipe for; by default what the plan says.
+    esorex : EsorexOptions, optional
+        Where esorex and its recipes are, and how many products it combines at once.
     overwrite : bool
         Replace files that are in the way but were not made by an earlier run, and tables that were edited by hand.
     progress : Progress
@@ -63,7 +71,8 @@ def run_plan(
     Raises
     ------
     KmosError
-        If the plan cannot be used or a step fails; what was finished stays, and the next run goes on from there.
+        If the plan cannot be used, the engine cannot do what it asks for, or a step fails; what was finished stays,
+        and the next run goes on from there.
 
     Notes
     -----
@@ -72,13 +81,14 @@ def run_plan(
     if from_step is not None and from_step not in STEPS:
         msg = f"there is no step {from_step!r}; expected {nearest_word(from_step, STEPS)}"
         raise KmosError(msg)
-    plan = read_plan(plan_file)
+    plan = with_engine(read_plan(plan_file), engine)
     if not plan.of_role("object"):
         msg = f"{plan_file}: names no exposure of role object; there is nothing to do"
         raise KmosError(msg)
     planned.dropped_files(plan)  # a wrong name is told before hours of work
+    check_engines(plan, esorex or EsorexOptions())
     remove_leftovers(output_dir(out_dir))
-    run = _Run(from_step=from_step, overwrite=overwrite, progress=progress)
+    run = _Run(from_step=from_step, esorex=esorex or EsorexOptions(), overwrite=overwrite, progress=progress)
     has_apertures = planned.check_apertures_of(plan)
     spectra: list[Path] = []
     bands = planned.objects_by_band(plan)
@@ -98,7 +108,7 @@ def run_plan(
 
 def _make_cubes(run: _Run, plan: Plan, objects: Sequence[PlannedExposure], folder: Path) -> list[Path]:
     """Subtract the sky, align and combine the exposures of one band; return the combined cubes."""
-    jobs = planned.sky_tweak_jobs(plan, objects, folder / "sky_tweak")
+    jobs = planned.sky_tweak_jobs(plan, objects, folder / "sky_tweak", esorex=run.esorex)
     tweaked = [run.do(job, part).products[0] for job, part in _counted(jobs)]
     offsets, unaccepted = None, None
     method = planned.settings_of(plan, "combine")[1].method
@@ -113,7 +123,13 @@ def _make_cubes(run: _Run, plan: Plan, objects: Sequence[PlannedExposure], folde
         if selection is not None:
             offsets, unaccepted = run.do(selection).products[0], "skip"
     jobs = planned.combine_jobs(
-        plan, objects, tweaked, offsets=offsets, unaccepted=unaccepted, folder=folder / "combine"
+        plan,
+        objects,
+        tweaked,
+        offsets=offsets,
+        unaccepted=unaccepted,
+        esorex=run.esorex,
+        folder=folder / "combine",
     )
     return [cube for job, part in _counted(jobs) for cube in run.do(job, part).products]
 
@@ -123,6 +139,7 @@ class _Run:
     """How a run goes, and what it has given so far."""
 
     from_step: str | None
+    esorex: EsorexOptions
     overwrite: bool
     progress: Progress
     outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))

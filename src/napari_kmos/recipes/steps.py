@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from napari_kmos.align import OFFSET_METHODS, AlignParameters
 from napari_kmos.combine import PLACING_METHODS, CombineParameters
 from napari_kmos.errors import KmosError
+from napari_kmos.esorex import ENGINES, NATIVE
 from napari_kmos.extract import EXTRACT_METHODS, ExtractParameters
 from napari_kmos.offset import UNACCEPTED
 from napari_kmos.provenance import defaults_of, descriptions_of, groups_of
@@ -51,7 +52,7 @@ class Setting:
     is_fine: bool = False
 
 
-def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **options: Setting) -> dict[str, Setting]:
+def _settings(parameters: type[Any] | None, **options: Setting) -> dict[str, Setting]:
     """Return the options of a recipe and then the fields of its parameter class."""
     if parameters is None:
         return options
@@ -68,7 +69,7 @@ def _settings(parameters: type[Any] | None, *, left_out: Iterable[str] = (), **o
         )
         for number, names in enumerate(groups_of(parameters).values())
         for name in names
-        if name not in (*options, *left_out)
+        if name not in options
     }
     return {**options, **fields}
 
@@ -77,6 +78,21 @@ def _example(hint: Any) -> str:
     """Return a value to show where the default is none."""
     kinds = {bool: "true", int: "1", float: "0.2", str: '"..."'}
     return next((kinds[kind] for kind in (get_args(hint) or (hint,)) if kind in kinds), "[]")
+
+
+def _engine(recipe: str) -> dict[str, Setting]:
+    """Return the settings of a step that ESO's pipeline has a recipe for."""
+    return {
+        "engine": Setting(
+            default=NATIVE,
+            choices=ENGINES,
+            text=f"What does it: napari-kmos, or ESO's {recipe}, which takes fewer of these settings.",
+        ),
+        "recipe_options": Setting(
+            default=(),
+            text=f'With engine esorex, further parameters of {recipe}, such as ["name=value"].',
+        ),
+    }
 
 
 #: Parameter class of each step.
@@ -92,6 +108,7 @@ PARAMETERS: Mapping[str, type[Any] | None] = {
 STEPS: Mapping[str, Mapping[str, Setting]] = {
     "sky-tweak": _settings(
         SkyParameters,
+        **_engine("kmos_sky_tweak"),
         method=Setting(default=DEFAULT_METHOD, choices=tuple(SKY_METHODS), text="How the sky is matched."),
         pick=Setting(
             default="nearest",
@@ -121,6 +138,7 @@ STEPS: Mapping[str, Mapping[str, Setting]] = {
     ),
     "combine": _settings(
         CombineParameters,
+        **_engine("kmos_combine"),
         by=Setting(
             default="all",
             choices=("all", "epoch", "half"),
