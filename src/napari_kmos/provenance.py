@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
+import platform
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from napari_kmos._version import __version__
+
+#: Those whose versions decide what numbers come out.
+_PACKAGES = ("numpy", "scipy", "astropy", "dask", "specutils", "photutils", "numba")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,16 @@ class Step:
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@functools.cache
+def package_versions() -> Mapping[str, str]:
+    """Return the versions of Python, this package and those it computes with; what is not installed is left out."""
+    versions = {"python": platform.python_version(), "napari-kmos": __version__}
+    for name in _PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return MappingProxyType(versions)
 
 
 def parameters_of(parameters: Any) -> dict[str, Any]:

@@ -33,15 +33,14 @@ from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
 from napari_kmos.io.latex import latex_text, write_latex
 from napari_kmos.io.lines import read_line_list, read_windows, write_line_list
 from napari_kmos.io.offsets import offsets_table, read_offsets, write_offsets
+from napari_kmos.io.product_records import Record, RecordedFile, find_record, is_as_recorded, read_record, write_record
 from napari_kmos.io.read import read_cube, read_exposure, read_images
 from napari_kmos.io.records import (
     checksum,
-    is_as_recorded,
     json_text,
     read_json,
     read_table,
     write_json,
-    write_record,
     write_table,
 )
 from napari_kmos.io.regions import CLASS_COLOURS, StarMark, write_regions, write_star_regions
@@ -67,6 +66,8 @@ __all__ = [
     "FrameFacts",
     "LoggedShift",
     "RecipeBlock",
+    "Record",
+    "RecordedFile",
     "SkyImage",
     "StarMark",
     "XyPlus",
@@ -81,6 +82,7 @@ __all__ = [
     "exposure_facts",
     "extra_column",
     "find_log",
+    "find_record",
     "fits_stem",
     "is_as_recorded",
     "is_xy_plus",
@@ -109,6 +111,7 @@ __all__ = [
     "read_planes",
     "read_primary",
     "read_recipe_blocks",
+    "read_record",
     "read_shifts",
     "read_sky_mask",
     "read_sof",

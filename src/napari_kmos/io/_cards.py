@@ -19,6 +19,8 @@ from napari_kmos.instrument import (
     key_recipe,
 )
 from napari_kmos.io import _axes
+from napari_kmos.io.records import checksum
+from napari_kmos.provenance import package_versions
 
 if TYPE_CHECKING:
     from napari_kmos.provenance import Step
@@ -31,6 +33,8 @@ _AXES = re.compile(
 )
 #: What ESO's science data products say of their layout and the meaning of an extension: ours is another.
 _LAYOUT = re.compile(r"^(HDU(CLASS|CLAS\d|DOC|VERS)|(SCI|ERR|QUAL)DATA|QUALMASK|EXTVER)$")
+#: Of a checksum, as many as a card has room for: no two files share them by chance.
+_DIGITS = 32
 _RECIPE = re.compile(r"^ESO PRO REC(\d+) ")
 
 
@@ -99,8 +103,12 @@ def add_step(header: fits.Header, step: Step) -> None:
     block = max(numbers, default=0) + 1
     set_card(header, key_recipe(block, "ID"), f"napari-kmos {step.name}", "Step of napari-kmos")
     set_card(header, key_recipe(block, "PIPE ID"), f"napari-kmos/{__version__}", "Version")
+    for number, (name, version) in enumerate(package_versions().items(), start=1):
+        _set_text(header, key_recipe(block, f"PKG{number} ID"), _printable(f"{name}/{version}"))
     for number, path in enumerate(step.inputs, start=1):
         _set_text(header, key_recipe(block, f"RAW{number} NAME"), _printable(path.name))
+        if path.is_file():
+            set_card(header, key_recipe(block, f"RAW{number} SHA256"), checksum(path)[:_DIGITS])
     for number, (name, value) in enumerate(step.parameters.items(), start=1):
         default = f"Default: {_text(step.defaults[name])}" if name in step.defaults else ""
         _set_text(header, key_recipe(block, f"PARAM{number} NAME"), _printable(name))

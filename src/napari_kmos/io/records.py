@@ -1,4 +1,4 @@
-"""Records beside products, and the plain files: JSON and ECSV tables."""
+"""The plain files: JSON and ECSV tables; and checksums."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
-from napari_kmos._version import __version__
 from napari_kmos.errors import KmosError, NotKmosError, WriteError
 from napari_kmos.io import cache
 from napari_kmos.io.atomic import atomic_path
-
-if TYPE_CHECKING:
-    from napari_kmos.provenance import Step
 
 #: Checksums of files from this size on are kept on disk.
 _KEPT_BYTES = 64 * 2**20
@@ -65,47 +61,6 @@ def _digest(path: Path, mtime_ns: int, size: int) -> str:
 def _read_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_record(product: Path, step: Step, *, products: Iterable[Path] = (), overwrite: bool = False) -> Path:
-    """Write ``<product stem>.json`` beside a product: what was done, to which files, how, and what came of it.
-
-    Parameters
-    ----------
-    product : Path
-        The main product.
-    step : Step
-        What made it; inputs are recorded with their checksums.
-    products : iterable of Path
-        All products of the step; the main one alone if empty.
-    overwrite : bool
-        Replace an existing record.
-
-    Returns
-    -------
-    Path
-        The record.
-    """
-    files = tuple(products) or (product,)
-    record = {
-        "step": step.name,
-        "version": __version__,
-        "inputs": [{"file": str(path.resolve()), "sha256": checksum(path)} for path in step.inputs],
-        "parameters": dict(step.parameters),
-        "measured": dict(step.measured),
-        "products": [{"file": path.name, "sha256": checksum(path)} for path in files],
-    }
-    return write_json(record, product.with_suffix(".json"), overwrite=overwrite)
-
-
-def is_as_recorded(product: Path) -> bool:
-    """Tell whether a product is what the record beside it says was written; True if there is none that tells of it."""
-    try:
-        told = read_json(product.with_suffix(".json"))["products"]
-        digests = [entry["sha256"] for entry in told if entry["file"] == product.name]
-    except (KmosError, KeyError, TypeError):
-        return True
-    return not digests or checksum(product) in digests
 
 
 def write_json(content: Mapping[str, Any], path: Path | str, *, overwrite: bool = False) -> Path:

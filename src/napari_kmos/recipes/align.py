@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.align import AlignParameters, check_magnitudes, check_overlap
+from napari_kmos.calls import recorded
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import AlignmentError, KmosWarning, NotKmosError
 from napari_kmos.io import check_free, read_exposure, write_offsets, write_record
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from napari_kmos.offset import Offset
 
 
+@recorded(out="out")
 def align(
     files: Sequence[Path | str],
     out: Path | str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.calls import recorded
 from napari_kmos.cube import Cube
 from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.instrument import KEY_ZERO_MAGNITUDE
@@ -29,6 +30,7 @@ _ENDING = "FLUX"
 _MOST_OFF_MAG = 0.1
 
 
+@recorded(each="files")
 def calibrate(
     files: Sequence[Path | str],
     out_dir: Path | str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.calls import recorded
 from napari_kmos.combine import CombineParameters, CombinePass, NoDataError, combine_cubes
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.esorex import NATIVE, EsorexOptions, check_engine
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _MEDIAN_NOISE = float(np.sqrt(np.pi / 2))
 
 
+@recorded()
 def combine(
     files: Sequence[Path | str],
     out_dir: Path | str,

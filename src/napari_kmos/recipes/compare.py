@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from astropy.table import Table, vstack
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import KmosWarning
 from napari_kmos.io import (
     check_free,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
 
+@recorded()
 def compare(
     spectra: Sequence[Path | str],
     out_dir: Path | str,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from astropy import units as u
 from astropy.coordinates import Angle
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import KmosError
 from napari_kmos.io import read_exposure, write_cube, write_record
 from napari_kmos.progress import Progress, silent
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _EXPECTED = "expected RA,DEC,WIDTH,HEIGHT: degrees, or hours and degrees with colons; the sides in arcsec"
 
 
+@recorded(out="out")
 def crop(
     file: Path | str,
     out: Path | str,

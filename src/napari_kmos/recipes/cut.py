@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import KmosError
 from napari_kmos.io import (
     CutRow,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from napari_kmos.exposure import Exposure
 
 
+@recorded()
 def cut(
     mosaic: Path | str,
     out_dir: Path | str,

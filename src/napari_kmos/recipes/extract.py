@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.aperture import Aperture, check_apertures
+from napari_kmos.calls import recorded
 from napari_kmos.catalogue import CatalogueColumns
 from napari_kmos.errors import ExtractionError
 from napari_kmos.extract import ExtractParameters
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _FOUND = CatalogueColumns()
 
 
+@recorded(each="files")
 def extract(
     files: Sequence[Path | str],
     apertures: Path | str | Iterable[Aperture],

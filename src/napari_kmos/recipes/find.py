@@ -13,6 +13,7 @@ import numpy as np
 from astropy import units as u
 
 from napari_kmos.aperture import Aperture
+from napari_kmos.calls import recorded
 from napari_kmos.errors import KmosError
 from napari_kmos.io import check_free, read_apertures, write_apertures, write_record
 from napari_kmos.lazy import read_chosen_planes
@@ -60,6 +61,7 @@ class ListedStar:
         return dataclasses.replace(self.aperture, extra=MappingProxyType({**self.aperture.extra, **told}))
 
 
+@recorded(out="out")
 def find(
     files: Sequence[Path | str],
     out: Path | str,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, NotKmosError
 from napari_kmos.io import FITS_ENDINGS, check_free, is_xy_plus, read_exposure, read_sof, write_offsets, write_record
 from napari_kmos.progress import Progress, silent
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _BESIDE = ("_README.txt", ".json")
 
 
+@recorded(out="out")
 def import_offsets(
     sources: Sequence[Path | str],
     out: Path | str,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.calls import recorded
 from napari_kmos.io import check_free, fits_stem, output_dir, read_exposure, safe_name, write_image, write_record
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari_kmos.cube import Cube, Image
 
 
+@recorded()
 def map_cube(
     file: Path | str,
     out_dir: Path | str,

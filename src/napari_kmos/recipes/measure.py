@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import KmosWarning
 from napari_kmos.io import (
     StarMark,
@@ -42,6 +43,7 @@ _UNKNOWN = ZeroPoint(shift_pix=math.nan)
 _PRODUCTS = ("measure.ecsv", "measure_lines.ecsv", "measure.tex", "measure.reg")
 
 
+@recorded()
 def measure(
     spectra: Sequence[Path | str],
     out_dir: Path | str,

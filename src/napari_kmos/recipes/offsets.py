@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import AlignmentError, KmosError, KmosWarning, WriteError
 from napari_kmos.io import (
     check_free,
@@ -43,6 +44,7 @@ SUFFIX = "_OFFSET"
 _ERROR = "+-"
 
 
+@recorded()
 def offsets(
     table: Path | str,
     out_dir: Path | str,

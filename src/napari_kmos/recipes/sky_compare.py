@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import SkyError
 from napari_kmos.io import check_free, output_dir, write_figure, write_record, write_table
 from napari_kmos.progress import Progress, silent
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 COMPARE_SUFFIX = "_SKY_COMPARE"
 
 
+@recorded(each="objects")
 def sky_compare(
     objects: Sequence[Path | str],
     skies: Sequence[Path | str],

@@ -14,6 +14,7 @@ import dask.array as da
 import numpy as np
 from dask.delayed import delayed
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import SkyError
 from napari_kmos.io import (
     check_free,
@@ -41,6 +42,7 @@ SUFFIX = "_SKY_CLEAN"
 CATEGORY = "SKY_CLEAN"
 
 
+@recorded(each="skies")
 def sky_mask(
     skies: Sequence[Path | str],
     out_dir: Path | str,

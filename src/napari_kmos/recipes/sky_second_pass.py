@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import KmosWarning, SkyError
 from napari_kmos.io import check_free, output_dir, write_exposure
 from napari_kmos.progress import Progress, silent
@@ -37,6 +38,7 @@ SUFFIX = "_SECOND_PASS"
 CATEGORY = "SECOND_PASS"
 
 
+@recorded(each="files")
 def sky_second_pass(
     files: Sequence[Path | str],
     out_dir: Path | str,

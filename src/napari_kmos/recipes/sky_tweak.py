@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_kmos.calls import recorded
 from napari_kmos.errors import EngineError, KmosWarning, SkyError
 from napari_kmos.esorex import NATIVE, EsorexOptions, check_engine
 from napari_kmos.io import check_free, output_dir, write_exposure
@@ -41,6 +42,7 @@ CATEGORY = "SKY_TWEAK"
 _log = logging.getLogger(__name__)
 
 
+@recorded(each="objects")
 def sky_tweak(
     objects: Sequence[Path | str],
     skies: Sequence[Path | str],

@@ -13,6 +13,7 @@ from napari_kmos.align import white_light
 from napari_kmos.align.solving import Solution, StarPairs, solve_wcs
 from napari_kmos.align.star_matching import match_stars
 from napari_kmos.align.star_parameters import SolveParameters
+from napari_kmos.calls import recorded
 from napari_kmos.catalogue import CatalogueColumns
 from napari_kmos.errors import KmosError, WriteError
 from napari_kmos.io import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 SUFFIX = "_WCS"
 
 
+@recorded()
 def solve_wcs_of(
     file: Path | str,
     out_dir: Path | str,

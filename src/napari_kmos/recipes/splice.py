@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_kmos.calls import recorded
 from napari_kmos.combine import SpliceParameters, SpliceResult, splice_cubes
 from napari_kmos.errors import KmosError
 from napari_kmos.io import read_exposure, write_cube, write_record
@@ -17,6 +18,7 @@ from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.product_cube import check_product, product_category
 
 
+@recorded(out="out")
 def splice(
     files: Sequence[Path | str],
     out: Path | str,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_kmos.calls import recorded
 from napari_kmos.cube import Cube
 from napari_kmos.errors import KmosError
 from napari_kmos.instrument import likeliest_band
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _ENDING = "TELLURIC"
 
 
+@recorded(each="files")
 def telluric(
     files: Sequence[Path | str],
     out_dir: Path | str,

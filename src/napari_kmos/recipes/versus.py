@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_kmos.calls import recorded
 from napari_kmos.combine import CombineParameters, VersusParameters
 from napari_kmos.io import check_free, output_dir, safe_name, write_figure, write_image, write_record, write_table
 from napari_kmos.progress import Progress, silent
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _NO_PARAMETERS, _NO_CHOICE, _NO_STARS = CombineParameters(), CombineChoice(), VersusParameters()
 
 
+@recorded()
 def versus(
     files: Sequence[Path | str],
     out_dir: Path | str,

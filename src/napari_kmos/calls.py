@@ -1,0 +1,164 @@
+"""Calls of recipes as plain values: what a record keeps of a call, so that its products can be made again."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Arguments that say how the work is done, not what comes of it.
+ASIDE = ("overwrite", "progress")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of a recipe that is going on.
+
+    Parameters
+    ----------
+    recipe : str
+        Module of the recipe.
+    arguments : mapping
+        All arguments by name, defaults included.
+    hints : mapping of str to str
+        Their annotations.
+    out : str
+        The argument that says where the products go.
+    each : str
+        The argument whose files are worked on one by one; empty if they belong together.
+    """
+
+    recipe: str
+    arguments: Mapping[str, Any]
+    hints: Mapping[str, str]
+    out: str
+    each: str = ""
+
+
+_current: ContextVar[Call | None] = ContextVar("call", default=None)
+
+
+def current_call() -> Call | None:
+    """Return the innermost recorded call that is going on; None outside of any."""
+    return _current.get()
+
+
+def recorded(*, out: str = "out_dir", each: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let the records that a recipe writes keep its arguments.
+
+    Parameters
+    ----------
+    out : str
+        The argument that says where the products go.
+    each : str
+        The argument whose files are worked on one by one: the record of a product keeps that of its own alone.
+    """
+
+    def decorate(recipe: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(recipe)
+        hints = {name: str(parameter.annotation) for name, parameter in signature.parameters.items()}
+
+        @functools.wraps(recipe)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError:
+                return recipe(*args, **kwargs)  # which says better what is wrong
+            given.apply_defaults()
+            name = recipe.__module__.rpartition(".")[2]
+            token = _current.set(Call(recipe=name, arguments=given.arguments, hints=hints, out=out, each=each))
+            try:
+                return recipe(*args, **kwargs)
+            finally:
+                _current.reset(token)
+
+        return call
+
+    return decorate
+
+
+def plain_arguments(call: Call, inputs: Collection[Path]) -> dict[str, Any]:
+    """Return the arguments of a call as JSON has them, without where the products go.
+
+    A path is ``{"path": text}``, a dataclass ``{"type": name, "fields": {...}}``, a mapping ``{"mapping": {...}}``
+    and a number that JSON does not know ``{"number": text}``.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    inputs : collection of Path
+        What the product was made from: files that are worked on one by one and are none of these are left out.
+
+    Raises
+    ------
+    TypeError
+        If a value exists in memory only.
+    """
+    given = dict(call.arguments)
+    known = {Path(path).resolve() for path in inputs}
+    if call.each:
+        own = [path for path in given[call.each] if Path(path).resolve() in known]
+        given[call.each] = own or list(given[call.each])
+    return {
+        name: _plain(value, name, may_be_path="Path" in call.hints[name])
+        for name, value in given.items()
+        if name not in (call.out, *ASIDE)
+    }
+
+
+def paths_of(value: Any) -> Iterator[Path]:
+    """Yield every path in arguments as `plain_arguments` returns them."""
+    if isinstance(value, Mapping):
+        if set(value) == {"path"}:
+            yield Path(value["path"])
+            return
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from paths_of(one)
+
+
+def _plain(value: Any, name: str, *, may_be_path: bool) -> Any:
+    """Return one value as JSON has it."""
+    if isinstance(value, Path) or (may_be_path and isinstance(value, str) and _exists(value)):
+        return {"path": str(Path(value).resolve())}
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"number": repr(float(value))}
+    if isinstance(value, list | tuple):
+        return [_plain(one, name, may_be_path=may_be_path) for one in value]
+    if isinstance(value, Mapping):
+        return {"mapping": {str(key): _plain(one, name, may_be_path=may_be_path) for key, one in value.items()}}
+    if dataclasses.is_dataclass(value):
+        return {"type": type(value).__name__, "fields": _plain_fields(value, name)}
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return _plain(value.item(), name, may_be_path=False)
+    msg = f"{name} is a {type(value).__name__} in memory"
+    raise TypeError(msg)
+
+
+def _exists(text: str) -> bool:
+    """Tell whether a text names a file or folder; some that no system would take raise."""
+    with suppress(OSError, ValueError):
+        return bool(text) and Path(text).exists()
+    return False
+
+
+def _plain_fields(value: Any, name: str) -> dict[str, Any]:
+    return {
+        field.name: _plain(getattr(value, field.name), f"{name}.{field.name}", may_be_path="Path" in str(field.type))
+        for field in dataclasses.fields(value)
+        if field.init
+    }
