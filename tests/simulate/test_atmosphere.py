@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_kmos.simulate.atmosphere import depths, over_planes, seen_through
+from napari_kmos.simulate.atmosphere import depths, over_planes, seen_through, transmission
 
 FINE = np.arange(1.90, 2.525, 1e-5)
 
@@ -37,3 +37,15 @@ def test_planes_hold_all_the_light():
     inside = (planes[0] - step / 2 < FINE) & (planes[-1] + step / 2 > FINE)
     total = np.sum(over_planes(light, FINE, planes)) * step
     assert total == pytest.approx(np.sum(light[inside]) * 1e-5, rel=1e-4)
+
+
+def test_planes_see_the_bands_of_the_air_and_what_is_between_them():
+    wave = np.arange(0.8, 2.5, 2e-4)
+    through = transmission(wave)
+    assert np.all((through > 0) & (through <= 1))
+    for start, end in ((0.93, 0.96), (1.12, 1.15), (1.26, 1.28), (1.36, 1.40), (1.80, 1.88), (2.0, 2.02), (2.45, 2.5)):
+        assert np.mean(through[(wave > start) & (wave < end)]) < 0.93
+    for start, end in ((1.00, 1.10), (1.17, 1.25), (1.50, 1.56), (2.09, 2.14)):
+        assert np.mean(through[(wave > start) & (wave < end)]) > 0.97
+    np.testing.assert_array_equal(through, transmission(wave))
+    assert np.all(transmission(wave, water_mm=5.0) <= through + 1e-9)

@@ -11,7 +11,7 @@ from napari_kmos.simulate.field import choose_arms, make_targets
 from napari_kmos.simulate.lsf import FWHM_PIX, Lsf, smooth, spread_lines
 from napari_kmos.simulate.psf import moffat_images, seeing_at
 from napari_kmos.simulate.stars import ISOLATED_SHARE, make_stars
-from napari_kmos.simulate.templates import absorption, transmission
+from napari_kmos.simulate.templates import absorption
 
 
 def test_star_image_holds_its_flux_and_stands_at_its_position():
@@ -81,15 +81,6 @@ def test_each_band_has_features(kind, wave, continuum):
     at, beside = absorption(kind, np.array([wave, continuum]))
     assert at > beside + 0.05
     assert at < 1
-
-
-def test_atmosphere_absorbs_in_its_bands_and_passes_between():
-    wave = np.arange(1.9, 2.5, 2e-5)
-    through = transmission(wave)
-    assert np.all((through > 0) & (through <= 1))
-    assert np.mean(through[(wave > 2.0) & (wave < 2.02)]) < 0.9
-    assert np.min(through[(wave > 2.1) & (wave < 2.25)]) > 0.999
-    np.testing.assert_array_equal(through, transmission(wave))
 
 
 def test_arms_are_spread_over_the_detectors():

@@ -9,11 +9,12 @@ import numpy as np
 
 from napari_kmos.errors import KmosError
 from napari_kmos.simulate.arms import ArmResponse, make_response
+from napari_kmos.simulate.atmosphere import transmission
 from napari_kmos.simulate.conditions import Conditions, make_conditions
 from napari_kmos.simulate.field import Target, make_targets, moved
 from napari_kmos.simulate.lsf import FWHM_PIX, Lsf, smooth
 from napari_kmos.simulate.stars import Stars, make_stars
-from napari_kmos.simulate.templates import KINDS, absorption, transmission
+from napari_kmos.simulate.templates import KINDS, absorption
 from napari_kmos.spatial.wcs import make_wcs, shift_wcs
 from napari_kmos.spectral.oh import SkyLines, sky_lines
 

@@ -79,36 +79,3 @@ def absorption(kind: str, wavelength_um: Floats) -> Floats:
     for centre, strength in (*series, *_HELIUM):
         depth += strength * np.exp(-0.5 * ((wavelength_um - centre) / (_EARLY_SIGMA * centre)) ** 2)
     return np.minimum(depth, 0.9)
-
-
-#: Bands of molecules in the atmosphere: from, to (micron), number of lines, mean optical depth.
-_TELLURIC = (
-    (0.890, 0.990, 400, 0.25),
-    (1.100, 1.170, 400, 0.30),
-    (1.255, 1.285, 120, 0.15),
-    (1.310, 1.480, 900, 0.40),
-    (1.570, 1.620, 120, 0.04),
-    (1.630, 1.700, 200, 0.06),
-    (1.750, 1.970, 1200, 0.50),
-    (1.998, 2.025, 90, 0.35),
-    (2.048, 2.075, 90, 0.25),
-    (2.300, 2.400, 300, 0.12),
-    (2.400, 2.520, 500, 0.30),
-)
-
-
-def transmission(wavelength_um: Floats) -> Floats:
-    """Return the transmission of a made-up atmosphere: lines at random in the bands of H2O, CO2, CH4 and O2."""
-    from scipy.ndimage import gaussian_filter1d
-
-    rng = np.random.default_rng(0)  # the same atmosphere for all
-    step = wavelength_um[1] - wavelength_um[0]
-    depth = np.zeros_like(wavelength_um)
-    for start, end, n_lines, mean in _TELLURIC:
-        places = np.sort(rng.uniform(start, end, n_lines))
-        hump = np.sin(np.pi * (places - start) / (end - start))
-        areas = rng.exponential(mean * (end - start) / n_lines, n_lines) * hump * 1.57
-        index = np.round((places - wavelength_um[0]) / step).astype(int)
-        inside = (index >= 0) & (index < len(depth))
-        np.add.at(depth, index[inside], areas[inside] / step)
-    return np.asarray(np.exp(-gaussian_filter1d(depth, 1.0e-4 / step + 0.5)))
