@@ -86,13 +86,18 @@ KEY_OBJECT = "OBJECT"
 KEY_DATE = "DATE-OBS"
 KEY_MJD = "MJD-OBS"
 KEY_EXPTIME = "EXPTIME"
+KEY_MJD_END = "MJD-END"
 KEY_CATEGORY = "ESO PRO CATG"
+#: What the categories of combined cubes and mosaics have in common.
+CATEGORY_COMBINED = "COMBINE"
 KEY_CUBE_UNIT = "ESO QC CUBE_UNIT"
 KEY_NOISE_ESTIMATED = "ESO QC NOISE ESTIMATED"
 KEY_NOISE_CORRELATED = "ESO QC NOISE CORRELATED"
 KEY_IFU = "ESO PRO IFUNR"
 KEY_CUT_IFU = "ESO QC CUT IFU"
 KEY_N_COMBINED = "ESO PRO DATANCOM"
+KEY_N_EXPOSURES = "ESO QC COMBINE NEXP"
+KEY_MJD_MEAN = "ESO QC COMBINE MJDMEAN"
 KEY_AIRMASS_START = "ESO TEL AIRM START"
 KEY_AIRMASS_END = "ESO TEL AIRM END"
 KEY_ZERO_MAGNITUDE = "ESO QC ZPOINT"
@@ -123,6 +128,11 @@ def key_recipe(number: int, what: str) -> str:
 def key_quality(name: str) -> str:
     """Return the keyword of a number that a step has measured."""
     return f"ESO QC {name}"
+
+
+def key_exposure_time(number: int, what: str) -> str:
+    """Return the keyword of an exposure in a combined cube: MJD, the middle of it, or EXPTIME."""
+    return f"ESO QC COMBINE {what}{number}"
 
 
 def key_zero_point(ifu: int | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from astropy import units as u
 
 from napari_kmos.errors import GeometryError, KmosError
+from napari_kmos.times import ExposureTime, mean_mjd
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,6 +116,10 @@ class StarSpectrum:
         Exposure time of the cube in seconds.
     mjd : float, optional
         Start of the exposure, UTC; of a combined cube, of the first.
+    exposures : tuple of ExposureTime
+        Those of a combined cube, where its file tells them.
+    n_combined : int
+        Of how many the cube is said to be combined.
     zero_pix, zero_err_pix : float
         Zero point of the cube's wavelengths in planes, as `ZeroPoint`, and 1 sigma; NaN where the file tells none.
     note : str
@@ -152,6 +157,8 @@ class StarSpectrum:
     medium: str = "vacuum"
     exptime: float | None = None
     mjd: float | None = None
+    exposures: tuple[ExposureTime, ...] = ()
+    n_combined: int = 1
     zero_pix: float = float("nan")
     zero_err_pix: float = float("nan")
     note: str = ""
@@ -171,8 +178,16 @@ class StarSpectrum:
 
     @property
     def middle_mjd(self) -> float | None:
-        """Middle of the exposure, UTC; None without a date."""
-        return None if self.mjd is None else self.mjd + 0.5 * (self.exptime or 0.0) / 86400
+        """Middle of the exposure, UTC, or the mean of those of a combined cube; None without a date."""
+        return mean_mjd(self.times)
+
+    @property
+    def times(self) -> tuple[ExposureTime, ...]:
+        """The exposures: those told, else the one that has the date."""
+        if self.exposures or self.mjd is None:
+            return self.exposures
+        seconds = self.exptime or 0.0
+        return (ExposureTime(self.mjd + 0.5 * seconds / 86400, seconds),)
 
     @property
     def label(self) -> str:

@@ -13,9 +13,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import GeometryError, NotKmosError, WriteError
-from napari_kmos.io import exposure_facts, read_spectrum, write_spectrum
+from napari_kmos.io import exposure_facts, read_spectrum, with_exposure_times, write_spectrum
 from napari_kmos.provenance import Step
 from napari_kmos.spectrum import PsfFit, StarSpectrum
+from napari_kmos.times import ExposureTime
 
 N = 50
 CALIBRATED = u.Unit("1e-18 erg / (s cm2 Angstrom)")
@@ -213,9 +214,27 @@ def test_date_and_zero_point_come_from_the_cube_unless_known(tmp_path: Path):
     own = read_spectrum(write_spectrum(known, tmp_path / "b.fits", primary=primary))
     other = read_spectrum(write_spectrum(dataclasses.replace(star, ifu=4), tmp_path / "c.fits", primary=primary))
 
+    assert (told.exposures, told.n_combined) == ((), 1)
     assert (told.mjd, told.zero_pix, told.zero_err_pix) == (58000.25, 0.12, 0.01)
     assert told.middle_mjd == pytest.approx(58000.25 + 0.5 * (star.exptime or 0) / 86400)
     assert (own.mjd, own.zero_pix) == (57000.0, -0.3)
     assert np.isnan(own.zero_err_pix)
     assert np.isnan(other.zero_pix)
-    assert exposure_facts(primary, 3) == {"mjd": 58000.25, "zero_pix": 0.12, "zero_err_pix": 0.01}
+    dates = {"mjd": 58000.25, "exposures": (), "n_combined": 1}
+    assert exposure_facts(primary, 3) == {**dates, "zero_pix": 0.12, "zero_err_pix": 0.01}
+
+
+def test_exposures_of_a_combined_cube_are_kept(tmp_path: Path):
+    times = (ExposureTime(58000.25, 600.0), ExposureTime(58182.5, 300.0))
+    primary = with_exposure_times(fits.Header([("MJD-OBS", 58000.2465)]), times)
+    eso = fits.Header([("MJD-OBS", 58000.25), ("HIERARCH ESO PRO DATANCOM", 6)])
+    eso["HIERARCH ESO PRO CATG"] = "COMBINED_CUBE"
+
+    ours, theirs = (
+        read_spectrum(write_spectrum(star_spectrum(), tmp_path / f"{number}.fits", primary=header))
+        for number, header in enumerate((primary, eso))
+    )
+
+    assert ours.exposures == times
+    assert ours.middle_mjd == pytest.approx((2 * 58000.25 + 58182.5) / 3, abs=1e-7)
+    assert (theirs.exposures, theirs.n_combined, theirs.mjd) == ((), 6, 58000.25)

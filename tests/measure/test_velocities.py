@@ -18,6 +18,7 @@ from napari_kmos.measure import (
     LineFit,
     add_velocities,
     barycentric_correction,
+    barycentric_corrections,
     correlate,
     late_template,
     lsr_correction,
@@ -31,6 +32,7 @@ from napari_kmos.spectral.carbon_monoxide import co_absorption, co_lines
 from napari_kmos.spectral.observed import as_observed
 from napari_kmos.spectral.zero_points import ZeroPoint
 from napari_kmos.spectrum import SpectralLine, Template
+from napari_kmos.times import ExposureTime
 
 NONE = ZeroPoint(shift_pix=float("nan"))
 
@@ -300,5 +302,32 @@ def test_frames_and_missing_dates():
     assert bary.correction_kms == pytest.approx(barycentric_correction(RA, DEC, 58000.3 + 300 / 86400), abs=1e-6)
     assert (undated.frame, undated.correction_kms) == ("topocentric", 0)
     assert "no date: topocentric" in undated.note
+    first = velocity_by_template(star_of(flux, noise, mjd=58000.3, n_combined=4), late(), zero_point=NONE)
+    assert "date of the first of 4 exposures" in first.note
+    assert "exposures" not in bary.note
     air = velocity_by_template(star_of(flux, noise, medium="air"), late())
     assert "its wavelengths are in air" in air.reason
+
+
+def test_velocity_of_epochs_that_were_combined():
+    """Two epochs, a third and two thirds of the time: the correction is their mean, and its spread is told."""
+    rng = np.random.default_rng(8)
+    truth, lengths = 40.0, (300.0, 600.0)
+    for days, spread_kms in ((1.0, 0.05), (182.6, 20.0)):
+        times = tuple(ExposureTime(58000.3 + n * days, length) for n, length in enumerate(lengths))
+        each = barycentric_corrections(RA, DEC, [one.middle_mjd for one in times])
+        # What the telescope sees is slower by the correction.
+        seen = [observed(late(), truth - one) * length for one, length in zip(each, lengths, strict=True)]
+        clean = sum(seen) / sum(lengths)
+        noise = clean / 100
+        star = star_of(clean + noise * rng.standard_normal(K.size), noise, mjd=58000.3, exptime=450.0, exposures=times)
+
+        found = velocity_by_template(star, late(), zero_point=NONE)
+
+        assert found.correction_kms == pytest.approx((each[0] + 2 * each[1]) / 3, abs=1e-6)
+        assert found.spread_kms == pytest.approx(abs(each[1] - each[0]) * np.sqrt(2) / 3, abs=1e-6)
+        assert found.spread_kms > spread_kms
+        assert found.err_kms > found.spread_kms
+        # Lines of two velocities are skewed: what is left is a small part of their distance.
+        assert abs(found.kms - truth) < 2 + 0.1 * found.spread_kms
+        assert ("corrections of 2 exposures in 182.6 days" in found.note) == (days > 100)

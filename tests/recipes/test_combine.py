@@ -13,7 +13,7 @@ from dithered_files import VISITS, Visit, make_visit, star_sky, write_visits
 from napari_kmos.cli.main import main
 from napari_kmos.combine import CombineParameters
 from napari_kmos.errors import AlignmentError, GeometryError, KmosError, KmosWarning, WriteError
-from napari_kmos.io import read_cube, read_exposure, read_images, write_exposure, write_offsets
+from napari_kmos.io import exposure_facts, read_cube, read_exposure, read_images, write_exposure, write_offsets
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Cancelled
 from napari_kmos.recipes.combine import combine
@@ -98,6 +98,25 @@ def test_layout_of_the_product(files, tmp_path):
         "COMBINE_gc1_IMAGE.fits",
         "EXP_MASK_gc1.fits",
     ]
+
+
+def test_header_tells_when_each_exposure_was_taken(tmp_path):
+    files = write_visits(tmp_path, exptime=120.0)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "all").mkdir()
+    half = 60 / 86400  # of an exposure, in days
+    begun = [59000.2 + number for number in range(3)]
+
+    pair = combine(files[:0:-1], tmp_path / "two", parameters=AVERAGE, name="gc1").products[0]
+    every = combine([pair, files[0]], tmp_path / "all", parameters=AVERAGE, name="gc1").products[0]
+
+    header = fits.getheader(pair)
+    assert header["MJD-OBS"] == begun[2]  # of the first that was given, as ESO has it
+    assert header["MJD-END"] == pytest.approx(begun[2] + 2 * half, abs=1e-7)
+    assert header["ESO QC COMBINE MJDMEAN"] == pytest.approx(begun[1] + 0.5 + half, abs=1e-7)
+    told = exposure_facts(fits.getheader(every), None)["exposures"]
+    assert [one.middle_mjd for one in told] == pytest.approx([day + half for day in begun], abs=1e-7)
+    assert [one.seconds for one in told] == [120.0] * 3
 
 
 def test_one_exposure_alone_is_split_into_its_targets(files, tmp_path):

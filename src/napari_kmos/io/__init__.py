@@ -27,6 +27,8 @@ from napari_kmos.io.curves import (
 )
 from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
 from napari_kmos.io.esorex_log import LoggedShift, find_log, read_logged_shifts
+from napari_kmos.io.exposure_facts import exposure_facts
+from napari_kmos.io.exposure_times import times_of, with_exposure_times
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.frame_facts import FrameFacts, read_frame_facts
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
@@ -48,7 +50,7 @@ from napari_kmos.io.shifts import combine_tag, read_shifts, read_sof, shifts_tex
 from napari_kmos.io.sky_image import SkyImage, axes_held, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
 from napari_kmos.io.source import read_boxes, read_planes, read_spaxels, source_of
-from napari_kmos.io.spectra import exposure_facts, read_spectrum, write_spectrum
+from napari_kmos.io.spectra import read_spectrum, write_spectrum
 from napari_kmos.io.spectrum_text import write_spectrum_text
 from napari_kmos.io.star_pairs import read_star_pairs
 from napari_kmos.io.templates import read_template
@@ -131,6 +133,8 @@ __all__ = [
     "shifts_text",
     "source_of",
     "spaxels_text",
+    "times_of",
+    "with_exposure_times",
     "write_apertures",
     "write_copy",
     "write_cube",

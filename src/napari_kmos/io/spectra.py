@@ -8,7 +8,6 @@ unit is one of those it knows, which ADU/s, the unit of uncalibrated cubes, is n
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from napari_kmos.io._extensions import open_fits
 from napari_kmos.io._psf_cards import psf_cards, psf_fit
 from napari_kmos.io.apertures import read_spaxels_text, spaxels_text
 from napari_kmos.io.atomic import atomic_path
+from napari_kmos.io.exposure_facts import exposure_facts, fact_cards, with_facts
 from napari_kmos.spectrum import StarSpectrum
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ _CARRIED = (
     instrument.KEY_AIRMASS_END,
 )
 _ID = "STARID"
-_ZERO_KEY = instrument.key_quality(instrument.key_zero_point(None))
-_ZERO_POINT = ("zero_pix", "zero_err_pix")
 _MEDIA = {"vacuum": "WAVE", "air": "AWAV"}
 #: Parameters of the extraction and their keywords.
 _PARAMETERS = {
@@ -102,7 +100,7 @@ def write_spectrum(
     """
     carried = fits.Header([card for card in (primary or fits.Header()).cards if card.keyword in _CARRIED])
     header = primary_header(carried, step)
-    for key, value, comment in _cards(_facts_of(spectrum, primary)):
+    for key, value, comment in _cards(with_facts(spectrum, primary)):
         set_card(header, key, value, comment)
     mask = fits.ImageHDU(spectrum.mask.astype(np.uint8), name="MASK")
     mask.header["BFORM"] = ("L", "boolean: 1 is no data")
@@ -116,18 +114,6 @@ def write_spectrum(
     with atomic_path(path, overwrite) as temporary:
         fits.HDUList(hdus).writeto(temporary, checksum=True)
     return Path(path)
-
-
-def exposure_facts(primary: fits.Header, ifu: int | None) -> dict[str, Any]:
-    """Return what the primary header of a cube's file tells of its spectra: ``mjd``, ``zero_pix``, ``zero_err_pix``.
-
-    `dataclasses.replace` puts them into a `StarSpectrum` that was extracted in memory; `write_spectrum` does so itself.
-    """
-    keys = [instrument.key_quality(instrument.key_zero_point(one)) for one in (ifu, None)]
-    key = next((one for one in keys if one in primary), keys[-1])
-    zero, error = (float(primary.get(one, math.nan)) for one in (key, f"{key} ERROR"))
-    mjd = primary.get(instrument.KEY_MJD)
-    return {"mjd": None if mjd is None else float(mjd), **dict(zip(_ZERO_POINT, (zero, error), strict=True))}
 
 
 def read_spectrum(path: Path | str) -> StarSpectrum:
@@ -146,8 +132,9 @@ def read_spectrum(path: Path | str) -> StarSpectrum:
     path = Path(path)
     with open_fits(path) as hdus:
         header = hdus[0].header.copy()
-        arrays = {hdu.name: np.array(hdu.data) for hdu in hdus[1:] if hdu.is_image and hdu.data is not None}
-        flux = hdus[0].data if hdus[0].is_image else None
+        images = [hdu for hdu in hdus if _ID in header and hdu.is_image]  # of a mosaic no planes are read
+        arrays = {hdu.name: np.array(hdu.data) for hdu in images[1:] if hdu.data is not None}
+        flux = images[0].data if images else None
         arrays["FLUX"] = np.empty(0) if flux is None else np.array(flux, dtype=float)
     missing = [name for name in ("STD", "MASK", "SKY", "COVERAGE") if name not in arrays]
     if _ID not in header or arrays["FLUX"].ndim != 1 or missing:
@@ -215,10 +202,7 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
         ("APEXCL", spaxels_text(aperture.excluded_spaxels) or None, ""),
         ("APAREA", spectrum.area_pix, "area of the aperture in spaxels"),
         (instrument.KEY_IFU, spectrum.ifu, "IFU number"),
-        (instrument.KEY_EXPTIME, spectrum.exptime, "[s] exposure time of the cube"),
-        (instrument.KEY_MJD, spectrum.mjd, "start of the exposure"),
-        (_ZERO_KEY, spectrum.zero_pix, "[planes] sky lines beyond their place"),
-        (f"{_ZERO_KEY} ERROR", spectrum.zero_err_pix, "[planes] 1 sigma"),
+        *fact_cards(spectrum),
         ("SRCCUBE", escaped(spectrum.source), "cube"),
         ("EXTMETH", spectrum.method, "method of extraction"),
         ("NSKY", spectrum.n_sky, "spaxels (annulus) or areas of the sky"),
@@ -226,13 +210,6 @@ def _star_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:
     for name, (key, comment) in _PARAMETERS.items():
         cards.append((key, spectrum.parameters.get(name), comment))
     return cards
-
-
-def _facts_of(spectrum: StarSpectrum, primary: fits.Header | None) -> StarSpectrum:
-    """Return a spectrum with what the file of its cube tells, where it does not know."""
-    told = {} if primary is None else exposure_facts(primary, spectrum.ifu)
-    known = {"mjd": spectrum.mjd is not None, **dict.fromkeys(_ZERO_POINT, math.isfinite(spectrum.zero_pix))}
-    return dataclasses.replace(spectrum, **{name: value for name, value in told.items() if not known[name]})
 
 
 def _result_cards(spectrum: StarSpectrum) -> list[tuple[str, Any, str]]:

@@ -10,7 +10,13 @@ from napari_kmos.measure.continuum import (
     normalise,
 )
 from napari_kmos.measure.correlation import LATE_WINDOWS, Correlation, CorrelationParameters, correlate
-from napari_kmos.measure.frames import FRAMES, add_velocities, barycentric_correction, lsr_correction
+from napari_kmos.measure.frames import (
+    FRAMES,
+    add_velocities,
+    barycentric_correction,
+    barycentric_corrections,
+    lsr_correction,
+)
 from napari_kmos.measure.indices import (
     CLASSES,
     INDICES,
@@ -49,6 +55,7 @@ __all__ = [
     "Velocity",
     "add_velocities",
     "barycentric_correction",
+    "barycentric_corrections",
     "classify",
     "compare_pair",
     "correlate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,9 @@ from napari_kmos.spectral.lines import LIGHT_KMS
 
 if TYPE_CHECKING:
     from astropy.coordinates import EarthLocation
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 FRAMES = ("topocentric", "barycentric", "lsr")
 #: Unit Telescope 1 of the VLT, where KMOS is, on WGS84: degrees east and north, metres (ESO, VLT white book).
@@ -34,18 +38,28 @@ def paranal() -> EarthLocation:
 def barycentric_correction(ra: float, dec: float, mjd: float, *, location: EarthLocation | None = None) -> float:
     """Return the velocity of the observatory towards a star, as seen from the barycentre of the solar system.
 
+    `barycentric_corrections` of one time.
+    """
+    return float(barycentric_corrections(ra, dec, [mjd], location=location)[0])
+
+
+def barycentric_corrections(
+    ra: float, dec: float, mjd: Sequence[float], *, location: EarthLocation | None = None
+) -> Floats:
+    """Return the velocity of the observatory towards a star at several times.
+
     Parameters
     ----------
     ra, dec : float
         Degrees, ICRS.
-    mjd : float
-        Middle of the exposure, UTC.
+    mjd : sequence of float, length n
+        Middles of exposures, UTC.
     location : EarthLocation, optional
         Paranal if None.
 
     Returns
     -------
-    float
+    ndarray, shape (n,)
         In km/s; for `add_velocities`. Good to 0.01 km/s. Nothing is fetched: Earth's rotation is as the installed
         tables have it, and beyond these, as they end.
 
@@ -60,8 +74,12 @@ def barycentric_correction(ra: float, dec: float, mjd: float, *, location: Earth
     from astropy.utils.exceptions import AstropyWarning
     from erfa import ErfaWarning
 
-    if not (math.isfinite(ra) and -90 <= dec <= 90 and _FIRST_MJD <= mjd <= _LAST_MJD):
-        msg = f"barycentric correction of ({ra:g}, {dec:g}) at MJD {mjd:g}; expected degrees and a date of 1972 to 2099"
+    bad = [one for one in mjd if not _FIRST_MJD <= one <= _LAST_MJD]
+    if bad or not (math.isfinite(ra) and -90 <= dec <= 90):
+        when = bad[0] if bad else mjd[0]
+        msg = (
+            f"barycentric correction of ({ra:g}, {dec:g}) at MJD {when:g}; expected degrees and a date of 1972 to 2099"
+        )
         raise KmosError(msg)
     with (
         iers.conf.set_temp("auto_download", False),
@@ -71,9 +89,9 @@ def barycentric_correction(ra: float, dec: float, mjd: float, *, location: Earth
     ):
         for kind in (AstropyWarning, ErfaWarning):  # of dates beyond the tables: a second is 0.0001 km/s
             warnings.simplefilter("ignore", kind)
-        time = Time(mjd, format="mjd", scale="utc", location=location or paranal())
+        time = Time(list(mjd), format="mjd", scale="utc", location=location or paranal())
         correction = SkyCoord(ra, dec, unit="deg").radial_velocity_correction("barycentric", obstime=time)
-    return float(correction.to_value("km/s"))
+    return np.asarray(correction.to_value("km/s"), dtype=float)
 
 
 def lsr_correction(ra: float, dec: float, *, solar_motion_kms: tuple[float, float, float] = SOLAR_MOTION_KMS) -> float:

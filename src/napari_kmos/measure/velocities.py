@@ -11,9 +11,10 @@ import numpy as np
 
 from napari_kmos.errors import KmosError
 from napari_kmos.measure.correlation import CorrelationParameters, correlate
-from napari_kmos.measure.frames import FRAMES, add_velocities, barycentric_correction, lsr_correction
+from napari_kmos.measure.frames import FRAMES, add_velocities, barycentric_corrections, lsr_correction
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.zero_points import ZeroPoint, zero_point_of
+from napari_kmos.times import shares_of
 
 if TYPE_CHECKING:
     from napari_kmos.measure.correlation import Correlation
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: Slitlets agree to about 0.03 planes after calibration. The shares of them that an aperture of 0.6 arcsec and a ring
 #: about it have differ by 0.4, in quadrature.
 SLITLET_ERR_PIX = 0.012
+#: Corrections of a combined cube's exposures that differ by more than this part of the error, 1 sigma, are told.
+NOTED_SPREAD = 0.3
 _UNKNOWN = ZeroPoint(shift_pix=math.nan)
 
 
@@ -33,7 +36,8 @@ class Velocity:
     Parameters
     ----------
     kms, err_kms : float
-        Velocity in ``frame`` and 1 sigma, those of the zero point and of the rest wavelength included; NaN without.
+        Velocity in ``frame`` and 1 sigma, those of the zero point, of the rest wavelength and, of a combined cube, the
+        spread of the exposures' corrections included; NaN without.
     frame : str
         ``"topocentric"``, ``"barycentric"`` or ``"lsr"``.
     method : str
@@ -43,7 +47,10 @@ class Velocity:
     apparent_kms : float
         As the wavelengths have it, with nothing taken off or added.
     correction_kms : float
-        What was added for the observer's motion.
+        What was added for the observer's motion; of a combined cube the mean of its exposures' by their lengths.
+    spread_kms : float
+        Standard deviation of the exposures' corrections: how far the cube's wavelengths are from being those of one
+        frame. Which share each exposure has in a star is not known, so all of it is part of the error.
     correlation : Correlation, optional
         With a template.
     reason : str
@@ -60,6 +67,7 @@ class Velocity:
     zero_err_kms: float = math.nan
     apparent_kms: float = math.nan
     correction_kms: float = 0.0
+    spread_kms: float = 0.0
     correlation: Correlation | None = None
     reason: str = ""
     note: str = ""
@@ -183,29 +191,53 @@ def _in_frame(spectrum: StarSpectrum, measured: tuple[float, float, float], zero
     kms = add_velocities(apparent, -per_um * _shift_um(spectrum, zero))
     zero_err = per_um * _step_um(spectrum) * zero.err_pix if zero.is_known else math.nan
     notes = [] if zero.is_known else ["zero point of the wavelengths unknown"]
-    if frame != "topocentric" and spectrum.middle_mjd is None:
+    if frame != "topocentric" and not spectrum.times:
         notes.append("no date: topocentric")
         frame = "topocentric"
-    correction = correction_of(spectrum, frame)
+    correction, spread = correction_of(spectrum, frame)
+    err_kms = math.hypot(err_kms, zero_err if math.isfinite(zero_err) else 0.0)
+    notes += _date_notes(spectrum, frame, spread, err_kms)
     return Velocity(
         kms=add_velocities(kms, correction),
-        err_kms=math.hypot(err_kms, zero_err if math.isfinite(zero_err) else 0.0),
+        err_kms=math.hypot(err_kms, spread),
         frame=frame,
         zero_kms=per_um * _shift_um(spectrum, zero),
         apparent_kms=apparent,
         zero_err_kms=zero_err,
         correction_kms=correction,
+        spread_kms=spread,
         note="; ".join(notes),
     )
 
 
-def correction_of(spectrum: StarSpectrum, frame: str) -> float:
-    """Return what to add to a topocentric velocity of a spectrum that has a date, in km/s, with `add_velocities`."""
-    if frame == "topocentric" or spectrum.middle_mjd is None:
-        return 0.0
+def correction_of(spectrum: StarSpectrum, frame: str) -> tuple[float, float]:
+    """Return what to add to a topocentric velocity of a spectrum that has a date, in km/s, with `add_velocities`.
+
+    Of a combined cube the mean over its exposures by their lengths, and the standard deviation of that.
+    """
+    if frame == "topocentric" or not spectrum.times:
+        return 0.0, 0.0
     ra, dec = spectrum.aperture.ra, spectrum.aperture.dec
     motion = lsr_correction(ra, dec) if frame == "lsr" else 0.0
-    return barycentric_correction(ra, dec, spectrum.middle_mjd) + motion
+    each = barycentric_corrections(ra, dec, [one.middle_mjd for one in spectrum.times])
+    shares = np.asarray(shares_of(spectrum.times))
+    mean = float(shares @ each)
+    return mean + motion, math.sqrt(float(shares @ (each - mean) ** 2))
+
+
+def _date_notes(spectrum: StarSpectrum, frame: str, spread_kms: float, err_kms: float) -> list[str]:
+    """Say where the correction is not that of one date."""
+    if frame == "topocentric":
+        return []
+    if spectrum.n_combined > 1 and not spectrum.exposures:
+        return [f"date of the first of {spectrum.n_combined} exposures: the correction is of that one"]
+    if spread_kms <= NOTED_SPREAD * err_kms:
+        return []
+    days = np.ptp([one.middle_mjd for one in spectrum.times])
+    text = (
+        f"corrections of {len(spectrum.times)} exposures in {days:.1f} days differ by {spread_kms:.1f} km/s (1 sigma)"
+    )
+    return [f"{text}, part of the error; combine by epoch"]
 
 
 def _shift_um(spectrum: StarSpectrum, zero: ZeroPoint) -> float:

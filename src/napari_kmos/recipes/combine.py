@@ -20,6 +20,8 @@ from napari_kmos.io import (
     output_dir,
     read_cube,
     safe_name,
+    times_of,
+    with_exposure_times,
     write_cube,
     write_image,
     write_record,
@@ -194,7 +196,8 @@ def _files(stem: str) -> tuple[Path, Path, Path, Path]:
 def _combine_one(task: CombineTask, stem: str, options: _Options, progress: Progress) -> Outcome | None:
     """Combine one product and write its files; None, with a warning, if its cubes have no data."""
     cube_file, image_file, mask_file, _ = _files(stem)
-    how: dict[str, Any] = {"primary": without_zero_points(task.exposures[0].header), "overwrite": options.overwrite}
+    header = with_exposure_times(without_zero_points(task.exposures[0].header), times_of(task.exposures))
+    how: dict[str, Any] = {"primary": header, "overwrite": options.overwrite}
     try:
         result = combine_cubes(
             task.cubes, offsets=task.offsets, parts=task.parts, parameters=options.parameters, name=task.name

@@ -35,6 +35,7 @@ _VELOCITY = (
     ("velocity_zero", "zero_kms"),
     ("velocity_zero_err", "zero_err_kms"),
     ("velocity_correction", "correction_kms"),
+    ("velocity_correction_spread", "spread_kms"),
 )
 _LINE = (
     ("centre_um", "centre_um", ".7f", u.um),
