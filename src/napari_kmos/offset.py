@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from napari_kmos.errors import AlignmentError
 
@@ -61,7 +61,7 @@ class Offset:
     """
 
     exposure: int
-    file: str
+    file: str = field(metadata={"is_file": True})
     ifu: int | None
     dra_arcsec: float
     ddec_arcsec: float

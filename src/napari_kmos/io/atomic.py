@@ -97,7 +97,7 @@ def remove_leftovers(folder: Path | str) -> None:
     """
     for path in list(Path(folder).rglob(".*.part*")):
         match = _TEMPORARY.search(path.name)
-        if match is None or _is_running(int(match[1])):
+        if match is None or is_running(int(match[1])):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -105,7 +105,7 @@ def remove_leftovers(folder: Path | str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Tell whether a process exists; where that cannot be asked, say so to be careful."""
     if os.name == "nt":
         return True

@@ -12,6 +12,7 @@ import tomlkit
 
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io import read_text, read_toml, write_text
+from napari_kmos.io.names import relative_name
 from napari_kmos.recipes.plan import ROLES, Plan, PlannedExposure
 from napari_kmos.recipes.steps import STEPS, Setting, check_settings, nearest_word
 
@@ -95,7 +96,7 @@ def set_in_plan(path: Path, step: str, **settings: Any) -> Path:
 
 def _exposure_table(exposure: PlannedExposure, folder: Path) -> Table:
     table = tomlkit.table()
-    table.add("file", _relative(exposure.file, folder))
+    table.add("file", relative_name(exposure.file, folder))
     table.add("role", exposure.role)
     for key, value in (
         ("why", exposure.why),
@@ -105,7 +106,7 @@ def _exposure_table(exposure: PlannedExposure, folder: Path) -> Table:
         ("targets", _inline({str(ifu): name for ifu, name in sorted(exposure.targets.items())})),
         ("epoch", exposure.epoch),
         ("half", exposure.half),
-        ("sky", [_relative(sky, folder) for sky in exposure.skies]),
+        ("sky", [relative_name(sky, folder) for sky in exposure.skies]),
         ("sky_why", exposure.sky_why),
     ):
         if value:
@@ -198,16 +199,6 @@ def _absolute(step: str, settings: Mapping[str, Any], folder: Path) -> dict[str,
         name: folder / Path(value).expanduser() if STEPS[step][name].is_file else value
         for name, value in settings.items()
     }
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """Return a path relative to a folder where the two have more in common than the root."""
-    absolute = path.absolute()
-    try:
-        shared = Path(os.path.commonpath([absolute, folder]))
-    except ValueError:  # two drives
-        return str(absolute)
-    return str(absolute) if shared == Path(shared.anchor) else Path(os.path.relpath(absolute, folder)).as_posix()
 
 
 def _inline(content: Mapping[str, Any]) -> Any:

@@ -1,0 +1,198 @@
+"""The log of actions: every change of a decision, whoever made it, to be read, taken back and done again."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from psygnal import EmissionInfo, Signal
+
+from napari_kmos.session.state import Session, decisions, kinds_of_decisions
+from napari_kmos.session.telling import tell_changes
+
+#: Changes of one field that follow each other faster are one action: a number is spun, a window is drawn.
+_GESTURE_S = 1.0
+_MOST_ACTIONS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Action:
+    """What was done.
+
+    Parameters
+    ----------
+    what : str
+        In words.
+    before, after : mapping
+        Values of the fields that changed.
+    """
+
+    what: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+class ActionLog:
+    """Listens to the decisions of a session.
+
+    A change is an action by itself; those made in one `step` are one, whatever fields they are of, and so are those of
+    one field that follow each other within a gesture.
+
+    Parameters
+    ----------
+    session : Session
+        Whose decisions they are.
+    gesture_s : float
+        Time within which changes of one field are one action.
+    most_actions : int
+        So many are kept; the oldest are forgotten first.
+    clock : callable
+        Tells the time in seconds.
+
+    Attributes
+    ----------
+    changed : Signal
+        After an action came, was taken back or done again.
+    walked : Signal
+        After decisions were set to what they were, back or forth; after `changed`.
+    """
+
+    changed = Signal()
+    walked = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        gesture_s: float = _GESTURE_S,
+        most_actions: int = _MOST_ACTIONS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session, self._clock = session, clock
+        self._gesture_s, self._most = gesture_s, most_actions
+        self._actions: tuple[Action, ...] = ()
+        self._n_done = 0
+        self._known = self._now()
+        self._gesture, self._until = "", 0.0
+        self._depth = 0
+        self.is_walking = False
+        session.events.connect(self._on_event)
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All actions, the oldest first; those that were taken back are the last."""
+        return self._actions
+
+    @property
+    def n_done(self) -> int:
+        """How many of them are done, and not taken back."""
+        return self._n_done
+
+    @property
+    def undoable(self) -> str:
+        """What undoing takes back; empty if there is nothing."""
+        return self._actions[self._n_done - 1].what if self._n_done else ""
+
+    @property
+    def redoable(self) -> str:
+        """What redoing does again; empty if there is nothing."""
+        return self._actions[self._n_done].what if self._n_done < len(self._actions) else ""
+
+    @contextmanager
+    def step(self, what: str = "", *, gesture: str = "") -> Iterator[None]:
+        """Make what is decided in the block one action; in a step within a step it is the outer one's.
+
+        Parameters
+        ----------
+        what : str
+            What was done; told by what changed if empty.
+        gesture : str
+            Name of what goes on: one action with the step before, if that was of the same gesture.
+        """
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0 and not self.is_walking:
+                self._take(what, gesture, math.inf)
+
+    def settle(self) -> None:
+        """End the gesture that goes on: what comes is another action."""
+        self._gesture = ""
+
+    def undo(self) -> str:
+        """Take the last action back, and tell which it was; empty if there is none."""
+        what = self.undoable
+        self.go_to(self._n_done - 1)
+        return what
+
+    def redo(self) -> str:
+        """Do the action again that was taken back last, and tell which it is; empty if there is none."""
+        what = self.redoable
+        self.go_to(self._n_done + 1)
+        return what
+
+    def go_to(self, n_done: int) -> None:
+        """Take actions back, or do them again, until so many are done."""
+        target = min(max(n_done, 0), len(self._actions))
+        if self._depth or target == self._n_done:
+            return
+        values: dict[str, Any] = {}
+        while self._n_done > target:
+            self._n_done -= 1
+            values |= self._actions[self._n_done].before
+        while self._n_done < target:
+            values |= self._actions[self._n_done].after
+            self._n_done += 1
+        self._set(values)
+        self.changed.emit()
+        self.walked.emit()
+
+    def _now(self) -> dict[str, Any]:
+        return decisions(self._session, undone=True)
+
+    def _set(self, values: Mapping[str, Any]) -> None:
+        """Set fields; what others made of that is set right at the end, so that everything is exactly as it was."""
+        wanted = {**self._known, **values}
+        self.is_walking = True
+        try:
+            for _ in range(2):
+                for name, value in wanted.items():
+                    if getattr(self._session, name) is not value:
+                        setattr(self._session, name, value)
+        finally:
+            self.is_walking = False
+        self._known = self._now()
+        self.settle()
+
+    def _on_event(self, info: EmissionInfo) -> None:
+        name = info.signal.name
+        if not self._depth and not self.is_walking and name in kinds_of_decisions(undone=True):
+            self._take("", name, self._clock() + self._gesture_s)
+
+    def _take(self, what: str, gesture: str, until: float) -> None:
+        """Take note of what has changed, as a part of the gesture that goes on if it is the same."""
+        goes_on = bool(gesture and self._n_done) and gesture == self._gesture and self._clock() <= self._until
+        self._gesture, self._until = gesture, until
+        now = self._now()
+        after = {name: one for name, one in now.items() if one is not self._known[name] and one != self._known[name]}
+        if not after:
+            return
+        before = {name: self._known[name] for name in after}
+        done = self._actions[: self._n_done]
+        if goes_on:
+            done, last = done[:-1], done[-1]
+            before, after = {**before, **last.before}, {**last.after, **after}
+        self._known = now
+        if any(before[name] != after[name] for name in after):
+            done = (*done, Action(what=what or tell_changes(before, after), before=before, after=after))
+        else:
+            self.settle()
+        self._actions = done[-self._most :]
+        self._n_done = len(self._actions)
+        self.changed.emit()
