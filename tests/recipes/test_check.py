@@ -190,7 +190,8 @@ def test_command(tmp_path, capsys):
     path = write(tmp_path / "a.fits", block(1, "kmos_sci_red", GUIDE, {"XCAL": "XCAL_KKK.fits"}), planes=40)
     assert main(["check", str(path), "-q"]) == 0
     text = capsys.readouterr().out
-    assert "no_subtract=true (default false), b_samples=3072 (default 2048), pix_scale=0.1 (default 0.2)" in text
+    told = "no_subtract=true (default false), b_samples=3072 (default 2048), pix_scale=0.1 (default 0.2)"
+    assert told in " ".join(text.split())
     assert "step 1 with XCAL XCAL_KKK.fits" in text
     assert "oscan" not in text
     assert "  good     sky " in text
@@ -198,6 +199,37 @@ def test_command(tmp_path, capsys):
     (told,) = json.loads(capsys.readouterr().out)["measured"]["files"]
     assert told == json.loads(json.dumps(check([path]).measured["files"][0]))
     assert set(told["lines"][0]) == {"topic", "verdict", "found", "reason", "todo"}
+
+
+@pytest.mark.parametrize("command", ["check", "info"])
+def test_a_long_history_is_a_table(tmp_path, capsys, command):
+    """Several recipes on a file of 24 arms: a row each, long parameters in several lines below each other."""
+    windows = {"wave_range": ("1.975,1.987,1.993,2.010,2.041,2.060", "-1"), "use_input_kernel": ("false", "true")}
+    cards = {
+        **block(1, "kmos_sci_red", GUIDE, {name: f"{name}_KKK.fits" for name in ("XCAL", "YCAL", "LCAL")}),
+        **block(2, "kmos_molecfit_correct", windows, {"TELLURIC_CORR": "TELLURIC_CORR_A.fits"}),
+        **block(10, "kmos_sky_tweak"),
+    }
+    exposure = factories.make_exposure(ifus=tuple(range(1, 25)), shape=(40, 3, 4))
+    exposure.header.update({f"HIERARCH {key}": value for key, value in cards.items()})
+    path = write_exposure(exposure, tmp_path / "a.fits")
+    assert main([command, str(path), "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.split()[:2] == ["step", "recipe"])
+    rows = lines[first : next(number for number, line in enumerate(lines) if line.startswith("  step 1 with"))]
+    column = rows[0].index("parameters")
+    assert all(len(row) <= 110 and row[column - 1] == " " for row in rows)
+    assert [row[:column].split() for row in rows if row[:column].strip()][1:] == [
+        ["1", "kmos_sci_red", "kmos/4.0.4", "1"],
+        ["2", "kmos_molecfit_correct", "kmos/4.0.4", "1"],
+        ["3", "kmos_sky_tweak", "kmos/4.0.4", "1"],
+    ]
+    told = " ".join(row[column:] for row in rows[1:])
+    assert "b_samples=3072 (default 2048), pix_scale=0.1 (default 0.2)" in told
+    assert "use_input_kernel=false (default true)" in told
+    assert "1.975,1.987" in told
+    if command == "info":
+        assert [line.split()[0] for line in lines if " star" in line] == [str(ifu) for ifu in range(1, 25)]
 
 
 def test_no_control_character_reaches_the_terminal(tmp_path, capsys):
@@ -212,6 +244,26 @@ def test_no_control_character_reaches_the_terminal(tmp_path, capsys):
         assert "name=?[2J" in out
         assert "XCAL ????" in out
         assert not [letter for letter in out if not letter.isprintable() and letter != "\n"]
+
+
+def test_illegal_bytes_of_extensions_break_nothing(tmp_path, capsys):
+    """In names of targets, units and extensions; a name that tells no IFU any more is named as it is shown."""
+    path = write(tmp_path / "a.fits", block(1, "kmos_sci_red", GUIDE), planes=40)
+    with fits.open(path, mode="update") as hdus:
+        hdus["IFU.3.DATA"].header["BUNIT"] = "AAAA"
+        hdus["IFU.3.DATA"].header["HIERARCH ESO OCS ARM3 NAME"] = ("BBBB", "BBBB")
+    stored = path.read_bytes().replace(b"AAAA", b"\x1b[2J").replace(b"BBBB", b"\x9b\x07\xe9\xff")
+    path.write_bytes(stored)
+    for command in ("check", "info"):
+        assert main([command, str(path)]) == 0
+        told = capsys.readouterr()
+        assert "unit '?[2J' (BUNIT) is not understood" in told.err
+        assert not [letter for letter in told.out + told.err if not letter.isprintable() and letter != "\n"]
+    path.write_bytes(stored.replace(b"IFU.3.", b"\x1b]0.3."))
+    assert main(["check", str(path)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.isprintable()
+    assert "?]0.3.DATA" in error
 
 
 @pytest.mark.realdata

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.cli.options import add_files
-from napari_kmos.cli.tables import aligned
+from napari_kmos.cli.tables import WIDTH, history_lines, wrapped
 from napari_kmos.recipes.check import check
-from napari_kmos.recipes.info import told_calibrations, told_changes
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -22,7 +20,6 @@ HELP = (
     "Say by which recipes KMOS cubes were made, with which settings and calibrations, and whether that suits what is "
     "done with them here: each verdict with its reason and what to do. What the header does not tell is unknown."
 )
-_WIDTH = 110
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,29 +39,9 @@ def describe(outcome: Outcome) -> str:
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:
     """Return the lines of one file."""
-    head, history = Path(facts["file"]).name, _history(facts["history"])
+    head, history = Path(facts["file"]).name, history_lines(facts["history"])
     verdicts = [line for one in facts["lines"] for line in _verdict(one, facts["lines"])]
     return [head, *(history or ["  no recipe in its header"]), "", *verdicts]
-
-
-def _history(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a row a step, and below the table the calibrations, which may be many."""
-    rows = [
-        {
-            "step": str(number),
-            "recipe": step["recipe"] or "-",
-            "version": step["version"],
-            "files": str(step["inputs"] or ""),
-            "parameters that are not the default": told_changes(step) or "none",
-        }
-        for number, step in enumerate(steps, start=1)
-    ]
-    used = [
-        f"  step {number} with {told_calibrations(step)}"
-        for number, step in enumerate(steps, start=1)
-        if step["calibrations"]
-    ]
-    return [*aligned(rows), *(line for text in used for line in _wrapped(text, indent=4))]
 
 
 def _verdict(line: Mapping[str, str], all_lines: Sequence[Mapping[str, str]]) -> list[str]:
@@ -72,9 +49,5 @@ def _verdict(line: Mapping[str, str], all_lines: Sequence[Mapping[str, str]]) ->
     wide = max(len(one["topic"]) for one in all_lines)
     head = f"  {line['verdict']:<7}  {line['topic']:<{wide}}  "
     told = [line["found"], line["reason"], *([f"-> {line['todo']}"] if line["todo"] else [])]
-    lines = [part for text in told for part in _wrapped(text, width=_WIDTH - len(head))]
+    lines = [part for text in told for part in wrapped(text, width=WIDTH - len(head))]
     return [head + lines[0], *(" " * len(head) + part for part in lines[1:])]
-
-
-def _wrapped(text: str, *, width: int = _WIDTH, indent: int = 0) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent=" " * indent, break_on_hyphens=False) or [""]

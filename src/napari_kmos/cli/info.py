@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos.cli.options import add_files
-from napari_kmos.cli.tables import aligned
-from napari_kmos.recipes.info import info, told_calibrations
+from napari_kmos.cli.tables import aligned, history_lines
+from napari_kmos.recipes.info import info
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -47,12 +47,7 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         lines.append(f"  arms without data: {_unused(facts['unused_arms'])}")
     for extension in facts.get("unused_extensions", ()):
         lines.append(f"  not used: {extension['name']} ({extension['reason']})")
-    for block in facts["recipes"]:
-        changed = " ".join(f"{name}={value}" for name, value in block["changed"].items()) or "all parameters default"
-        inputs = f" from {block['inputs']} files" if block["inputs"] else ""
-        lines.append(f"  made by {block['recipe']} ({block['version']}){inputs}: {changed}")
-        if block["calibrations"]:
-            lines.append(f"    with {told_calibrations(block)}")
+    lines += history_lines(facts["recipes"])
     # A history line of ours says what its block said above, in full.
     others = [line for line in facts["history"] if not line.startswith("napari-kmos ")]
     return lines + [f"  history: {line}" for line in others]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import warnings
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -133,28 +132,34 @@ def open_product(path: Path) -> Product:
         if compression is not None:
             msg = f"{path}: compressed by {compression}; expected a plain file, gzip or bzip2: unpack it first"
             raise NotKmosError(msg)
-        first, *rest = (_extension(file, size, index, hdu) for index, hdu in enumerate(hdus))
-        header = _legible(first.header, plain, int(hdus[0].fileinfo()["datLoc"]))
-    extensions = (dataclasses.replace(first, header=header), *rest)
-    return Product(path, header, extensions)
+        with plain.open("rb") as stream:
+            extensions = tuple(
+                _extension(file, size, (index, _legible(hdu, stream)), hdu) for index, hdu in enumerate(hdus)
+            )
+    return Product(path, extensions[0].header, extensions)
 
 
-def _legible(header: fits.Header, plain: Path, end: int) -> fits.Header:
-    """Return a primary header in which "?" stands for what FITS does not allow, control characters above all.
+def _legible(hdu: Any, stream: BinaryIO) -> fits.Header:
+    """Return a header in which "?" stands for what FITS does not allow, control characters above all.
 
-    astropy refuses such cards one by one, when they are asked for, and other programs write them.
+    astropy refuses such cards one by one, when they are asked for, and other programs write them. The header of a
+    compressed image is made by astropy, and left as it is.
     """
-    with plain.open("rb") as stream:
-        stored = stream.read(end)
-    return fits.Header.fromstring(_ILLEGIBLE.sub(b"?", stored)) if _ILLEGIBLE.search(stored) else header
+    if isinstance(hdu, fits.CompImageHDU):
+        return hdu.header
+    place = hdu.fileinfo()
+    stream.seek(place["hdrLoc"])
+    stored = stream.read(place["datLoc"] - place["hdrLoc"])
+    return fits.Header.fromstring(_ILLEGIBLE.sub(b"?", stored)) if _ILLEGIBLE.search(stored) else hdu.header
 
 
-def _extension(file: FitsFile, size: int, index: int, hdu: Any) -> Extension:
-    name = str(hdu.header.get("EXTNAME", "")).strip()
+def _extension(file: FitsFile, size: int, told: tuple[int, fits.Header], hdu: Any) -> Extension:
+    index, header = told
+    name = str(header.get("EXTNAME", "")).strip()
     where = f"{file.path.name}[{name or index}]"
     is_image = bool(hdu.is_image)
     pixels = _pixels(file, size, index, hdu) if is_image and hdu.shape and 0 not in hdu.shape else None
-    return Extension(name, index, hdu.header, pixels, not is_image, where)
+    return Extension(name, index, header, pixels, not is_image, where)
 
 
 def _pixels(file: FitsFile, size: int, index: int, hdu: Any) -> Pixels:
