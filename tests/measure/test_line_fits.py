@@ -148,3 +148,16 @@ def test_parameters_that_make_no_sense(wrong: dict, message: str):
 def test_spectrum_of_zeros_has_no_line():
     (found,) = fit_lines(star_of(np.zeros(K.size)), [SpectralLine(name="Br gamma", wavelength_um=2.16612)])
     assert found.reason == "its continuum is zero"
+
+
+def test_without_a_positive_continuum_there_is_no_width():
+    line = FLUX * voigt_profile(K - CENTRE, SIGMA, 0)
+    noise = np.ones(K.size)
+    below = -CONTINUUM
+
+    (emission,), (absorption,) = (fit_lines(star_of(below + flux, noise), [BR_GAMMA]) for flux in (-line, line))
+
+    assert emission.flux == pytest.approx(-FLUX, rel=0.01)
+    assert np.isnan(emission.width_um)
+    assert "no equivalent width" in emission.note
+    assert "no signal" in absorption.reason

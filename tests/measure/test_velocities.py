@@ -177,6 +177,7 @@ def test_what_has_no_velocity_says_why():
     assert "windows lie outside" in correlate(K, flat, late(), parameters=outside).reason
     assert "the template short covers 1.5-1.6 um" in correlate(K, flat, short).reason
     assert "too few planes with data" in correlate(K, np.full(K.size, np.nan), late()).reason
+    assert "no signal: the continuum is not positive" in correlate(K, -observed(late(), 0), late(), noise=ones).reason
     narrow = CorrelationParameters(max_kms=100)
     assert "look further" in correlate(K, observed(late(), 200), late(), noise=ones, parameters=narrow).reason
     with pytest.raises(KmosError, match="max_kms 0"):
@@ -331,3 +332,13 @@ def test_velocity_of_epochs_that_were_combined():
         # Lines of two velocities are skewed: what is left is a small part of their distance.
         assert abs(found.kms - truth) < 2 + 0.1 * found.spread_kms
         assert ("corrections of 2 exposures in 182.6 days" in found.note) == (days > 100)
+
+
+@pytest.mark.parametrize(("depth", "veil"), [(1.0, 0.0), (0.7, 0.0), (1.0, 1.0)])
+def test_depth_is_the_light_that_lines_take_away(depth: float, veil: float):
+    """Of a star alone, and of one whose light is one part of two."""
+    flux = observed(late(), 30, depth=depth) + veil * 50 * (K / 2.2) ** -1.3
+
+    found = correlate(K, flux, late(), noise=flux / 500)
+
+    assert found.depth == pytest.approx(depth / (1 + veil), rel=0.05)

@@ -6,7 +6,6 @@ of each, and the mean of the middles by the lengths, are numbers of our own step
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +26,10 @@ _SAME_S = 0.5
 def read_exposure_times(header: fits.Header) -> tuple[ExposureTime, ...]:
     """Return the exposures that the header of a combined cube, or of a spectrum from one, tells; else none."""
     found: list[ExposureTime] = []
-    for number in itertools.count(1):
-        middle, seconds = (header.get(instrument.key_exposure_time(number, what)) for what in ("MJD", "EXPTIME"))
-        if not isinstance(middle, int | float):
-            return tuple(found)
+    while isinstance(middle := header.get(instrument.key_exposure_time(len(found) + 1, "MJD")), int | float):
+        seconds = header.get(instrument.key_exposure_time(len(found) + 1, "EXPTIME"))
         found.append(ExposureTime(float(middle), float(seconds or 0)))
-    raise AssertionError
+    return tuple(found)
 
 
 def n_combined(header: fits.Header) -> int:

@@ -114,6 +114,14 @@ def refine(data: Compared, shapes: Sequence[CubicSpline], velocity: float, step:
     return velocity + (0.5 * step * float((before - after) / bend) if bend < 0 else 0.0)
 
 
+def depth_of(data: Compared, shapes: Sequence[CubicSpline], velocity: float, solution: Solution) -> float:
+    """Return the light that the fitted lines take away, over that which those of the template would."""
+    columns = _lines_at(data, shapes, np.array([velocity]))[:, 0]
+    fitted = solution.coefficients[0] @ columns
+    continuum = data.scale - data.basis @ (data.basis.T @ fitted)  # the scale is the light that lines have left
+    return -float(fitted.sum() / (columns[0] * continuum / data.scale).sum())
+
+
 def slope_of(
     data: Compared, shapes: Sequence[CubicSpline], velocity: float, solution: Solution
 ) -> tuple[Floats, Floats]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosError
 from napari_kmos.instrument import likeliest_band
-from napari_kmos.measure._matching import Compared, error_of, lone_outliers, prepare, refine, slope_of, solve
+from napari_kmos.measure._matching import Compared, depth_of, error_of, lone_outliers, prepare, refine, slope_of, solve
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.observed import as_observed, in_vacuum
 from napari_kmos.spectral.windows import check_windows, in_windows
@@ -113,7 +113,8 @@ class Correlation:
     velocity_kms, err_kms : float
         As the wavelengths given have it, and 1 sigma; NaN where there is none.
     depth : float
-        Of the star's lines over that of the template's.
+        What the star's lines take away of its light over what those of the template would, where it is compared: 0.5
+        where half of the light is another, hot star's. The depths of bands and atoms differ: this is that of all.
     significance : float
         Square root of the chi squared that the template explains.
     chi2 : float
@@ -190,6 +191,8 @@ def correlate(
         data = prepare(wave, values, noise, used, (chosen, parameters.degree))
         if data is None:
             return Correlation(reason=_why_too_few(inside, covered, values, template))
+        if not data.scale.mean() > 0:
+            return Correlation(reason="no signal: the continuum is not positive", n_points=data.wave.size)
         found, left = _best(data, shapes, trial, parameters.min_significance)
         bad = lone_outliers(left, parameters.clip)
         if not bad.any():
@@ -245,7 +248,7 @@ def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: f
         velocity_kms=velocity,
         err_kms=error_of(data, slope, left, max(chi2, 1.0) if data.has_noise else chi2),
         middle_um=float(np.average(data.wave, weights=slope * whole)),
-        depth=-float(last.coefficients[0, 0]),
+        depth=depth_of(data, shapes, velocity, last),
     )
     return best, left
 

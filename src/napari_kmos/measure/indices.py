@@ -53,6 +53,7 @@ class IndexDefinition:
     source: str = ""
 
 
+#: Its numbers are not checked against the printed paper; that they are vacuum is concluded from where the lines lie.
 _FROGEL = "Frogel et al. 2001, AJ 122, 1896"
 #: By name. Br gamma reaches 830 km/s to both sides; its continuum is clear of He I 2.1617, H2 2.1542 and He II 2.1891.
 INDICES: Mapping[str, IndexDefinition] = MappingProxyType(

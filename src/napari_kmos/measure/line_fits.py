@@ -94,7 +94,8 @@ class LineFit:
     flux, flux_err : float
         Unit of the spectrum times micron; negative in absorption.
     width_um, width_err_um : float
-        Equivalent width in micron, positive in absorption, the error of the continuum included.
+        Equivalent width in micron, positive in absorption, the error of the continuum included; NaN where the
+        continuum is not positive.
     continuum, slope : float
         At the centre, and per micron.
     sigma_um, gamma_um : float
@@ -279,7 +280,17 @@ def _result(blank: LineFit, fitted: Profiles, number: int, least: float) -> Line
         gamma_um=gamma,
         note="errors by what the fit leaves: the spectrum has no noise" if blank.scaled else "",
     )
-    if result.significance >= least:
-        return result
-    reason = f"nothing stands out: {result.significance:.1f} sigma, {least:g} are wanted"
-    return dataclasses.replace(result, reason=reason)
+    return _judged(result, least)
+
+
+def _judged(fit: LineFit, least: float) -> LineFit:
+    """Return a fit with the reason why it is none, and without a width where there is no continuum."""
+    if fit.significance < least:
+        reason = f"nothing stands out: {fit.significance:.1f} sigma, {least:g} are wanted"
+        return dataclasses.replace(fit, reason=reason)
+    if fit.continuum > 0:
+        return fit
+    if fit.flux < 0:
+        return dataclasses.replace(fit, reason="no signal: absorption from a continuum that is not positive")
+    note = "; ".join(filter(None, (fit.note, "no equivalent width: its continuum is not positive")))
+    return dataclasses.replace(fit, width_um=math.nan, width_err_um=math.nan, note=note)

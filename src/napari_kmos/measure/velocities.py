@@ -117,7 +117,8 @@ def velocity_by_template(
     Returns
     -------
     Velocity
-        Without a velocity ``reason`` says why.
+        Without a velocity ``reason`` says why. Where the zero point is not known the error is that of the fit alone:
+        wavelengths may be off by far more than slitlets differ, and ``note`` says that they are not known.
 
     Raises
     ------
