@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_kmos._napari import plotted
 from napari_kmos._napari.measuring import Question, fit_text, measure_spectra
 from napari_kmos._napari.points import ensure_points_layer, points_layer, show_points
 from napari_kmos._napari.reader import add_file
@@ -64,6 +65,7 @@ def test_from_files_to_tables_and_figures(
     files: list[Path],
     qtbot: QtBot,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     viewer = make_napari_viewer(show=True)
     add_file(viewer, exposure_file(ifus=(5,)))
@@ -108,8 +110,24 @@ def test_from_files_to_tables_and_figures(
     assert set(session.continua) == {"b"}
     dock.canvas.windows["continuum"].regions[0].setRegion((2.15, 2.25))
     assert session.continua["b"].windows == ((2.15, 2.25),)
-    drawn(lambda: not np.array_equal(dock.drawn.traces.spectra[1].continuum, before))
+    assert not np.array_equal(dock.drawn.traces.spectra[1].continuum, before)  # at once, beneath the hand
     np.testing.assert_array_equal(session.continua["b"].windows[0], (2.15, 2.25))
+
+    # of all stars, one is drawn at once where there is time for no more, the other after a rest
+    session.selected = ()
+    drawn(lambda: len(dock.drawn.traces.spectra) == 3)
+    monkeypatch.setattr(plotted, "_STEP_S", 0.0)
+    before = [trace.continuum for trace in dock.drawn.traces.spectra]
+    dock.controls.continuum.windows.take(((2.06, 2.16),))
+    assert [
+        np.array_equal(trace.continuum, old) for trace, old in zip(dock.drawn.traces.spectra, before, strict=True)
+    ] == [
+        False,
+        True,
+        True,
+    ]
+    drawn(lambda: not np.array_equal(dock.drawn.traces.spectra[2].continuum, before[2]))
+    session.selected = ("b",)
 
     # the cursor and the slider go together
     grid = viewer.layers[0].metadata["kmos"].parts[0].cube.wavelength_um

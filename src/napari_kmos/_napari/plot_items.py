@@ -234,12 +234,17 @@ class Shades(_OverView):
         """Shade what is in view."""
         place = painter.transform()
         view = self._in_pixels(painter)
+        painter.setPen(Qt.PenStyle.NoPen)
         for kind, windows in self.ranges.items():
-            colour = QColor(getattr(self.scheme, kind))
+            painter.setBrush(QColor(getattr(self.scheme, kind)))
             sides = [(place.m11() * first + place.dx(), place.m11() * last + place.dx()) for first, last in windows]
-            for left, right in sides:
-                if right > view.left() and left < view.right():
-                    painter.fillRect(QRectF(left, view.top(), max(right - left, 1.0), view.height()), colour)
+            painter.drawRects(
+                [
+                    QRectF(left, view.top(), max(right - left, 1.0), view.height())
+                    for left, right in sides
+                    if right > view.left() and left < view.right()
+                ]
+            )
 
 
 class EdgeNames(_OverView):

@@ -178,6 +178,7 @@ class SpectrumPlot(ThemedWidget):
             yRange=_with_room(limits, _HEADROOM, _HEADROOM + self.marks.room / height),
             padding=0,
         )
+        self.plot.getViewBox().prepareForPaint()  # else it is done while all is painted, which then is painted twice
 
     def _dress(self) -> None:
         """Draw in the colours of the scheme."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_kmos._napari import live
 from napari_kmos._napari.errors import notify, overheard
@@ -21,7 +22,7 @@ from napari_kmos.measure import LineFit, LineParameters
 from napari_kmos.measure.line_window import fit_window
 from napari_kmos.progress import Progress
 from napari_kmos.recipes.star_spectra import read_star_spectra
-from napari_kmos.report.traces import Look, Sourced, Trace, Traces, fit_trace, prepare_traces
+from napari_kmos.report.traces import Continuum, Look, Sourced, Trace, Traces, fit_trace, prepare_traces
 from napari_kmos.session import Session
 from napari_kmos.spectral.lines import moved_lines
 from napari_kmos.spectral.windows import Window
@@ -29,6 +30,10 @@ from napari_kmos.spectrum import SpectralLine
 
 #: Where spectra come from that are in no file.
 LIVE, LIST = "as seen", "list"
+#: While windows are dragged, continua are fitted for so long a step, so that plot and hand stay together.
+_STEP_S = 0.006
+#: Those of the other stars are fitted when the hand has rested for so long.
+_REST_MS = 300
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,6 +74,10 @@ class Plotted(QObject):
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = viewer, session
+        self._drawn: tuple[Drawn, Mapping[str, Continuum]] | None = None
+        self._steps = 0
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self.prepare)
         self._files: tuple[Sourced, ...] = ()
         self._live: tuple[Sourced, ...] = ()
         self._reading, self._seeing, self._preparing = Latest(), Latest(), Latest()
@@ -104,14 +113,33 @@ class Plotted(QObject):
     def prepare(self) -> None:
         """Make what is plotted ready to be drawn."""
         session = self._session
-        look, continua = session.look or Look(), dict(session.continua)
+        self._rest.stop()
+        look, continua, step = session.look or Look(), dict(session.continua), self._steps
         spectra, fit = self.spectra(), None
         place = chosen_place(spectra, session.selected)
         if session.fit_um is not None and place is not None:
             how = LineParameters(profile=session.fit_profile)
             known = {"lines": lines_of(session), "velocity_kms": session.velocity_kms, "parameters": how}
             fit = functools.partial(fit_window, spectra[place].spectrum, session.fit_um, **known)
-        self._preparing.request(lambda _progress: _prepared(spectra, look, continua, place, fit))
+        self._preparing.request(lambda _progress: (_prepared(spectra, look, continua, place, fit), continua, step))
+
+    def follow(self) -> None:
+        """Draw anew at once as continua change: those of the selected stars first, what takes long after a rest.
+
+        A thread would have to wait while the plot is painted with windows that have moved and spectra that have not.
+        """
+        spectra, wanted = self.spectra(), self._session.continua
+        if self._drawn is None or not (self._session.look or Look()).normalised:
+            self.prepare()
+            return
+        self._steps += 1
+        continua = _in_time(spectra, self._session, self._drawn[1])
+        place, fit = chosen_place(spectra, self._session.selected), self._drawn[0].fit
+        kept = None if fit is None or place is None else lambda: fit
+        drawn = _prepared(spectra, self._session.look, continua, place, kept)
+        self._on_prepared((drawn, continua, self._steps))
+        if continua != wanted:
+            self._rest.start()
 
     def _on_read(self, answer: tuple[tuple[Sourced, ...], str]) -> None:
         self._files, text = answer
@@ -129,7 +157,12 @@ class Plotted(QObject):
         self._live = tuple(Sourced(spectrum=one, source=LIVE) for one in spectra)
         self.prepare()
 
-    def _on_prepared(self, drawn: Drawn) -> None:
+    def _on_prepared(self, answer: tuple[Drawn, Mapping[str, Continuum], int]) -> None:
+        drawn, continua, step = answer
+        if step != self._steps:  # windows were dragged since it was asked for
+            self._rest.start()
+            return
+        self._drawn = drawn, continua
         self.ready.emit(drawn)
         if drawn.traces.notes:
             self.told.emit("; ".join(drawn.traces.notes))
@@ -186,3 +219,18 @@ def _prepared(spectra, look, continua, place, fit) -> Drawn:
     if found is None or found.reason or len(traces.spectra) != len(spectra):
         return Drawn(traces=traces, fit=found)
     return Drawn(traces=traces, fit=found, fitted=fit_trace(traces.spectra[place], found))
+
+
+def _in_time(spectra: Sequence[Sourced], session: Session, before: Mapping[str, Continuum]) -> Mapping[str, Continuum]:
+    """Fit the continua for which there is time, of one star at least; return these, and those before of the others."""
+    start, continua = time.perf_counter(), dict(before)
+    for one in sorted(spectra, key=lambda one: one.id not in session.selected):
+        new = session.continua.get(one.id)
+        if new is None or new == continua.get(one.id):
+            continue
+        if continua != before and time.perf_counter() - start > _STEP_S:
+            break
+        same = [other for other in spectra if other.id == one.id]
+        prepare_traces(same, look=session.look, continua={one.id: new})  # kept there
+        continua[one.id] = new
+    return continua

@@ -173,7 +173,7 @@ def compare_figure(spectra: Sequence[StarSpectrum], ratios: Sequence[Snr], lines
     axes.set_ylim(min(low, level - 0.5 * spacing), max(high, 1 + 0.5 * spacing))  # the labels need a row each
     _mark_windows(axes, ratios)
     mark_lines(axes, lines_between(lines, start * u.um, end * u.um, marked=True))
-    axes.set_xlabel(f"wavelength in {spectra[0].medium} (um)")
+    axes.set_xlabel(f"wavelength in {spectra[0].medium} (µm)")
     axes.set_ylabel("flux / continuum, shifted")
     axes.set_yticks([])
     return figure

@@ -86,7 +86,7 @@ def traces_figure(
         _name_within(panels[1])
         panels[1].axhline(0, color="0.5", linewidth=0.5, zorder=0)
         panels[1].set_ylabel("difference")
-    panels[-1].set_xlabel("wavelength in vacuum (um)")
+    panels[-1].set_xlabel("wavelength in vacuum (µm)")
     return figure
 
 
@@ -102,8 +102,12 @@ def sky_shades(traces: Sequence[Trace], look: Look) -> dict[str, tuple[Window, .
         return {}
     start = min(float(trace.wavelength_um[0]) for trace in traces)
     end = max(float(trace.wavelength_um[-1]) for trace in traces)
-    kinds = {TELLURIC: (look.telluric, telluric_ranges), AIRGLOW: (look.airglow, airglow_ranges)}
-    return {name: ranges(start, end) for name, (is_on, ranges) in kinds.items() if is_on}
+    shades = {}
+    if look.telluric:
+        shades[TELLURIC] = telluric_ranges(start, end)
+    if look.airglow:
+        shades[AIRGLOW] = airglow_ranges(start, end)
+    return shades
 
 
 def _draw(axes: Axes, traces: Sequence[Trace], bands: Sequence[int]) -> None:

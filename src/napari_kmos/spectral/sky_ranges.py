@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,8 @@ TELLURIC_RANGES: tuple[Window, ...] = (
     (2.0460, 2.0800),
     (2.3000, 2.5200),
 )
+#: So many ranges are kept as they were found.
+_KEPT = 64
 
 
 def telluric_ranges(start_um: float, end_um: float) -> tuple[Window, ...]:
@@ -42,6 +45,7 @@ def telluric_ranges(start_um: float, end_um: float) -> tuple[Window, ...]:
     return tuple((first, last) for first, last in clipped if first < last)
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def airglow_ranges(
     start_um: float, end_um: float, *, faintest: float = 0.03, half_width_kms: float = 110.0
 ) -> tuple[Window, ...]:

@@ -83,7 +83,6 @@ def check_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
 
 def in_windows(wavelength_um: NDArray[np.float64], windows: Iterable[Window]) -> NDArray[np.bool_]:
     """Tell which wavelengths lie in any of the windows, ends included; shape of the wavelengths."""
-    inside = np.zeros(wavelength_um.shape, dtype=bool)
-    for start, end in windows:
-        inside |= (wavelength_um >= start) & (wavelength_um <= end)
-    return inside
+    ends = np.array([window for window in windows if window[0] <= window[1]], dtype=float).reshape(-1, 2)
+    begun = np.searchsorted(np.sort(ends[:, 0]), wavelength_um, side="right")
+    return np.asarray(begun > np.searchsorted(np.sort(ends[:, 1]), wavelength_um, side="left"))

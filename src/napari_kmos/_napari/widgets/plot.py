@@ -59,12 +59,14 @@ class PlotDock(Dock):
         seen = (events.apertures, events.selected, events.extract_parameters, events.plots_live)
         changes = (layers.events.inserted, layers.events.removed, layers.selection.events.active)
         lines = (events.lines, events.velocity_kms)
-        prepared = (events.look, events.continua, events.fit_um, events.fit_profile, events.spectra, events.plots_list)
-        controls = (events.plotted, events.plots_live, events.plots_list, events.snr_um, events.selected, *prepared[:4])
+        prepared = (events.look, events.fit_um, events.fit_profile, events.spectra, events.plots_list)
+        shown = (events.plotted, events.plots_live, events.plots_list, events.snr_um, events.selected)
+        controls = (*shown, events.continua, *prepared[:3])
         return (
             (events.plotted, self.plotted.read),
             *((one, self.plotted.look) for one in (*seen, *changes)),
             *((one, self.plotted.prepare) for one in (*prepared, *lines)),
+            (events.continua, self.plotted.follow),
             *((one, self._show_marks) for one in (*lines, events.look)),
             *((one, self.controls.show_state) for one in controls),
             *((one, self._show_results) for one in (events.measured, events.selected)),
