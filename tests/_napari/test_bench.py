@@ -163,7 +163,7 @@ def test_a_new_change_after_undo_ends_redo(viewer: ViewerModel, bench: Bench):
     bench.undo()
     bench.move(identity, 0.2, 0.0)
     assert bench.redo() == ""
-    assert bench.history.undoable == "Moved exposure 1 IFU 5 star5"
+    assert bench.log.undoable == "Moved exposure 1 IFU 5 star5"
 
 
 def test_proposals_move_only_what_nobody_touched_and_only_where_they_are_sure(viewer: ViewerModel, bench: Bench):

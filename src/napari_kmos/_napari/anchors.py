@@ -45,6 +45,12 @@ class Anchors:
             known[key] = one, before[1] if before is not None and stays else self._seen_at(one)
         self._known = known
 
+    def keep(self) -> None:
+        """Take note that apertures stand elsewhere, each on the IFU it was on."""
+        known = {(one.kind, one.id): one for one in self._session.apertures}
+        self._known = {key: (known[key], before[1]) for key, before in self._known.items() if key in known}
+        self.look()
+
     def follow(self, moves: Mapping[Identity, tuple[float, float]]) -> None:
         """Move the apertures of IFUs that moved, each by (east, north) in arcsec."""
         moved = []

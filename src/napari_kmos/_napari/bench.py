@@ -25,13 +25,14 @@ from napari_kmos._napari.align_rows import (
     rows_of,
 )
 from napari_kmos._napari.anchors import Anchors
-from napari_kmos._napari.bench_state import State, named, place_of
-from napari_kmos._napari.history import History
+from napari_kmos._napari.bench_state import named, place_of
 from napari_kmos._napari.layers import layers_by_identity
-from napari_kmos._napari.positions import offset_of, stands_at
+from napari_kmos._napari.positions import offset_of
+from napari_kmos._napari.session import log_of
+from napari_kmos._napari.stage import stage_of
 from napari_kmos.io.decisions import Decisions, read_decisions
 from napari_kmos.offset import Offset
-from napari_kmos.session import Session
+from napari_kmos.session import Alignment, Session
 from napari_kmos.words import counted
 
 _SAME_ARCSEC = 1e-6
@@ -45,12 +46,12 @@ class Bench:
     viewer : ViewerModel
         Its cube layers are what is aligned.
     session : Session
-        Its ``offsets`` are those of the bench.
+        Its ``alignment`` is what the bench works on.
 
     Attributes
     ----------
     changed : Signal
-        After each step, and after rows came or went.
+        After each step, whoever took it, and after rows came or went.
     restored : Signal
         Text, after what was kept on disk was brought back.
     files : tuple of Path
@@ -69,17 +70,17 @@ class Bench:
         self.files: tuple[Path, ...] = ()
         self.by_half = False
         self.zero_of: Callable[[Sequence[AlignRow], AlignRow], str] = lambda _rows, _row: ""
-        self.history = History(State(offsets=session.offsets))
+        self.log, self._stage = log_of(viewer), stage_of(viewer)
         self._anchors = Anchors(viewer, session)
         self._adopted: WeakSet[Layer] = WeakSet()
         self._paths: dict[Path, None] = {}
-        self._shared = session.offsets
         self._busy = False
+        self.log.walked.connect(self._on_walked)
 
     @property
-    def state(self) -> State:
+    def state(self) -> Alignment:
         """What is known now."""
-        return self.history.state
+        return self.session.alignment
 
     def rows(self) -> tuple[AlignRow, ...]:
         """Return the rows, by IFU, then by exposure; those too that are there to be compared with only."""
@@ -113,15 +114,15 @@ class Bench:
         rows = self.rows()
         new = [path for path in dict.fromkeys(row.path for row in rows) if path not in self._paths]
         self._paths |= dict.fromkeys(new)
-        restored = self.state.restored(rows, read_decisions(new))
+        restored = bench_state.restored(self.state, rows, read_decisions(new))
         if restored != self.state:
             offsets = set(restored.offsets) - set(self.state.offsets)
             decided = sum(bool(one.decision) for one in offsets)
             self._step(restored, what := f"Restored {counted(len(offsets), 'offset')}, {decided} of them decided")
             self.restored.emit(what)
-        known = {row.identity for row in self.rows() if self.state.has(row)}
+        known = {row.identity for row in self.rows() if bench_state.has(self.state, row)}
         layers = layers_by_identity(self.viewer)
-        self._place([one for one, layer in layers.items() if one in known and layer not in self._adopted])
+        self._stage.place([one for one, layer in layers.items() if one in known and layer not in self._adopted])
         self._adopted.update(layers.values())
         self.take_over()
         self._anchors.look()
@@ -146,7 +147,7 @@ class Bench:
                 by = np.subtract(offset_of(layer), place_of(row))
                 others = [one for one in self._half_of(known.values(), row) if one not in moved]
                 rows += [self._moved(one, *(place_of(one) + by)) for one in others]
-            self._step(self.state.put(rows), f"Moved {', '.join(layer.name for layer in moved.values())}")
+            self._step(bench_state.put(self.state, rows), f"Moved {', '.join(layer.name for layer in moved.values())}")
 
     def decide(
         self, identity: Identity, decision: str, *, reference: Identity | None = None, whole: bool = False
@@ -160,9 +161,9 @@ class Bench:
         chosen = [row, *(one for one in along(known, row) if one.identity != reference)]
         rows = [self._decided(one, decision) for one in chosen]
         base = None if reference in (None, identity) else self.row(reference)
-        if base is not None and base.is_listed and not self.state.has(base):
+        if base is not None and base.is_listed and not bench_state.has(self.state, base):
             rows.append(bench_state.right(base))
-        self._step(self.state.put(rows), f"{decision.capitalize()} {row.label}")
+        self._step(bench_state.put(self.state, rows), f"{decision.capitalize()} {row.label}")
         return rows[0]
 
     def propose(self, found: Mapping[Identity, Offset], zeros: Mapping[Identity, str] | None = None) -> int:
@@ -174,7 +175,7 @@ class Bench:
             How many were put there.
         """
         rows, proposals = bench_state.proposed(self.rows(), found, zeros or {})
-        self._step(self.state.put(rows, proposals), f"Proposals for {counted(len(proposals), 'row')}")
+        self._step(bench_state.put(self.state, rows, proposals), f"Proposals for {counted(len(proposals), 'row')}")
         return len(rows)
 
     def take(self, identity: Identity) -> bool:
@@ -182,7 +183,7 @@ class Bench:
         row = self.row(identity)
         if row is None or row.proposal is None or not np.isfinite(row.proposal.dra_arcsec):
             return False
-        self._step(self.state.put([row.proposal]), f"Took the proposal for {row.label}")
+        self._step(bench_state.put(self.state, [row.proposal]), f"Took the proposal for {row.label}")
         return True
 
     def move(self, identity: Identity, east: float, north: float) -> None:
@@ -195,7 +196,7 @@ class Bench:
         """Put a row where an offset says, measured in whatever way; nothing is decided by that."""
         row = self.row(identity)
         if row is not None:
-            self._step(self.state.put([self._told(row, offset)]), f"Moved {row.label}")
+            self._step(bench_state.put(self.state, [self._told(row, offset)]), f"Moved {row.label}")
 
     def read(self, offsets: Sequence[Offset]) -> int:
         """Take offsets of a file; rows it does not have stay. Return how many are for open layers."""
@@ -204,28 +205,28 @@ class Bench:
         known = bench_state.of_rows(self.rows(), offsets)
         usable = [one for one in known if one.accepted or one.decision]
         self._step(
-            self.state.put(usable, [one for one in known if one not in usable]),
+            bench_state.put(self.state, usable, [one for one in known if one not in usable]),
             f"Read {counted(len(offsets), 'offset')}",
         )
         return n_found
 
     def replace(self, offsets: Sequence[Offset]) -> None:
         """Take offsets that somebody else put into the session."""
-        if not self._busy and offsets is not self._shared:
+        if not self._busy and tuple(offsets) != alignment.short_names(self.state.offsets):
             known = bench_state.of_rows(self.rows(), offsets)
             self._step(dataclasses.replace(self.state, offsets=known), "Offsets from elsewhere")
 
     def undo(self) -> str:
         """Take the last step back, and tell which it was."""
-        return self._walk(self.history.undo)
+        return self.log.undo()
 
     def redo(self) -> str:
         """Take the last step that was undone again, and tell which it is."""
-        return self._walk(self.history.redo)
+        return self.log.redo()
 
     def look_at_apertures(self) -> None:
         """Take note of apertures that were set, moved or removed."""
-        if not self._busy:
+        if not self._busy and not self.log.is_walking:
             self._anchors.look()
 
     def written(self) -> tuple[Offset, ...]:
@@ -234,7 +235,7 @@ class Bench:
 
     def known(self) -> dict[Path, Decisions]:
         """Return what is known of each file that is or was open, to be kept."""
-        return {path: self.state.of_file(path) for path in self._paths}
+        return {path: bench_state.of_file(self.state, path) for path in self._paths}
 
     def _half_of(self, rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
         """Return the other rows that go along with one."""
@@ -255,40 +256,24 @@ class Bench:
         here = self._moved(row, *place_of(row)) if row.offset.method == HEADER else row.offset
         return dataclasses.replace(named(row, here), accepted=decision == "accepted", decision=decision)
 
-    def _step(self, state: State, what: str) -> None:
+    def _step(self, state: Alignment, what: str) -> None:
+        """Take a step: layers and apertures follow."""
         before = self._places()
-        self.history.push(state, what)
-        self._follow(before)
-
-    def _walk(self, go: Callable[[], str]) -> str:
-        before = self._places()
-        what = go()
-        if what:
-            self._follow(before)
-        return what
-
-    def _places(self) -> dict[Identity, NDArray[np.float64]]:
-        """Return where rows stand, (east, north)."""
-        return {row.identity: place_of(row) for row in self.rows()}
-
-    def _follow(self, before: Mapping[Identity, NDArray[np.float64]]) -> None:
-        """Have session, layers and apertures follow the state."""
-        with self._own():
-            self.session.offsets = self._shared = alignment.short_names(self.state.offsets)
+        with self.log.step(what), self._own():
             self._anchors.look()
-            self._place(layers_by_identity(self.viewer))
+            self.session.alignment = state  # the stage puts layers there
             moves = {one: place - before.get(one, place) for one, place in self._places().items()}
             self._anchors.follow({one: tuple(move) for one, move in moves.items() if move.any()})
         self.changed.emit()
 
-    def _place(self, identities: Iterable[Identity]) -> None:
-        """Put layers where their rows say."""
-        rows, layers = {row.identity: row for row in self.rows()}, layers_by_identity(self.viewer)
-        with self._own():
-            for one in identities:
-                place, turn = place_of(rows[one]), rows[one].offset.rotation_deg
-                if not stands_at(layers[one], place, turn):
-                    alignment.move_all(self.viewer, layers[one], *map(float, place), turn)
+    def _on_walked(self) -> None:
+        """Take note that layers and apertures stand where they stood."""
+        self._anchors.keep()
+        self.changed.emit()
+
+    def _places(self) -> dict[Identity, NDArray[np.float64]]:
+        """Return where rows stand, (east, north)."""
+        return {row.identity: place_of(row) for row in self.rows()}
 
     @contextmanager
     def _own(self) -> Iterator[None]:

@@ -1,10 +1,9 @@
-"""What is known of the offsets of all rows: a state that never changes, so that it can be gone back to."""
+"""What is known of the offsets of all rows, and what becomes of that."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,54 +15,43 @@ from napari_kmos._napari.zero_points import zero_of
 from napari_kmos.io.decisions import Decisions
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.offset_rows import told_offset
+from napari_kmos.session import Alignment
 
 _CHANGED = "the file has changed since: look at it again"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is undone and redone; files are named by their whole paths.
+def has(known: Alignment, row: AlignRow) -> bool:
+    """Tell whether more is known of a row than its header."""
+    return row.offset in known.offsets
 
-    Parameters
-    ----------
-    offsets : tuple of Offset
-        Where IFUs were put, and what was decided; those that stand where their headers say need none.
-    proposals : tuple of Offset
-        What was measured.
-    """
 
-    offsets: tuple[Offset, ...] = ()
-    proposals: tuple[Offset, ...] = ()
+def put(known: Alignment, offsets: Sequence[Offset] = (), proposals: Sequence[Offset] = ()) -> Alignment:
+    """Return what is known with offsets and proposals added, or in place of others of their rows."""
+    return Alignment(
+        offsets=alignment.with_rows(known.offsets, offsets),
+        proposals=alignment.with_rows(known.proposals, proposals),
+    )
 
-    def has(self, row: AlignRow) -> bool:
-        """Tell whether more is known of a row than its header."""
-        return row.offset in self.offsets
 
-    def put(self, offsets: Sequence[Offset] = (), proposals: Sequence[Offset] = ()) -> State:
-        """Return a state with offsets and proposals added, or in place of others of their rows."""
-        return State(
-            offsets=alignment.with_rows(self.offsets, offsets),
-            proposals=alignment.with_rows(self.proposals, proposals),
-        )
+def of_file(known: Alignment, path: Path) -> Decisions:
+    """Return what is known of a file."""
+    offsets, proposals = (
+        tuple(one for one in some if one.file == str(path)) for some in (known.offsets, known.proposals)
+    )
+    return Decisions(offsets=offsets, proposals=proposals)
 
-    def of_file(self, path: Path) -> Decisions:
-        """Return what is known of a file."""
-        offsets, proposals = (
-            tuple(one for one in some if one.file == str(path)) for some in (self.offsets, self.proposals)
-        )
-        return Decisions(offsets=offsets, proposals=proposals)
 
-    def restored(self, rows: Iterable[AlignRow], kept: Mapping[Path, Decisions]) -> State:
-        """Return a state with what was kept of the rows that nothing is known of."""
-        offsets, proposals = [], []
-        for row in rows:
-            known = kept.get(row.path)
-            if known is None or self.has(row):
-                continue
-            mine = [one for one in known.offsets if one.ifu == row.cube.ifu]
-            offsets += [named(row, _doubted(one) if known.has_changed else one) for one in mine]
-            proposals += [named(row, one) for one in known.proposals if one.ifu == row.cube.ifu]
-        return self.put(offsets, proposals)
+def restored(known: Alignment, rows: Iterable[AlignRow], kept: Mapping[Path, Decisions]) -> Alignment:
+    """Return what is known with what was kept of the rows that nothing is known of."""
+    offsets, proposals = [], []
+    for row in rows:
+        found = kept.get(row.path)
+        if found is None or has(known, row):
+            continue
+        mine = [one for one in found.offsets if one.ifu == row.cube.ifu]
+        offsets += [named(row, doubted(one) if found.has_changed else one) for one in mine]
+        proposals += [named(row, one) for one in found.proposals if one.ifu == row.cube.ifu]
+    return put(known, offsets, proposals)
 
 
 def named(row: AlignRow, offset: Offset) -> Offset:
@@ -91,12 +79,12 @@ def right(row: AlignRow) -> Offset:
     return named(row, dataclasses.replace(row.offset, **facts))
 
 
-def told_of(state: State, rows: Iterable[AlignRow]) -> tuple[Offset, ...]:
+def told_of(known: Alignment, rows: Iterable[AlignRow]) -> tuple[Offset, ...]:
     """Return what is known of exposures, and what was measured of those of which nothing else is."""
     rows = list(rows)
     others = [row.offset for row in rows if not row.is_listed]
-    only = [row.proposal for row in rows if row.is_listed and row.proposal is not None and not state.has(row)]
-    return alignment.with_rows([one for one in state.offsets if one not in others], only)
+    only = [row.proposal for row in rows if row.is_listed and row.proposal is not None and not has(known, row)]
+    return alignment.with_rows([one for one in known.offsets if one not in others], only)
 
 
 def others_of_half(rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
@@ -124,7 +112,7 @@ def of_rows(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> tuple[Offset
     return alignment.with_rows(own, [named(row, one) for row, one in told if one is not None])
 
 
-def _doubted(offset: Offset) -> Offset:
+def doubted(offset: Offset) -> Offset:
     """Return what was decided of a file that is another now: it has to be looked at."""
     return dataclasses.replace(offset, accepted=False, decision="", note=_CHANGED)
 

@@ -169,7 +169,7 @@ class AlignDock(Dock):
             rows = self.bench.rows()
             self.table.show_rows([row for row in rows if row.is_listed], self.pair.identity)
             self._show_references(rows)
-        self.parts.decisions.show_steps(self.bench.history.undoable, self.bench.history.redoable)
+        self.parts.decisions.show_steps(self.bench.log.undoable, self.bench.log.redoable)
         self.keeper.schedule()
 
     def _show_references(self, rows: Sequence[AlignRow]) -> None:
