@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from napari_kmos.cli.main import main
 from napari_kmos.errors import EngineError
 from napari_kmos.esorex import EsorexOptions, find_esorex
+
+RECIPES = Path(__file__).parent / "recipes"
+LIBRARIES = ("-lcplui", "-lcpldfs", "-lcplcore", "-lm")
 
 
 def put_program(path, text):
@@ -58,9 +63,41 @@ def test_program_that_is_another(tmp_path):
 
 
 def test_program_that_is_too_old(tmp_path):
-    text = "echo '***** ESO Recipe Execution Tool, version 3.9.6  *****'"
-    with pytest.raises(EngineError, match=r"is esorex 3\.9\.6, expected 3\.10 or later"):
-        find_esorex(EsorexOptions(program=put_program(tmp_path / "esorex", text)))
+    text = "echo '***** ESO Recipe Execution Tool, version {}  *****'"
+    path = put_program(tmp_path / "esorex", text.format("2.0.5"))
+    with pytest.raises(EngineError, match=r"is esorex 2\.0\.5, expected 3 or later"):
+        find_esorex(EsorexOptions(program=path))
+    assert find_esorex(EsorexOptions(program=put_program(path, text.format("3.9.6")))).version == "3.9.6"
+
+
+def build(folder, name, text, *words):
+    """Build a plug-in."""
+    folder.mkdir(exist_ok=True)
+    (folder / "source.c").write_text(text)
+    command = ["gcc", "-shared", "-fPIC", "-o", str(folder / f"{name}.so"), str(folder / "source.c"), *words]
+    subprocess.run(command, check=True)
+    (folder / "source.c").unlink()
+
+
+def test_recipe_of_an_old_pipeline(options, tmp_path):
+    source = (RECIPES / "kmos_sky_tweak.c").read_text().replace("kmos_sky_tweak", "kmo_sky_tweak")
+    build(tmp_path / "old", "kmo_sky_tweak", source, f"-I{RECIPES}", *LIBRARIES)
+    with pytest.raises(EngineError, match=r"finds kmo_sky_tweak; kmo_sky_tweak is that of an old pipeline: install a"):
+        find_esorex(EsorexOptions(recipe_dirs=(tmp_path / "old",))).manual("kmos_sky_tweak")
+
+
+def test_recipes_that_cannot_be_loaded(options, tmp_path):
+    """For another CPL, whose library is not there; and one that breaks the program that asks it."""
+    library, folder = tmp_path / "library", tmp_path / "other"
+    build(library, "libcplcore", "int other;", "-Wl,-soname,libcplcore.so.99")
+    asks = "extern int other; int cpl_plugin_get_info(void *list) { return other; }"
+    build(folder, "kmos_combine", asks, str(library / "libcplcore.so"))
+    with pytest.raises(EngineError, match=r"cannot load \S+kmos_combine\.so: it is of another version of CPL.*one kit"):
+        find_esorex(EsorexOptions(recipe_dirs=(folder,))).manual("kmos_combine")
+    lacks = "int lacking(void); int cpl_plugin_get_info(void *list) { return lacking(); }"
+    build(tmp_path / "broken", "kmos_combine", lacks)
+    with pytest.raises(EngineError, match=r"tells nothing of kmos_combine: .*undefined symbol: lacking"):
+        find_esorex(EsorexOptions(recipe_dirs=(tmp_path / "broken",))).manual("kmos_combine")
 
 
 def test_program_that_cannot_be_run(tmp_path):

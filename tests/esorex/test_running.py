@@ -135,21 +135,15 @@ def test_what_a_killed_process_leaves_is_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [mine.name]
 
 
+def command_of(objects, night, recipe_dir, folder):
+    """Return the command that subtracts a sky by the recipe."""
+    words = ["sky-tweak", str(objects[0]), "--sky", str(night / "sky.fits"), "-o", str(folder), "--engine", "esorex"]
+    return [sys.executable, "-m", "napari_kmos", *words, "--recipe-dir", str(recipe_dir)]
+
+
 def test_terminating_the_command_ends_the_recipe(recipe_dir, objects, night, tmp_path):
-    words = [
-        "-m",
-        "napari_kmos",
-        "sky-tweak",
-        str(objects[0]),
-        "--sky",
-        str(night / "sky.fits"),
-        "-o",
-        str(tmp_path / "out"),
-    ]
-    words += ["--engine", "esorex", "--recipe-dir", str(recipe_dir)]
-    with subprocess.Popen(
-        [sys.executable, *words], stderr=subprocess.PIPE, text=True, env={**os.environ, "STAND_IN": "slow"}
-    ) as command:
+    words = command_of(objects, night, recipe_dir, tmp_path / "out")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, "STAND_IN": "slow"}) as command:
         assert command.stderr is not None
         next(line for line in command.stderr if "Working" in line)
         command.send_signal(signal.SIGTERM)
@@ -158,3 +152,22 @@ def test_terminating_the_command_ends_the_recipe(recipe_dir, objects, night, tmp
     assert "error: cancelled" in rest
     assert processes_in(tmp_path) == []
     assert not (tmp_path / "out").exists()
+
+
+def test_killing_the_command_ends_the_recipe_and_the_next_run_clears_up(recipe_dir, objects, night, tmp_path):
+    """Nobody listens to the recipe any more; a message ends it."""
+    words = command_of(objects, night, recipe_dir, tmp_path / "out")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, "STAND_IN": "slow"}) as command:
+        assert command.stderr is not None
+        next(line for line in command.stderr if "Working" in line)
+        command.kill()
+    until = time.monotonic() + SOON_S
+    while processes_in(tmp_path) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert processes_in(tmp_path) == []
+    (left,) = (tmp_path / "out").iterdir()
+    assert left.name.endswith(".part")
+    subprocess.run(words, stderr=subprocess.DEVNULL, check=True)
+    stem = f"{objects[0].stem}_SKY_TWEAK"
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == sorted([f"{stem}.fits", f"{stem}.json", f"{stem}_esorex.log"])

@@ -18,9 +18,12 @@ from napari_kmos.esorex.options import PROGRAM_VARIABLE, EsorexOptions
 if TYPE_CHECKING:
     from napari_kmos.esorex.frames import RecipeRun
 
-#: The oldest version that is used; written and tested against 3.13.6.
-OLDEST_VERSION = (3, 10)
+#: The oldest version that is used: by its changelog what is relied on here is as old as that, and CPL 6, which recipes
+#: of KMOS need, came with 3.9.5. Tested with 3.13.6.
+OLDEST_VERSION = (3,)
 _PROGRAM = "esorex"
+#: A plug-in that is there and that esorex cannot load.
+_NOT_LOADED = re.compile(r"lt_dlopen \((.+)\) returned NULL")
 _VERSION = re.compile(r"ESO Recipe Execution Tool, version (\d+(?:\.\d+)*)")
 _INSTALL = "install it (Debian: apt-get install esorex; else ESO's pipeline kit), or say where it is"
 _SETTING = f"(--esorex PATH, or the variable {PROGRAM_VARIABLE})"
@@ -90,16 +93,27 @@ class Esorex:
         return (f"--recipe-dir={':'.join(self.recipe_dirs)}",) if self.recipe_dirs else ()
 
     def _missing(self, recipe: str, done: subprocess.CompletedProcess[str]) -> str:
-        """Say that a recipe is not there, and what is."""
-        if "Unable to find recipe" not in done.stdout + done.stderr:
-            error = last_error((done.stdout + done.stderr).splitlines()) or f"it ended with status {done.returncode}"
-            return f"{self.label} tells nothing of {recipe}: {error}"
+        """Say that a recipe is not there, and what is; or that it is too old, or for another CPL."""
+        told = done.stdout + done.stderr
+        broken = [path for path in _NOT_LOADED.findall(told) if Path(path).stem == recipe]
+        if broken:
+            msg = f"{self.label} cannot load {broken[0]}: it is of another version of CPL, or a library is missing; "
+            return msg + "take esorex and recipes of one kit (--esorex PATH, --recipe-dir DIR)"
+        if "Unable to find recipe" not in told:
+            last = next(reversed(done.stderr.split("\n")[:-1]), "") or f"it ended with status {done.returncode}"
+            return f"{self.label} tells nothing of {recipe}: {last_error(told.splitlines()) or last}"
         kmos = [name for name in self.recipes() if name.startswith("kmo")]
         there = f"it finds {', '.join(kmos)}" if kmos else "it finds no recipe of KMOS"
         where = f" in {', '.join(self.recipe_dirs)}" if self.recipe_dirs else ""
+        old = f"kmo_{recipe.removeprefix('kmos_')}"
+        todo = (
+            f"{old} is that of an old pipeline: install a later one"
+            if old in kmos
+            else "install ESO's KMOS pipeline (Debian's esorex brings no recipes)"
+        )
         return (
-            f"{self.label} has no recipe {recipe}{where}: {there}; install ESO's KMOS pipeline (Debian's esorex brings "
-            "no recipes), or name the folder of its plug-ins (--recipe-dir DIR)"
+            f"{self.label} has no recipe {recipe}{where}: {there}; {todo}, or name the folder of its plug-ins "
+            "(--recipe-dir DIR)"
         )
 
 

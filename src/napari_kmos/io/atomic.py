@@ -90,12 +90,13 @@ def check_free(path: Path | str, overwrite: bool) -> Path:
     return target
 
 
-def remove_leftovers(folder: Path | str) -> None:
-    """Remove what writers that were killed have left in a folder and below: temporary files and folders.
+def remove_leftovers(folder: Path | str, *, below: bool = True) -> None:
+    """Remove what writers that were killed have left in a folder, and below it: temporary files and folders.
 
     Those of processes that still run stay.
     """
-    for path in list(Path(folder).rglob(".*.part*")):
+    pattern = f"{'**/' if below else ''}.*.part*"
+    for path in list(Path(folder).glob(pattern)):
         match = _TEMPORARY.search(path.name)
         if match is None or is_running(int(match[1])):
             continue
