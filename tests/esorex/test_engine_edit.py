@@ -90,6 +90,27 @@ def test_the_sky_is_subtracted_by_the_recipe(
     dock.hide()
 
 
+def test_commands_are_written_where_there_is_no_esorex(qtbot: QtBot, night: Path, objects: list[Path], tmp_path: Path):
+    """By both docks; the outcome of the last run stays, and nothing is opened."""
+    folders = {SkyTweakDock: tmp_path / "sky", CombineDock: tmp_path / "combine"}
+    for kind, folder in folders.items():
+        dock = open_dock(kind, qtbot)
+        dock.session.objects = dock.session.inputs = tuple(objects)
+        dock.session.skies, dock.session.out_dir = (night / "sky.fits",), folder
+        edit = dock.engine if kind is CombineDock else dock.settings.files.engine
+        edit.program.show_path(tmp_path / "gone")
+        edit.engine.setCurrentText("esorex")
+        qtbot.waitUntil(lambda edit=edit: "no such program" in edit.found.text(), timeout=WAIT_MS)
+        edit.dry_run.setChecked(True)
+        dock.run()
+        qtbot.waitUntil(lambda dock=dock: not dock.is_running, timeout=WAIT_MS)
+        lines = (folder / "command.txt").read_text().splitlines()
+        assert len(list(folder.glob("*.sof"))) == len([line for line in lines if line.startswith("cd ")]) > 1
+        assert f"files in {folder}" in dock.message.text()
+        assert (len(dock.viewer.layers), dict(dock.session.outcomes)) == (0, {})
+        dock.hide()
+
+
 def test_exposures_are_combined_by_the_recipe(qtbot: QtBot, recipe_dir: Path, objects: list[Path], tmp_path: Path):
     dock = open_dock(CombineDock, qtbot)
     dock.session.inputs, dock.session.out_dir = tuple(objects), tmp_path / "out"

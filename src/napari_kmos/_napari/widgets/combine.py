@@ -87,7 +87,7 @@ class CombineDock(Dock):
                 **placing,
                 **self.engine.chosen(),
                 overwrite=self.overwrite.isChecked(),
-                done=self._on_done,
+                done=self.show_products if self.engine.writes_only else self._on_done,
             )
 
     def compare(self, subsets: str) -> None:

@@ -97,7 +97,8 @@ class Dock(Seen):
         with notified(self.say):
             cubes = [path for path in outcome.products if path.suffix == ".fits"]
             added = [layer for path in cubes for layer in add_file(self.viewer, path)]
-            sheet_if_scattered(self.viewer, added)
+            if added:
+                sheet_if_scattered(self.viewer, added)
             self.say(f"Done: {counted(len(outcome.products), 'file')} in {outcome.products[0].parent}")
 
     @property

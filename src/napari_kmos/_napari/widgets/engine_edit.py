@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSpinBox, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.widgets.files import PathField
@@ -57,6 +57,11 @@ class EngineEdit(QWidget):
         self.jobs = QSpinBox(minimum=1, maximum=_MOST_JOBS)
         self.jobs.setToolTip("Recipes that run at once; each holds all cubes of its set in memory")
         scrolled_past(self.jobs)
+        self.dry_run = QCheckBox("Only write the commands")
+        self.dry_run.setToolTip(
+            "Writes sets of frames and command.txt into the folder for the products, for a cluster or a colleague, and "
+            "runs nothing; esorex need not be there"
+        )
         self.table = RecipeTable()
         self.latest = Latest()
         self._build()
@@ -65,6 +70,11 @@ class EngineEdit(QWidget):
     def is_esorex(self) -> bool:
         """True if the recipe is to do it."""
         return self.engine.currentText() == ESOREX
+
+    @property
+    def writes_only(self) -> bool:
+        """True if the commands of the recipe are to be written, and nothing is run."""
+        return self.is_esorex and self.dry_run.isChecked()
 
     def chosen(self) -> dict[str, Any]:
         """Return what the step is told."""
@@ -78,6 +88,7 @@ class EngineEdit(QWidget):
         form.addRow("Program", self.program)
         form.addRow("Recipes", self.recipe_dir)
         form.addRow("At once", self.jobs)
+        form.addRow("", self.dry_run)
         form.addRow(self.table)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -97,6 +108,7 @@ class EngineEdit(QWidget):
             recipe_dirs=() if folder is None else (folder,),
             recipe_options=self.table.changed_values(),
             jobs=self.jobs.value(),
+            dry_run=self.dry_run.isChecked(),
         )
 
     def _on_chosen(self) -> None:

@@ -69,7 +69,8 @@ class SkyTweakDock(Dock):
         with notified(self.say):
             how = {**self.settings.how(), **self.settings.files.how()}
             files = self.session.objects, self.settings.skies(), self.session.out_dir
-            self.start(tweak_sky, *files, **how, done=self._on_done)
+            done = self.show_products if self.settings.files.engine.writes_only else self._on_done
+            self.start(tweak_sky, *files, **how, done=done)
 
     def run_second_pass(self) -> None:
         """Subtract what is left in the products of the last run, else in the object exposures, in a thread."""
