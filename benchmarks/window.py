@@ -32,6 +32,8 @@ from napari_kmos.spatial.wcs import pixel_scale_arcsec, pixel_to_sky
 #: The same for both: finding limits is not what is compared.
 LIMITS = (-10.0, 60.0)
 RADIUS_PIX = 3.0
+#: Between two steps of a mouse that is dragged.
+STEP_S = 0.016
 _PATIENCE_S = 30.0
 
 
@@ -90,32 +92,63 @@ class Window:
         dock.sync.show(stars[:1])
         dock.sync.select(("0",))
         self.rest()
+        while dock.plot.ahead._running or dock.plot.latest._running:  # what a hand does on the way to a star
+            self.rest(0.05)
 
-    def drag(self, number: int) -> float:
-        """Drag the aperture to a place; seconds from napari's move to the data of the plot, nothing drawn counted."""
+    def drag(self, number: int) -> tuple[float, float]:
+        """Drag the aperture to a place; seconds from napari's move to the data of the plot, nothing drawn counted.
+
+        And the time of the processor of them: the rest was waited, for one of its cores most of it where others work.
+        """
         plot, layer = self._spectra().plot, self._points()
         self._wait(lambda: not plot.latest._running)
-        layer._drag_start = None
-        with layer.events.data.blocker():
-            layer._move([0], layer.data[0])  # napari takes the first position for where the mouse went down
-        arrived: list[float] = []
+        self._press(layer)
+        arrived: list[tuple[float, float]] = []
         draw = plot.show_curves
 
         def show_curves(*args: Any, **arguments: Any) -> None:
-            arrived.append(time.perf_counter())
+            arrived.append((time.perf_counter(), time.process_time()))
             draw(*args, **arguments)
 
         plot.show_curves = show_curves
         # Nothing is drawn meanwhile: OpenGL in software takes all cores for longer than the spectrum does.
         self.viewer.window._qt_window.setUpdatesEnabled(False)
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         with layer.events.data.blocker():  # as while the mouse is down
             layer._move([0], np.asarray(self.targets[number]))
         self._wait(lambda: bool(arrived))
         self.viewer.window._qt_window.setUpdatesEnabled(True)
         plot.show_curves = draw
         self.rest()
-        return arrived[0] - start
+        return arrived[0][0] - start, arrived[0][1] - busy
+
+    def sweep(self) -> list[float]:
+        """Drag the aperture through all places, one a step of the mouse.
+
+        Returns seconds from when each was due to the plot of it or of a newer one.
+        """
+        plot, layer, stars = self._spectra().plot, self._points(), self._spectra().sync.selected
+        draw, arrived, moved = plot.show_curves, [], []
+
+        def show_curves(*args: Any, **arguments: Any) -> None:
+            shown = [one.aperture for one in plot.spectra]
+            arrived.append((time.perf_counter(), moved.index(shown[0]) if shown and shown[0] in moved else -1))
+            draw(*args, **arguments)
+
+        plot.show_curves = show_curves
+        self._press(layer)
+        start = time.perf_counter()
+        for number, target in enumerate(self.targets[1:]):
+            self.rest(max(start + (number + 1) * STEP_S - time.perf_counter(), 0.0))
+            with layer.events.data.blocker():
+                layer._move([0], np.asarray(target))
+            moved += stars()
+        self._wait(lambda: bool(arrived) and arrived[-1][1] == len(moved) - 1)
+        plot.show_curves = draw
+        return [
+            next(when for when, which in arrived if which >= number) - start - (number + 1) * STEP_S
+            for number in range(len(moved))
+        ]
 
     def spaxel(self, place: tuple[float, float]) -> float:
         """Read a spaxel, flux and noise, all wavelengths; seconds."""
@@ -162,6 +195,12 @@ class Window:
     def _points(self) -> Any:
         return next(layer for layer in self.viewer.layers if isinstance(layer, napari.layers.Points))
 
+    def _press(self, layer: Any) -> None:
+        """Begin a drag: napari takes the first position for where the mouse went down."""
+        layer._drag_start = None
+        with layer.events.data.blocker():
+            layer._move([0], layer.data[0])
+
     def _on_canvas(self, dock: SpectraDock, star: Aperture) -> list[float]:
         dock.sync.show([star])
         return self._points().data[0].tolist()
@@ -193,7 +232,7 @@ class Window:
 def main(kind: str, path: str, *words: str) -> None:
     """Answer the parent."""
     window = Window(kind, Path(path), docks="docks" in words)
-    tasks = ("first_plane", "cube", "step", "medians", "place", "drag", "spaxel", "rest")
+    tasks = ("first_plane", "cube", "step", "medians", "place", "drag", "sweep", "spaxel", "rest")
     serve({"anon": anon_mb, **{name: getattr(window, name) for name in tasks}})
 
 

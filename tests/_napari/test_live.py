@@ -117,6 +117,32 @@ def test_the_reading_of_a_large_cube_can_be_given_up(viewer: ViewerModel, as_if_
         live.spectra_of(live.cubes_as_seen(viewer), STARS, [], ExtractParameters(), progress=stop)
 
 
+def test_as_much_as_may_be_held_is_read_ahead_of_a_star_and_of_where_it_is_dragged(
+    viewer: ViewerModel, exposure_file: Callable[..., Path], as_if_large: None, monkeypatch: pytest.MonkeyPatch
+):
+    viewer.layers.clear()
+    add_file(viewer, exposure_file("wide.fits", ifus=(5,), shape=(10, 60, 70)))
+    monkeypatch.setattr("napari_kmos.io.source.HELD_BYTES", 8 * 10 * 40**2)  # flux and noise of 40 x 40 spaxels
+    cubes = live.cubes_as_seen(viewer)
+    how = ExtractParameters()
+
+    def ahead(y: float, x: float, before: live.Box | None = None) -> live.Box | None:
+        ra, dec = pixel_to_sky(cubes[0].wcs, y, x)
+        star = Aperture(id="A", ra=float(ra), dec=float(dec), radius_arcsec=0.4)  # its ring reaches 6 spaxels far
+        found = live.ahead_of(cubes, star, how, before=before)
+        if found is not None:
+            live.read_ahead(*found)
+            assert live.ahead_of(cubes, star, how) is None
+        return None if found is None else found[1]
+
+    first = ahead(30.3, 30.3)
+    assert first == (slice(11, 51), slice(11, 51))
+    assert ahead(30.3, 32.3, first) is None  # most of the way to the edge is left
+    assert ahead(30.3, 35.3, first) == (slice(10, 50), slice(24, 64))  # where it goes to
+    assert ahead(50.3, 20.3, first) == (slice(31, 60), slice(1, 41))  # not dragged there
+    assert live.ahead_of(cubes, Aperture(id="B", ra=0.0, dec=0.0, radius_arcsec=0.4), how) is None
+
+
 def test_a_file_that_vanishes_is_told_in_the_plot_and_spectra_come_back_with_it(
     viewer: ViewerModel, as_if_large: None, qtbot: QtBot
 ):

@@ -56,6 +56,19 @@ def test_a_slow_request_is_given_up_for_the_newest_and_those_between_never_begin
     assert failed == []
 
 
+def test_a_hand_that_moves_on_sees_every_second_of_slow_answers(answers, qtbot: QtBot):
+    latest, ready, _ = answers
+    slow = Slow()
+    for number in range(1, 3):
+        latest.request(slow.reading(number))
+    qtbot.waitUntil(lambda: slow.began == [1, 2], timeout=WAIT_MS)
+    latest.request(slow.reading(3))
+    qtbot.wait(400)  # longer than a slow one lasts when there is a newer
+    assert slow.given_up == [1]
+    slow.let.set()
+    qtbot.waitUntil(lambda: ready == [2, 3], timeout=WAIT_MS)
+
+
 def test_a_request_that_nobody_overtakes_takes_as_long_as_it_takes(answers, qtbot: QtBot):
     latest, ready, _ = answers
     slow = Slow()

@@ -20,7 +20,7 @@ from napari_kmos._napari.under import moved_cube
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_inside, extract_spectra
-from napari_kmos.io.source import Box, hold_box, is_held, read_spaxels
+from napari_kmos.io.source import Box, hold_box, holdable_side, is_held, read_spaxels
 from napari_kmos.progress import Progress, silent
 from napari_kmos.spatial.apertures import aperture_weights
 from napari_kmos.spatial.wcs import sky_to_pixel
@@ -30,6 +30,7 @@ from napari_kmos.summary import find_noise_model
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
+    from numpy.typing import NDArray
 
     from napari_kmos.cube import Array
 
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
 _SMALL_BYTES = 128 * 2**20
 _KEPT_BYTES = 256 * 2**20
 _MOST_CURVES = 6
-#: Read ahead of the cursor, in spaxels: so far beyond what is needed, once less than so much is left.
-_AHEAD_PIX, _LEFT_PIX = 16, 5
+#: What is read ahead of the cursor is as large as may be held, and read anew once less than so much of the way to its
+#: edge is left: for large cubes that takes as long as a hand needs for the rest of the way.
+_LEFT_SHARE, _LEAST_AHEAD_PIX = 0.7, 4
+#: It lies ahead of a cursor that moves, by so many times what that has moved since, and not more than this share.
+_LEAD, _MOST_LEAD_SHARE = 2.0, 0.6
 #: Surroundings from which the noise of a large cube without noise is estimated.
 _NOISE_PIX = 14
 CURSOR = "cursor"
@@ -131,16 +135,36 @@ def hover_curve(
     return Curve(name=f"{cube.label} cursor", x=found.wavelength_um, y=flux, unit=_text_of(found.unit))
 
 
-def ahead_of(cubes: Sequence[Cube], aperture: Aperture, parameters: ExtractParameters) -> tuple[Cube, Box] | None:
-    """Return what of a large cube shall be held in memory before it is asked for; None if that is there already."""
+def ahead_of(
+    cubes: Sequence[Cube], aperture: Aperture, parameters: ExtractParameters, *, before: Box | None = None
+) -> tuple[Cube, Box] | None:
+    """Return what of a large cube shall be held in memory before it is asked for; None if that is there already.
+
+    What was read before tells from where the aperture comes, and where it goes.
+    """
     cube = cube_with(cubes, aperture)
     if cube is None or _n_bytes(cube) <= _SMALL_BYTES:
         return None
+    middle = np.array(sky_to_pixel(cube.wcs, aperture.ra, aperture.dec), dtype=float)
     reach = max(parameters.outer, 1.0) * aperture.radius_arcsec / pixel_scale_arcsec(cube.wcs)
     reach += 0 if cube.noise is not None else _NOISE_PIX
-    needed = _around(cube, aperture, reach + _LEFT_PIX)
-    is_there = all(is_held(array, needed) for array in _arrays(cube))
-    return None if is_there else (cube, _around(cube, aperture, reach + _AHEAD_PIX))
+    largest = holdable_side(cube.flux) / 2 - 1  # of which `_around` takes one more
+    ahead = largest - reach
+    needed = _around(cube, middle, reach + _LEFT_SHARE * ahead)
+    if ahead < _LEAST_AHEAD_PIX or all(is_held(array, needed) for array in _arrays(cube)):
+        return None
+    return cube, _around(cube, middle + _lead(middle, before, ahead), largest)
+
+
+def _lead(middle: NDArray[np.float64], before: Box | None, ahead: float) -> NDArray[np.float64]:
+    """Return how far ahead of a place what is read lies: not at all if the place was not in what was read before."""
+    if before is None:
+        return np.zeros(2)
+    moved = middle - [(part.start + part.stop - 1) / 2 for part in before]
+    if np.abs(moved).max() > ahead:
+        return np.zeros(2)
+    most = _MOST_LEAD_SHARE * ahead
+    return np.clip(_LEAD * moved, -most, most)
 
 
 def read_ahead(cube: Cube, box: Box) -> None:
@@ -153,9 +177,8 @@ def _arrays(cube: Cube) -> list[Array]:
     return [cube.flux] if cube.noise is None else [cube.flux, cube.noise]
 
 
-def _around(cube: Cube, aperture: Aperture, reach_pix: float) -> Box:
-    """Rows and columns about an aperture, as far as the cube has them."""
-    middle = sky_to_pixel(cube.wcs, aperture.ra, aperture.dec)
+def _around(cube: Cube, middle: NDArray[np.float64], reach_pix: float) -> Box:
+    """Rows and columns about a place, as far as the cube has them."""
     rows, columns = (
         slice(max(int(one - reach_pix), 0), min(int(one + reach_pix) + 2, length))
         for one, length in zip(middle, cube.shape[1:], strict=True)

@@ -16,6 +16,8 @@ from napari_kmos.extract.footprint import excluded_spaxels
 
 KEY = "kmos_pixels"
 NAME = "spaxels used"
+#: Arcsec by which a place may differ from another that is the same.
+_SAME = 1e-9
 #: Red, green, blue, and opacity of a spaxel that counts in full.
 _STAR, _SKY, _EXCLUDED = (0.2, 0.9, 0.95, 0.5), (1.0, 1.0, 1.0, 0.28), (1.0, 0.25, 0.2, 0.65)
 
@@ -53,10 +55,11 @@ def show_pixels(viewer: ViewerModel, under: Under, drawn: tuple[NDArray[np.float
     colours, corner = drawn
     scale, matrix = under.shown.frame.transform((under.cube.wcs, under.cube.shape[1:]))
     layer = pixels_layer(viewer) or _add(viewer)
+    now = {"scale": (scale, scale), "translate": scale * np.array(corner), "affine": matrix}
     layer.data = colours
-    layer.scale = (scale, scale)
-    layer.translate = tuple(scale * one for one in corner)
-    layer.affine = matrix
+    for name, value in now.items():
+        if not np.allclose(getattr(layer, name), value, rtol=0, atol=_SAME):  # napari takes long for each
+            setattr(layer, name, value)
 
 
 def hide_pixels(viewer: ViewerModel) -> None:

@@ -20,6 +20,8 @@ from napari_kmos.progress import Cancelled, Progress
 
 #: An answer that takes longer is not waited for once there is a newer question.
 _QUICK_S = 0.2
+#: But after one that was given up the next one may take so long: else a hand that moves on would never see any.
+_PATIENT_S = 2.0
 #: One that takes longer tells how far it is.
 _SLOW_S = 1.0
 #: Python waits so long for threads when it ends: one that runs on while modules are taken apart is a fault of memory.
@@ -88,7 +90,8 @@ class Latest(QObject):
     """Answers the newest of many requests: while one is computed, only the last one asked for waits.
 
     A computation that is quick is finished, so that the answers follow a hand that moves on all the time; a slow one
-    that was asked for anew is given up at its next progress report, and of it nothing is told.
+    that was asked for anew is given up at its next progress report, and of it nothing is told, unless the one before it
+    was given up, too.
 
     Warnings are not shown: what is asked for many times a second would bury the user; results carry their notes.
     """
@@ -101,7 +104,7 @@ class Latest(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._running = False
+        self._running = self._gave_up = False
         self._waiting: Callable[[Progress], Any] | None = None
         self._began = 0.0
         self._returned.connect(self._on_returned)
@@ -120,7 +123,8 @@ class Latest(QObject):
     def _report(self, done: int, total: int, text: str) -> None:
         """Give up what takes long and is no longer wanted, else tell of it; in the thread."""
         seconds = time.monotonic() - self._began
-        if _is_over.is_set() or (self._waiting is not None and seconds > _QUICK_S):
+        longest = _PATIENT_S if self._gave_up else _QUICK_S
+        if _is_over.is_set() or (self._waiting is not None and seconds > longest):
             raise Cancelled
         if seconds > _SLOW_S:
             _tell(self.progressed, text)
@@ -131,6 +135,7 @@ class Latest(QObject):
         _at_work.discard(self)
         self._running = False
         value, problem = answer
+        self._gave_up = isinstance(problem, Cancelled)
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             self.request(waiting)

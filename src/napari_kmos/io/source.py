@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -109,6 +110,11 @@ def hold_box(array: Array, box: Box, *, progress: Progress = silent) -> None:
     (found,) = read_boxes(array, [box], progress=progress)
     turned = np.moveaxis(found, 0, -1)
     keep_held(source, corners, turned if turned.flags.c_contiguous else spectra_first(found))
+
+
+def holdable_side(array: Array) -> int:
+    """Return how many rows and columns `hold_box` takes of a cube as wide as high."""
+    return math.isqrt(HELD_BYTES // (8 * array.shape[0]))
 
 
 def is_held(array: Array, box: Box) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_kmos._napari import live
 from napari_kmos._napari.extracting import snr_by_id
@@ -21,10 +21,13 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cube import Cube
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import PSF_METHODS, ExtractParameters
+from napari_kmos.io.source import Box
 from napari_kmos.session import Session
 from napari_kmos.spectrum import StarSpectrum
 
 _UNFITTED = "the sum over the aperture, until Extract all fits it"
+#: Between two drawings of the spaxels, for the hand that drags.
+_PAUSE_MS = 40
 
 
 class LiveView(QObject):
@@ -44,6 +47,9 @@ class LiveView(QObject):
         super().__init__()
         self.pointer, self.session, self.plot = pointer, session, plot
         self.shows_pixels = True
+        self._box: Box | None = None
+        self._drawing = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._drawing.timeout.connect(self.show_pixels)
 
     @property
     def parameters(self) -> ExtractParameters:
@@ -92,6 +98,11 @@ class LiveView(QObject):
         except KmosError:  # told with the spectrum
             hide_pixels(viewer)
 
+    def show_pixels_soon(self) -> None:
+        """Draw the spaxels in a moment: napari takes longer for it than a step of a drag may, so not at each."""
+        if not self._drawing.isActive():
+            self._drawing.start()
+
     def switch_pixels(self, on: bool) -> None:
         """Draw the spaxels from now on, or no more."""
         self.shows_pixels = on
@@ -99,6 +110,7 @@ class LiveView(QObject):
 
     def hide(self) -> None:
         """Take away what is drawn over the cubes, and what is beneath the cursor."""
+        self._drawing.stop()
         hide_pixels(self.pointer.viewer)
         self.plot.show_hovered(None)
 
@@ -115,7 +127,8 @@ class LiveView(QObject):
     def _read_ahead(self, cubes: Sequence[Cube], aperture: Aperture) -> None:
         """Have what lies around an aperture read unless it is there; of a file that vanished its spectrum tells."""
         with suppress(KmosError):
-            if ahead := live.ahead_of(cubes, aperture, self.parameters):
+            if ahead := live.ahead_of(cubes, aperture, self.parameters, before=self._box):
+                self._box = ahead[1]
                 self.plot.request_ahead(partial(live.read_ahead, *ahead))
 
     def _fitted(self) -> dict[str, StarSpectrum]:

@@ -174,7 +174,7 @@ class SpectraDock(Dock):
             self.say(text)
         self._live_text = text
         self._show_table()
-        self.live.show_pixels()
+        self.live.show_pixels_soon()
 
     def _on_changed(self) -> None:
         self.live.request()  # first of all: it works in a thread
