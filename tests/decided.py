@@ -77,6 +77,7 @@ def _number(rng: np.random.Generator, _folder: Path) -> float:
 
 _MAKERS: Mapping[str, Callable[[np.random.Generator, Path], Any]] = {
     "files": _files,
+    "row_files": _files,
     "layout": _one_of("sky", "sheet"),
     "forms": lambda rng, _folder: {
         "combine": {"method": str(rng.choice(["header", "user"])), "cpos_rej": float(rng.normal()), "n": 3, "on": True},

@@ -17,6 +17,7 @@ from napari_kmos.io.session_file import (
     ENDING,
     DataFile,
     SessionFile,
+    close_session,
     found_again,
     is_the_same,
     known_file,
@@ -43,7 +44,7 @@ def data(tmp_path: Path) -> Path:
 
 def written(data: Path, *, is_closed: bool = False) -> Path:
     content = SessionFile(decisions={"velocity_kms": 3.0, "snapping": "off"}, files=(known_file(data),))
-    return write_session(content, new_places([data], datetime(2026, 5, 30, 22, tzinfo=UTC)), is_closed=is_closed)
+    return write_session(content, new_places([data], datetime(2026, 5, 30, 22, tzinfo=UTC))[0], is_closed=is_closed)
 
 
 def change(path: Path, **entries: Any) -> None:
@@ -69,18 +70,20 @@ def test_a_session_is_one_readable_file_beside_the_data_that_names_it_relatively
     found = read_session(path)
     assert found.decisions == {"velocity_kms": 3.0, "snapping": "off"}
     assert found.files == (known_file(data),)
-    assert list(data.parent.iterdir()) == [data, path] or list(data.parent.iterdir()) == [path, data]
+    assert set(data.parent.iterdir()) == {data, path}
 
 
-def test_where_the_folder_cannot_be_written_to_it_is_the_users(data: Path, state_folder: Path):
-    places = new_places([data], datetime(2026, 5, 30, tzinfo=UTC))
-    places[0].mkdir()  # also root cannot write a file of this name
-    path = write_session(SessionFile(decisions={}, files=(known_file(data),)), places)
-    assert path.is_relative_to(state_folder)
-    assert read_session(path).files[0].path == data
-    change(path, open_in=of_a_process_that_ended())
-    places[0].rmdir()
-    assert left_open([data]) == [path]
+def test_without_files_it_is_the_users_and_what_was_kept_for_the_user_is_found(data: Path, state_folder: Path):
+    (place,) = new_places([], datetime(2026, 5, 30, tzinfo=UTC))
+    assert place.is_relative_to(state_folder)
+    place = new_places([data], datetime(2026, 5, 30, tzinfo=UTC))[1]
+    assert place.is_relative_to(state_folder)
+    write_session(SessionFile(decisions={}, files=(known_file(data),)), place)
+    assert read_session(place).files[0].path == data
+    change(place, open_in=of_a_process_that_ended())
+    assert left_open([data]) == [place]
+    close_session(place)
+    assert left_open([data]) == []
 
 
 def test_a_session_that_nobody_closed_is_found_by_its_files_the_newest_first(data: Path, tmp_path: Path):

@@ -54,8 +54,6 @@ class Bench:
         After each step, whoever took it, and after rows came or went.
     restored : Signal
         Text, after what was kept on disk was brought back.
-    files : tuple of Path
-        Files without layers that have rows, too.
     by_half : bool
         Whether what is moved by hand and decided holds for all exposures of an IFU in the same epoch and half.
     zero_of : callable
@@ -67,7 +65,6 @@ class Bench:
 
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         self.viewer, self.session = viewer, session
-        self.files: tuple[Path, ...] = ()
         self.by_half = False
         self.zero_of: Callable[[Sequence[AlignRow], AlignRow], str] = lambda _rows, _row: ""
         self.log, self._stage = log_of(viewer), stage_of(viewer)
@@ -81,6 +78,11 @@ class Bench:
     def state(self) -> Alignment:
         """What is known now."""
         return self.session.alignment
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files without layers that have rows, too."""
+        return self.session.row_files
 
     def rows(self) -> tuple[AlignRow, ...]:
         """Return the rows, by IFU, then by exposure; those too that are there to be compared with only."""
@@ -100,7 +102,7 @@ class Bench:
         """
         for path in paths:
             read_file(path)
-        self.files = tuple(dict.fromkeys((*self.files, *paths)))
+        self.session.row_files = tuple(dict.fromkeys((*self.files, *paths)))
         self.adopt()
 
     def set_by_half(self, by_half: bool) -> None:

@@ -16,8 +16,7 @@ from napari_kmos.io.decisions import Decisions
 from napari_kmos.offset import Offset
 from napari_kmos.recipes.offset_rows import told_offset
 from napari_kmos.session import Alignment
-
-_CHANGED = "the file has changed since: look at it again"
+from napari_kmos.session.saved import doubted
 
 
 def has(known: Alignment, row: AlignRow) -> bool:
@@ -110,11 +109,6 @@ def of_rows(rows: Sequence[AlignRow], offsets: Sequence[Offset]) -> tuple[Offset
         return tuple(own)
     told = ((row, told_offset(offsets, read_file(row.path), row.cube, row.half)) for row in rows if row.path.is_file())
     return alignment.with_rows(own, [named(row, one) for row, one in told if one is not None])
-
-
-def doubted(offset: Offset) -> Offset:
-    """Return what was decided of a file that is another now: it has to be looked at."""
-    return dataclasses.replace(offset, accepted=False, decision="", note=_CHANGED)
 
 
 def place_of(row: AlignRow) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from typing import Any
 from platformdirs import user_state_path
 
 from napari_kmos._version import __version__
-from napari_kmos.errors import KmosError, NotKmosError, WriteError
+from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io.atomic import is_running, safe_name
 from napari_kmos.io.names import relative_name
 from napari_kmos.io.records import checksum, read_json, write_json
@@ -95,39 +95,43 @@ def known_file(path: Path, *, with_checksum: bool = True) -> DataFile:
     return DataFile(path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=digest)
 
 
-def new_places(files: Sequence[Path], moment: datetime) -> tuple[Path, Path]:
+def new_places(files: Sequence[Path], moment: datetime) -> tuple[Path, ...]:
     """Return where a new session on some files may be written: beside the first of them, or else for the user."""
-    folder = files[0].absolute().parent if files else Path.cwd()
     name = f"kmos_{moment:%Y%m%d-%H%M%S}-{os.getpid()}{ENDING}"
-    return folder / name, _state_folder(folder) / name
+    folders = dict.fromkeys(path.absolute().parent for path in files[:1])
+    return (*(folder / name for folder in folders), _state_folder(next(iter(folders), Path("nowhere"))) / name)
 
 
-def write_session(content: SessionFile, places: Sequence[Path], *, is_closed: bool = False) -> Path:
-    """Write a session to the first of some places that can be written to, in place of what is there; atomically.
+def write_session(content: SessionFile, path: Path, *, is_closed: bool = False) -> Path:
+    """Write a session, in place of what is there; atomically.
 
     Raises
     ------
     WriteError
-        If none of them can.
+        If it cannot be written.
     """
-    problem = None
-    for place in places:
-        folder = place.absolute().parent
-        whole = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "program": f"napari-kmos {__version__}",
-            "saved": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "open_in": None if is_closed else {"host": socket.gethostname(), "pid": os.getpid()},
-            "files": [{**dataclasses.asdict(one), "path": relative_name(one.path, folder)} for one in content.files],
-            "decisions": content.decisions,
-        }
-        try:
-            return write_json(_sorted(whole), place, overwrite=True)
-        except WriteError as err:
-            problem = err
-    msg = f"the session cannot be kept, neither beside the data nor for the user: {problem}"
-    raise WriteError(msg) from problem
+    folder = path.absolute().parent
+    whole = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "program": f"napari-kmos {__version__}",
+        "saved": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "open_in": None if is_closed else {"host": socket.gethostname(), "pid": os.getpid()},
+        "files": [{**dataclasses.asdict(one), "path": relative_name(one.path, folder)} for one in content.files],
+        "decisions": content.decisions,
+    }
+    return write_json(_sorted(whole), path, overwrite=True)
+
+
+def close_session(path: Path) -> None:
+    """Note that a session which was left open is not to be offered any more; nothing else of it changes.
+
+    Raises
+    ------
+    KmosError
+        If it cannot be read or written.
+    """
+    write_json({**read_json(path), "open_in": None}, path, overwrite=True)
 
 
 def read_session(path: Path) -> SessionFile:
@@ -168,10 +172,13 @@ def path_in(folder: Path, name: str) -> Path:
 
 def found_again(known: DataFile, folder: Path) -> Path | None:
     """Return where a data file is: where it was, else a file of its name and content in a folder; None if nowhere."""
-    if known.path.is_file():
-        return known.path
     there = folder / known.path.name
-    return there if there.is_file() and is_the_same(known, there) else None
+    with suppress(OSError):  # names that no system takes
+        if known.path.is_file():
+            return known.path
+        if there.is_file() and is_the_same(known, there):
+            return there
+    return None
 
 
 def is_the_same(known: DataFile, path: Path) -> bool:

@@ -82,6 +82,8 @@ class Session:
     ----------
     files : tuple of Path
         Files that are open, whole paths; those too that are asked for and not there.
+    row_files : tuple of Path
+        Files that are aligned without being open.
     layout : str
         How they are drawn: ``"sky"`` or ``"sheet"``.
     forms : mapping of str to mapping
@@ -147,6 +149,7 @@ class Session:
     """
 
     files: tuple[Path, ...] = field(default=(), metadata=_decides("open files", is_undone=False))
+    row_files: tuple[Path, ...] = field(default=(), metadata=_decides("aligned files"))
     layout: str = field(default="sky", metadata=_decides("arrangement", is_undone=False))
     forms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, metadata=_decides("settings"))
     painted: tuple[PaintedMask, ...] = field(default=(), metadata=_decides("painted star masks"))
