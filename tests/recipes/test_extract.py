@@ -504,6 +504,22 @@ def test_apertures_wider_than_the_cube_have_a_row_and_the_others_a_spectrum(
         extract([file], everything, tmp_path / "none")
 
 
+def test_an_aperture_that_needs_too_much_memory_has_a_row_and_the_others_a_spectrum(
+    tmp_path: Path, combined: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    file, table = combined
+    rows = [row for row in read_apertures(table) if row.kind == "star"]
+    wide = dataclasses.replace(rows[0], id="wide", radius_arcsec=2.0)  # its ring reaches over the cube
+    monkeypatch.setattr("napari_kmos.extract.reading._WHOLE_BYTES", 0)
+    monkeypatch.setattr("napari_kmos.extract.reading._BATCH_BYTES", 8 * math.prod(star_cube().shape) - 1)
+    with pytest.warns(
+        KmosWarning, match="star aperture 'wide': a piece of .* GiB of memory; choose a .*; it is left out"
+    ):
+        done = extract([file], [*rows, wide], tmp_path / "some")
+    assert done.measured["n_spectra"] == len(rows)
+    assert done.measured["spectra"][-1]["note"].startswith("a piece of")
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".fits"])
 def test_stars_come_from_a_catalogue(tmp_path: Path, combined: tuple[Path, Path], suffix: str):
     file, table = combined

@@ -23,7 +23,7 @@ from napari_kmos.extract import (
     apertures_inside,
     extract_spectra,
     extract_with_residual,
-    split_by_size,
+    split_usable,
 )
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.recipes.find import ListedStar, link, white_with_noise
@@ -81,7 +81,7 @@ def extract_list(
     residual = None
     for number, cube in enumerate(cubes):
         progress(number, len(cubes), f"spectra of {cube.label}")
-        usable, refused = split_by_size(cube, apertures)
+        usable, refused = split_usable(cube, apertures, method=method, parameters=parameters)
         problems += [f"{one.id}: {told}" for one, told in refused]
         inside = apertures_inside(cube, usable)
         for one in (*inside, *(one for one, _ in refused)):

@@ -40,9 +40,10 @@ _KEPT_BYTES = 256 * 2**20
 _MOST_CURVES = 6
 #: What is read ahead of the cursor is as large as may be held, and read anew once less than so much of the way to its
 #: edge is left: for large cubes that takes as long as a hand needs for the rest of the way.
-_LEFT_SHARE, _LEAST_AHEAD_PIX = 0.7, 4
-#: It lies ahead of a cursor that moves, by so many times what that has moved since, and not more than this share.
-_LEAD, _MOST_LEAD_SHARE = 2.0, 0.6
+_LEFT_SHARE, _LEAST_AHEAD_PIX = 0.6, 4
+#: It lies ahead of a cursor that moves, by so many times what that has moved since, and not more than this share
+#: of the way: behind it more than the share above must be left, or it would be read anew at each step.
+_LEAD, _MOST_LEAD_SHARE = 2.0, 0.35
 #: Surroundings from which the noise of a large cube without noise is estimated.
 _NOISE_PIX = 14
 CURSOR = "cursor"

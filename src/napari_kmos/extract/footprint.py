@@ -101,10 +101,7 @@ def draw_footprints(
 
 def lay_out(cube: Cube, one: Placed, others: Sequence[Placed], parameters: ExtractParameters) -> Footprint:
     """Return the footprint of an aperture; among the others are the stars that its ring shall avoid, perhaps itself."""
-    has_ring = one.aperture.kind == "star" and parameters.sky == "annulus"
-    reach = max(parameters.outer, 1.0) if has_ring else 1.0
-    n_y, n_x = cube.shape[1:]
-    box = bounding_box((n_y, n_x), one.y, one.x, reach * one.radius_pix)
+    box, has_ring = box_of(cube, one, parameters), _has_ring(one, parameters)
     shape = box[0].stop - box[0].start, box[1].stop - box[1].start
     y, x = one.y - box[0].start, one.x - box[1].start
     weights = aperture_weights(shape, y, x, one.radius_pix)
@@ -115,6 +112,17 @@ def lay_out(cube: Cube, one: Placed, others: Sequence[Placed], parameters: Extra
     excluded = excluded_spaxels(cube, [one.aperture])[box]
     weights[excluded] = 0
     return Footprint(one, box, weights, sky & ~excluded)
+
+
+def box_of(cube: Cube, one: Placed, parameters: ExtractParameters) -> Box:
+    """Return the rows and columns of a cube that an aperture needs, with its ring."""
+    n_y, n_x = cube.shape[1:]
+    reach = max(parameters.outer, 1.0) if _has_ring(one, parameters) else 1.0
+    return bounding_box((n_y, n_x), one.y, one.x, reach * one.radius_pix)
+
+
+def _has_ring(one: Placed, parameters: ExtractParameters) -> bool:
+    return one.aperture.kind == "star" and parameters.sky == "annulus"
 
 
 def excluded_spaxels(cube: Cube, apertures: Iterable[Aperture]) -> NDArray[np.bool_]:

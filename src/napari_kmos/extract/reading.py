@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from dask.base import compute
@@ -133,7 +133,7 @@ class CubeReader:
         self._model = noise_model
         self._progress = progress
         self._whole: Cube | None = None
-        if not cube.is_lazy or 4 * math.prod(cube.shape) <= _WHOLE_BYTES:
+        if _is_small(cube):
             whole = ensure_noise(cube)
             flux, noise = compute(whole.flux, whole.noise)  # together, so that shared work is done once
             self._whole = replace(whole, flux=flux, noise=noise)
@@ -157,23 +157,15 @@ class CubeReader:
         for number, batch in enumerate(batches):
             yield from self._read(batch, part_of(self._progress, number, len(batches)))
 
-    def _read_box(self, box: Box) -> Box:
-        """Rows and columns to read: more than is wanted where the noise is estimated from them."""
-        if self._whole is not None or self.cube.noise is not None or self._model is not None:
-            return box
-        _, n_y, n_x = self.cube.shape
-        return _widened(box[0], n_y), _widened(box[1], n_x)
-
     def _batches(self, boxes: Sequence[Box]) -> list[list[Box]]:
         """Boxes in turn, as many together as fit into memory."""
         batches: list[list[Box]] = []
         left = -1
         for box in boxes:
-            rows, columns = self._read_box(box)
-            sides = rows.stop - rows.start, columns.stop - columns.start
-            n_bytes = 8 * self.cube.shape[0] * math.prod(sides)
-            if n_bytes > _BATCH_BYTES:
-                self._refuse(n_bytes, sides)
+            if problem := memory_problem(self.cube, box, has_model=self._model is not None):
+                msg = f"{self.cube.label}: {problem}"
+                raise ExtractionError(msg)
+            n_bytes = _n_bytes(self.cube, self._read_box(box))
             if n_bytes > left:
                 batches.append([])
                 left = _BATCH_BYTES
@@ -181,13 +173,9 @@ class CubeReader:
             left -= n_bytes
         return batches
 
-    def _refuse(self, n_bytes: int, sides: tuple[int, int]) -> NoReturn:
-        """Tell that a piece needs too much memory."""
-        msg = (
-            f"{self.cube.label}: a piece of {sides[0]} x {sides[1]} spaxels takes {n_bytes / 2**30:.1f} GiB of memory; "
-            "choose a smaller radius, a smaller outer radius of the ring, or where stars are fitted a smaller field"
-        )
-        raise ExtractionError(msg)
+    def _read_box(self, box: Box) -> Box:
+        """Rows and columns to read."""
+        return box if self._whole is not None else _read_box(self.cube, box, has_model=self._model is not None)
 
     def _read(self, boxes: Sequence[Box], progress: Progress) -> Iterator[Piece]:
         """Read a batch, and hand out each piece with its noise."""
@@ -208,6 +196,41 @@ class CubeReader:
         if self._excluded is None or not self._excluded[box].any():
             return flux
         return np.where(self._excluded[box], np.float32(np.nan), flux)
+
+
+def memory_problem(cube: Cube, box: Box, *, has_model: bool = False) -> str:
+    """Tell that rows and columns of a large cube need too much memory; empty if they do not.
+
+    Where the noise has to be estimated, and is not known to follow from a model, that is so much sooner.
+    """
+    read = _read_box(cube, box, has_model=has_model)
+    n_bytes = _n_bytes(cube, read)
+    if _is_small(cube) or n_bytes <= _BATCH_BYTES:
+        return ""
+    rows, columns = (part.stop - part.start for part in read)
+    return (
+        f"a piece of {rows} x {columns} spaxels takes {n_bytes / 2**30:.1f} GiB of memory; choose a smaller radius, "
+        "a smaller outer radius of the ring, or where stars are fitted a smaller field"
+    )
+
+
+def _is_small(cube: Cube) -> bool:
+    """Tell whether a cube is read whole."""
+    return not cube.is_lazy or 4 * math.prod(cube.shape) <= _WHOLE_BYTES
+
+
+def _read_box(cube: Cube, box: Box, *, has_model: bool) -> Box:
+    """Rows and columns of a large cube to read: more than is wanted where the noise is estimated from them."""
+    if cube.noise is not None or has_model:
+        return box
+    _, n_y, n_x = cube.shape
+    return _widened(box[0], n_y), _widened(box[1], n_x)
+
+
+def _n_bytes(cube: Cube, box: Box) -> int:
+    """Size of flux and noise of rows and columns."""
+    rows, columns = box
+    return 8 * cube.shape[0] * (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 def _within(part: slice, whole: slice) -> slice:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.errors import ExtractionError, KmosWarning
-from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_around, apertures_inside, split_by_size
+from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_around, apertures_inside, split_usable
 from napari_kmos.io import fits_stem, read_exposure, safe_name
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import corrected_cube
@@ -159,7 +159,7 @@ def plan_tasks(
     tasks: list[ExtractTask] = []
     held: set[str] = set()
     for source in sources:
-        usable, refused = split_by_size(source.cube, rows)
+        usable, refused = split_usable(source.cube, rows, method=how.method, parameters=how.parameters)
         inside = apertures_inside(source.cube, usable)
         stars = tuple(row for row in inside if row.kind == "star")
         folder = out_dir / safe_name(fits_stem(source.path))
