@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.layers import active_layer, kmos_of
 from napari_kmos._napari.widgets.dock import Dock, Link
-from napari_kmos._napari.widgets.tables import ResultTable
+from napari_kmos._napari.widgets.tables import ResultTable, fold_texts
 from napari_kmos._napari.workers import Latest
 from napari_kmos.errors import KmosError
 from napari_kmos.progress import Progress
@@ -50,6 +50,8 @@ class CheckDock(Dock):
         self.history, self.verdicts = (ResultTable(list(of), list(of.values())) for of in (_HISTORY, _VERDICTS))
         self.latest = Latest()
         self._path: Path | None = None
+        for table, texts in ((self.verdicts, 2), (self.history, 3)):
+            fold_texts(table, texts)
         for title, table, stretch in (("Whether it suits", self.verdicts, 3), ("How it was made", self.history, 1)):
             self.body.addWidget(QLabel(title))
             self.body.addWidget(table, stretch=stretch)
@@ -82,7 +84,7 @@ class CheckDock(Dock):
         steps = [recipe_facts(block) for block in checked.blocks]
         self.history.show_rows(
             [
-                (step["recipe"], step["version"], step["inputs"], told_changes(step), told_calibrations(step))
+                (step["recipe"], step["version"], step["inputs"] or "", told_changes(step), told_calibrations(step))
                 for step in steps
             ]
         )

@@ -69,6 +69,15 @@ class ResultTable(QTableWidget):
                     self.setItem(row, column, Cell(cell))
 
 
+def fold_texts(table: ResultTable, first: int) -> None:
+    """Show all of the texts from a column on: these share the width, and rows are as high as they need."""
+    for column in range(first, table.columnCount()):
+        table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+    table.setWordWrap(True)
+    table.setTextElideMode(Qt.TextElideMode.ElideNone)
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+
+
 def _order(item: QTableWidgetItem) -> tuple[bool, float, str]:
     """Return by what a cell is sorted: numbers, in texts too, before words, and what is not known last."""
     try:
