@@ -130,7 +130,7 @@ def paths_of(value: Any) -> Iterator[Path]:
 
 
 def _plain(value: Any, name: str, *, may_be_path: bool) -> Any:
-    """Return one value as JSON has it."""
+    """Return one value as JSON has it; of what was read from a file (``read_by``), what it takes to read it again."""
     if isinstance(value, Path) or (may_be_path and isinstance(value, str) and _exists(value)):
         return {"path": str(Path(value).resolve())}
     if value is None or isinstance(value, bool | int | str):
@@ -157,8 +157,9 @@ def _exists(text: str) -> bool:
 
 
 def _plain_fields(value: Any, name: str) -> dict[str, Any]:
+    read_by = getattr(value, "read_by", ()) if getattr(value, "path", None) is not None else ()
     return {
         field.name: _plain(getattr(value, field.name), f"{name}.{field.name}", may_be_path="Path" in str(field.type))
         for field in dataclasses.fields(value)
-        if field.init
+        if field.init and (not read_by or field.name in read_by)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -93,7 +93,12 @@ class Catalogue:
         None if proper motions, or the date of the positions, are not known.
     path : Path, optional
         The file; None if made in memory.
+    columns : CatalogueColumns
+        Those that were asked for when it was read.
     """
+
+    #: What it takes to read it again.
+    read_by: ClassVar[tuple[str, ...]] = ("path", "columns")
 
     name: str
     table: Table
@@ -107,6 +112,7 @@ class Catalogue:
     n_dropped: int = 0
     motion: ProperMotion | None = None
     path: Path | None = None
+    columns: CatalogueColumns = CatalogueColumns()
 
     def __len__(self) -> int:
         return len(self.ra)

@@ -3,7 +3,7 @@
 Only the module of the chosen command is imported, so that help and ``info`` are quick. A command module has
 ``NAME``, ``HELP`` (what it does, for its own help), ``add_arguments(parser)``, ``run(args, progress) -> Outcome``
 and, if it has more to tell than names of files, ``describe(outcome) -> str``; ``finish(args, outcome)`` is called when
-the result has been printed.
+the result has been printed, and ``status(outcome) -> int`` is the exit status where the answer may be no.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ COMMANDS = {
     "run": "do every step of a plan, resumable",
     "prepare": "write what recipes of ESO's pipeline need that make the cubes",
     "info": "say what files hold and how they were made",
+    "history": "say how a product came to be, back to the pipeline's files",
+    "replay": "make a product again from its record, and compare",
     "check": "say whether how cubes were made suits, line by line with the reason and what to do",
     "sky-tweak": "subtract the sky from object exposures",
     "sky-mask": "find stars in sky exposures and replace them by sky",
@@ -115,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 a bug, 2 bad usage or bad input, 130 cancelled.
+        0 done, 1 a bug, or the answer of `replay` is no, 2 bad usage or bad input, 130 cancelled.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if word in COMMANDS), None)
@@ -128,8 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return output.guarded(lambda: _run(module, args), verbose=args.verbose > 0)
 
 
-def _run(module: ModuleType, args: argparse.Namespace) -> None:
-    """Run the chosen command and print what came of it."""
+def _run(module: ModuleType, args: argparse.Namespace) -> int:
+    """Run the chosen command, print what came of it and return the exit status."""
     quiet = args.quiet > 0
     with (
         output.collected_warnings(quiet=quiet) as warned,
@@ -142,6 +144,7 @@ def _run(module: ModuleType, args: argparse.Namespace) -> None:
     output.print_outcome(outcome, warned, as_json=args.json, text=describe(outcome) if describe else None)
     if hasattr(module, "finish"):
         module.finish(args, outcome)
+    return int(module.status(outcome)) if hasattr(module, "status") else output.DONE
 
 
 def _start_logging(verbosity: int) -> None:

@@ -147,11 +147,11 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def guarded(action: Callable[[], None], *, verbose: bool = False) -> int:
-    """Do something and return the exit status: any error becomes one line on standard error."""
+def guarded(action: Callable[[], int | None], *, verbose: bool = False) -> int:
+    """Do something and return the exit status, its own or that of an error, which is one line on standard error."""
     try:
         with terminable():
-            action()
+            return action() or DONE
     except (KeyboardInterrupt, Cancelled):
         tell_error("cancelled; finished products stay, nothing half-written was left")
         return CANCELLED
@@ -171,7 +171,6 @@ def guarded(action: Callable[[], None], *, verbose: bool = False) -> int:
         _tell_traceback(verbose)
         tell_error(f"{type(err).__name__}: {err}; {_REPORT}")
         return BUG
-    return DONE
 
 
 def _tell_traceback(verbose: bool) -> None:

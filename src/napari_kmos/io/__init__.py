@@ -46,6 +46,7 @@ from napari_kmos.io.records import (
     write_table,
 )
 from napari_kmos.io.regions import CLASS_COLOURS, StarMark, write_regions, write_star_regions
+from napari_kmos.io.same import PICTURES, differences
 from napari_kmos.io.shifts import combine_tag, read_shifts, read_sof, shifts_text, write_shifts, write_sof
 from napari_kmos.io.sky_image import SkyImage, axes_held, open_sky_image
 from napari_kmos.io.sky_masks import read_sky_mask, write_sky_mask
@@ -64,6 +65,7 @@ __all__ = [
     "CLASS_COLOURS",
     "FITS_ENDINGS",
     "GIVEN_ID",
+    "PICTURES",
     "CutRow",
     "FrameFacts",
     "LoggedShift",
@@ -81,6 +83,7 @@ __all__ = [
     "check_free",
     "checksum",
     "combine_tag",
+    "differences",
     "exposure_facts",
     "extra_column",
     "find_log",

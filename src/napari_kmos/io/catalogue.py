@@ -65,7 +65,7 @@ def read_catalogue(path: Path | str, columns: CatalogueColumns = _FOUND) -> Cata
         If the table has proper motions that are not used, as it does not tell the date of the positions.
     """
     found = catalogue_of(read_any_table(path), Path(path).name, columns)  # errors name the file
-    return dataclasses.replace(found, name=Path(path).stem, path=Path(path))
+    return dataclasses.replace(found, name=Path(path).stem, path=Path(path), columns=columns)
 
 
 def read_any_table(path: Path | str) -> Table:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _FOUND = CatalogueColumns()
 
 
-@recorded(each="files")
+@recorded()
 def extract(
     files: Sequence[Path | str],
     apertures: Path | str | Iterable[Aperture],

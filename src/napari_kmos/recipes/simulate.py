@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from napari_kmos.calls import recorded
 from napari_kmos.io import check_free, output_dir, write_exposure, write_json, write_offsets, write_table
 from napari_kmos.io.simulated import write_fits_table
 from napari_kmos.progress import Progress, silent
@@ -36,7 +35,6 @@ _TRUTH = (
 _RECORD = "simulate.json"
 
 
-@recorded()
 def simulate(
     out_dir: Path | str,
     *,

@@ -97,15 +97,15 @@ def explain(
     task: SkyTask, step: Step, results: Sequence[SkyResult], *, overwrite: bool, tell: Callable[[str], None]
 ) -> Outcome:
     """Write what explains the product: record, tables, figures."""
-    extras = [write_record(task.product, step, overwrite=overwrite)]
-    extras.append(write_table(band_table(results), task.table, overwrite=overwrite))
+    extras = [write_table(band_table(results), task.table, overwrite=overwrite)]
     if any(result.levels for result in results):
         extras.append(write_table(level_table(results), task.level_table, overwrite=overwrite))
     for result in results if task.with_figures else ():
         tell(f"{task.target.label}: figure of {result.cube.label}")
         extras.append(write_figure(sky_figure(result), task.figure(result.cube), overwrite=overwrite))
+    record = write_record(task.product, step, products=(task.product, *extras), overwrite=overwrite)
     return Outcome(
-        products=(task.product,), extras=tuple(extras), measured={task.product.name: _measured(task, results)}
+        products=(task.product,), extras=(record, *extras), measured={task.product.name: _measured(task, results)}
     )
 
 
