@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -11,11 +13,13 @@ from astropy.io import fits
 from napari_kmos.cli.main import main
 from napari_kmos.errors import EngineError, GeometryError, KmosError, KmosWarning, NotKmosError
 from napari_kmos.esorex import EsorexOptions, RecipeRun, find_esorex
-from napari_kmos.esorex.settings import config_text, sampling_settings, window_settings
+from napari_kmos.esorex.settings import PREPARED, config_text, sampling_settings, window_settings
 from napari_kmos.io import read_frame_facts, read_recipe_blocks
 from napari_kmos.recipes.esorex_runs import write_commands
 from napari_kmos.recipes.prepare import parse_tags, prepare
 
+RECIPES = Path(__file__).parent / "recipes"
+LIBRARIES = ("-lcplui", "-lcpldfs", "-lcplcore", "-lm")
 CALIBRATIONS = ("XCAL", "YCAL", "LCAL", "WAVE_BAND", "MASTER_FLAT", "ILLUM_CORR")
 
 
@@ -128,6 +132,9 @@ def test_response_is_needed_and_its_tag_can_be_said(tmp_path):
 def test_frames_that_do_not_fit(science, tmp_path):
     with pytest.raises(KmosError, match="needs a frame MASTER_FLAT"):
         prepare("kmos_sci_red", [path for path in science if "FLAT" not in path.name], tmp_path / "out")
+    some = [path for path in science if not path.name.startswith(("X", "Y", "MASTER"))]
+    with pytest.raises(KmosError, match="needs frames XCAL, YCAL, MASTER_FLAT; there are ILLUM_CORR, LCAL, SCIENCE, W"):
+        prepare("kmos_sci_red", some, tmp_path / "out")
     other = put(tmp_path / "response.fits", category="RESPONSE", band="H")
     with pytest.raises(GeometryError, match=r"several gratings, K \(ILLUM_CORR_KKK\.fits\), H \(response\.fits\)"):
         prepare("kmos_sci_red", [*science, other], tmp_path / "out")
@@ -177,6 +184,50 @@ def test_real_program_reads_the_parameter_file(options, objects, tmp_path, monke
     (made,) = (tmp_path / "out").glob("*/COMBINE_*.fits")
     (block,) = read_recipe_blocks(fits.getheader(made))
     assert block.changed == {"method": "header", "citer": "5"}
+
+
+@pytest.fixture
+def making(options, tmp_path):
+    """The real program with stand-ins of the recipes that are prepared."""
+    folder = tmp_path / "making recipes"
+    folder.mkdir()
+    template = (RECIPES / "making" / "kmos_prepared.c").read_text()
+    for recipe in PREPARED:
+        source = tmp_path / f"{recipe}.c"
+        source.write_text(template.replace("kmos_prepared", recipe).replace("../stand_in.h", "stand_in.h"))
+        words = ["gcc", "-shared", "-fPIC", f"-I{RECIPES}", "-o", str(folder / f"{recipe}.so"), str(source), *LIBRARIES]
+        subprocess.run(words, check=True)
+    return EsorexOptions(program="esorex", recipe_dirs=(folder,))
+
+
+def test_real_program_takes_what_is_written(making, science, tmp_path, monkeypatch):
+    """Frames with blanks in their names, tags, and every setting arrive at recipes of those names."""
+    tags = ("STAR_SPEC", "ATMOS_PARM", "BEST_FIT_PARM", "TELLURIC_CORR", "TELLURIC", "RESPONSE", "SCI_RECONSTRUCTED")
+    star, atmosphere, best, corr, telluric, response, cubes = (
+        put(tmp_path / f"{tag} é.fits", category=tag) for tag in tags
+    )
+    sets = {
+        "kmos_sci_red": science,
+        "kmos_molecfit_model": [star],
+        "kmos_molecfit_calctrans": [star, atmosphere, best],
+        "kmos_molecfit_correct": [cubes, corr],
+        "kmos_gen_telluric": [telluric, response],
+    }
+    assert set(sets) == set(PREPARED)
+    for recipe, files in sets.items():
+        outcome = prepare(recipe, files, tmp_path / f"out {recipe}", esorex=making)
+        done = subprocess.run(["sh", "-e", outcome.products[-1]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for name, settings in outcome.measured["settings"].items():
+            (block,) = read_recipe_blocks(fits.getheader(tmp_path / f"out {recipe}" / name / "PRODUCT.fits"))
+            given = {key: one["value"].lower() for key, one in settings.items()}
+            assert {key: block.parameters[key] for key in given} == given
+            sof = next(path for path in outcome.products if path.name == f"{name}.sof")
+            log = (tmp_path / f"out {recipe}" / name / "esorex.log").read_text()
+            assert [line.split("got ")[1] for line in log.splitlines() if " got " in line] == tags_in(sof)
+    options = dataclasses.replace(making, recipe_options={"wave_range": "2,3"})
+    with pytest.raises(EngineError, match=r"kmos_gen_telluric 1\.4\.3 has no parameter 'wave_range'; There are method"):
+        prepare("kmos_gen_telluric", [telluric, response], tmp_path / "none", esorex=options)
 
 
 def test_parameters_are_checked_where_the_program_is(options, science, tmp_path, monkeypatch):

@@ -160,10 +160,14 @@ def _check_band(frames: Sequence[FrameFacts]) -> str:
 
 def _check_tags(recipe: str, known: RecipeSettings, tags: Sequence[str]) -> None:
     """Refuse sets of frames with which the recipe cannot run, and warn of those with which it does less."""
-    for group in known.needed:
-        if not set(group) & set(tags):
-            msg = f"{recipe} needs a frame {' or '.join(group)}; there are {', '.join(sorted(set(tags))) or 'none'}: "
-            raise KmosError(msg + "give its file too, or its tag (--tag FILE=TAG) if it is there")
+    lacking = [" or ".join(group) for group in known.needed if not set(group) & set(tags)]
+    if lacking:
+        several = len(lacking) > 1
+        what, there = f"frame{'s' if several else ''} {', '.join(lacking)}", ", ".join(sorted(set(tags))) or "none"
+        msg = f"{recipe} needs {'' if several else 'a '}{what}; there are {there}: give "
+        raise KmosError(
+            msg + f"{'their files' if several else 'its file'} too, or a tag where it is there (--tag FILE=TAG)"
+        )
     missing = [tag for tag in known.wished if tag not in tags]
     if missing:
         text = f"{recipe}: no {' and no '.join(missing)} among the frames; it runs without, and corrects less"
