@@ -34,6 +34,18 @@ def star_spectrum(n: int = 40) -> StarSpectrum:
     )
 
 
+def test_text_is_what_starkit_compares_with_models(tmp_path: Path):
+    """StarKit takes wavelengths in Angstrom and sums ((flux - model) / uncertainty)^2: one NaN and there is no fit."""
+    spectrum = star_spectrum()
+    path = write_spectrum_text(spectrum, tmp_path / "s.txt")
+
+    wave, flux, sigma = np.loadtxt(path, unpack=True)
+    model = np.interp((wave * u.um).to_value(u.AA), spectrum.wavelength.to_value(u.AA), 1.01 * np.linspace(1, 2, 40))
+    likelihood = -0.5 * np.sum(((flux - 1e-17 * model) / sigma) ** 2)
+
+    assert likelihood == pytest.approx(-0.5 * 37, rel=1e-3)  # 1 sigma off in each of 37 wavelengths with data
+
+
 def test_text_is_what_loadtxt_reads(tmp_path: Path):
     spectrum = star_spectrum()
     path = write_spectrum_text(spectrum, tmp_path / "s.txt")

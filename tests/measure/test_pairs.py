@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from measure_stars import DEC, RA, K, star_of
 
-from napari_kmos.measure import compare_pair
+from napari_kmos.measure import barycentric_correction, compare_pair
 
 FLUX = 50 * (1 + 0.3 * np.sin(20 * K))
 
@@ -37,3 +37,16 @@ def test_other_planes_gaps_and_places():
     assert found.n_points == pytest.approx(0.3 / (K[1] - K[0]), abs=4)
     assert found.separation_arcsec == pytest.approx(1)
     assert np.isnan(compare_pair(star_of(FLUX), star_of(second, wave=finer + 1)).ratio)
+
+
+def test_epochs_are_moved_by_the_earth():
+    """The telescope moves towards the star by the correction: its lines lie to the blue by that."""
+    dates = (58000.3, 58182.9)
+    first, second = (star_of(FLUX, mjd=mjd, exptime=600.0) for mjd in dates)
+
+    found = compare_pair(first, second)
+
+    one, other = (barycentric_correction(RA, DEC, mjd + 300 / 86400) for mjd in dates)
+    assert found.shift_kms == pytest.approx(one - other, abs=1e-6)
+    assert abs(found.shift_kms) > 40
+    assert np.isnan(compare_pair(first, star_of(FLUX)).shift_kms)

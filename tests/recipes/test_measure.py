@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from measure_stars import DEC, RA, K, observed, star_of
 
@@ -163,6 +165,52 @@ def test_zero_points_of_a_table_and_velocity_by_a_line(tmp_path: Path, stars: Pa
     write_zero_points([ZeroPointRow(file="other.fits", ifu=3, zero_pix=1.0)], table, overwrite=True)
     with pytest.warns(KmosWarning, match=r"no zero point of its cube night"):
         measure([early], tmp_path / "2", lines=[BR_GAMMA], zero_points=table, parameters=how)
+
+
+def test_lines_of_one_name_and_lines_outside_the_band_are_told(tmp_path: Path, stars: Path):
+    lines = [
+        BR_GAMMA,
+        SpectralLine(name=BR_GAMMA.name, wavelength_um=2.11),
+        SpectralLine(name="far", wavelength_um=3.2),
+    ]
+
+    with pytest.warns(KmosWarning) as told:
+        measure([stars], tmp_path, lines=lines, parameters=MeasureParameters(velocity="none"))
+
+    assert any("more than one line is named Br gamma" in str(one.message) for one in told)
+    rows = read_table(tmp_path / "measure.ecsv", required=("note",))
+    assert len(rows) == 2
+    assert all("far: its window 3.1900-3.2100 lies outside the spectrum" in note for note in rows["note"])
+
+
+def test_spectra_that_show_nothing_are_told_apart(tmp_path: Path):
+    """No noise, no data, less than no light, other wavelengths: a row each, with the reason."""
+    flux = observed(late_template(read_line_list()), 0.0)
+    noise = flux / 50
+    spectra = {
+        "no_noise": star_of(flux),
+        "no_data": star_of(np.full(K.size, np.nan)),
+        "negative": star_of(-flux, noise),
+        "in_air": star_of(flux, noise, medium="air"),
+    }
+    files = [
+        write_spectrum(
+            dataclasses.replace(one, aperture=dataclasses.replace(one.aperture, id=name)), tmp_path / f"{name}.fits"
+        )
+        for name, one in spectra.items()
+    ]
+    fits.writeto(tmp_path / "other.fits", flux, fits.Header([("CTYPE1", "AWAV"), ("CUNIT1", "Angstrom")]))
+
+    with pytest.warns(KmosWarning, match="other.fits: not a star spectrum of napari-kmos"):
+        measure([*files, tmp_path / "other.fits"], tmp_path / "out", lines=[BR_GAMMA])
+
+    table = read_table(tmp_path / "out/measure.ecsv", required=("id",))
+    notes = {str(row["id"]): str(row["note"]) for row in table}
+    assert "too few planes with data" in notes["no_data"]
+    assert "no signal" in notes["negative"]
+    assert "wavelengths in air: only the SNR" in notes["in_air"]
+    known = {str(row["id"]) for row in table if row["velocity"] is not np.ma.masked and np.isfinite(row["velocity"])}
+    assert known == {"no_noise"}
 
 
 def test_what_cannot_be_measured(tmp_path: Path, stars: Path):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from napari_kmos.measure.velocities import correction_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,6 +37,9 @@ class PairComparison:
         Wavelengths that both have.
     separation_arcsec : float
         Between the apertures.
+    shift_kms : float
+        By how much the lines of the second lie to the red of those of the first because the Earth moves; NaN where a
+        date is not known.
     """
 
     ratio: float = math.nan
@@ -42,6 +47,7 @@ class PairComparison:
     chi2: float = math.nan
     n_points: int = 0
     separation_arcsec: float = math.nan
+    shift_kms: float = math.nan
 
 
 def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
@@ -50,13 +56,15 @@ def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
     Parameters
     ----------
     first, second : StarSpectrum
-        In one unit and medium. Where the planes differ the second is interpolated linearly. Noise of the two counts as
+        In one unit and medium. Where the planes differ the second is interpolated linearly; it is not moved in
+        velocity. Noise of the two counts as
         independent; without any all planes count alike and there is no error.
 
     Returns
     -------
     PairComparison
-        NaN where they have fewer than eight wavelengths in common.
+        NaN where they have fewer than eight wavelengths in common. Lines of epochs that the Earth's motion has moved
+        against each other make ``chi2`` larger: ``shift_kms`` tells.
     """
     wave = first.wavelength_um
     flux, noise = (
@@ -67,10 +75,10 @@ def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
     known = np.isfinite(first.flux) & np.isfinite(flux)
     if has_noise:
         known &= (first.noise > 0) & (noise > 0)
-    separation = _separation_arcsec(first, second)
+    places = {"separation_arcsec": _separation_arcsec(first, second), "shift_kms": _shift_kms(first, second)}
     n_points = int(np.count_nonzero(known))
     if n_points < _FEWEST:
-        return PairComparison(n_points=n_points, separation_arcsec=separation)
+        return PairComparison(n_points=n_points, **places)
     x, y = first.flux[known], flux[known]
     variances = (first.noise[known] ** 2, noise[known] ** 2) if has_noise else (np.ones(n_points), np.ones(n_points))
     ratio, error, chi2 = _ratio((x, y), variances)
@@ -79,7 +87,7 @@ def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
         ratio_err=error if has_noise else math.nan,
         chi2=chi2 / (n_points - 1) if has_noise else math.nan,
         n_points=n_points,
-        separation_arcsec=separation,
+        **places,
     )
 
 
@@ -103,3 +111,11 @@ def _separation_arcsec(first: StarSpectrum, second: StarSpectrum) -> float:
     one, other = first.aperture, second.aperture
     east = (other.ra - one.ra + 180) % 360 - 180
     return 3600 * math.hypot(east * math.cos(math.radians(one.dec)), other.dec - one.dec)
+
+
+def _shift_kms(first: StarSpectrum, second: StarSpectrum) -> float:
+    """Return how far the Earth's motion moves the lines of the second against those of the first."""
+    if not (first.times and second.times):
+        return math.nan
+    one, other = (correction_of(spectrum, "barycentric")[0] for spectrum in (first, second))
+    return one - other

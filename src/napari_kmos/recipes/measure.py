@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,10 +161,14 @@ def _lines(
     lines: Sequence[SpectralLine] | Path | str | None, given: Sequence[GivenSpectrum]
 ) -> tuple[SpectralLine, ...]:
     """Return the lines to fit: those given, else the marked ones that the spectra reach."""
-    if isinstance(lines, Path | str):
-        return read_line_list(lines)
     if lines is not None:
-        return tuple(lines)
+        chosen = read_line_list(lines) if isinstance(lines, Path | str) else tuple(lines)
+        counts = Counter(line.name for line in chosen)
+        repeated = [name for name, count in counts.items() if count > 1]
+        if repeated:
+            text = f"more than one line is named {', '.join(repeated)}: the table of stars has the first of them"
+            warnings.warn(text, KmosWarning, stacklevel=3)
+        return chosen
     ranges = [one.spectrum.wavelength_um[[0, -1]] for one in given if one.spectrum]
     start, end = min(pair[0] for pair in ranges), max(pair[1] for pair in ranges)
     marked = (line for line in read_line_list() if line.marked and line.kind != "head")

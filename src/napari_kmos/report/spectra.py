@@ -126,12 +126,13 @@ def comparison_table(spectra: Sequence[StarSpectrum], files: Sequence[str], rati
 
 
 def pairs_table(pairs: Sequence[tuple[tuple[str, str], StarSpectrum, PairComparison]]) -> Table:
-    """Return a row for two spectra of a star: their files, the ratio of fluxes, chi squared, how far they lie apart."""
+    """Return a row for two spectra of a star: files, ratio of fluxes, chi squared, distances on the sky and in km/s."""
     table = Table()
     table["id"] = np.array([plain_text(first.aperture.id) for _, first, _ in pairs], dtype=str)
     for side, name in enumerate(("file", "other_file")):
         table[name] = np.array([files[side] for files, _, _ in pairs], dtype=str)
-    for name, form in (("ratio", ".4f"), ("ratio_err", ".4f"), ("chi2", ".3f"), ("separation_arcsec", ".3f")):
+    forms = {"ratio": ".4f", "ratio_err": ".4f", "chi2": ".3f", "separation_arcsec": ".3f", "shift_kms": ".2f"}
+    for name, form in forms.items():
         table[name] = _column([getattr(found, name) for _, _, found in pairs], form)
     table["n_points"] = np.array([found.n_points for _, _, found in pairs], dtype=int)
     return table
