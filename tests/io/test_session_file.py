@@ -73,9 +73,7 @@ def test_a_session_is_one_readable_file_beside_the_data_that_names_it_relatively
     assert set(data.parent.iterdir()) == {data, path}
 
 
-def test_without_files_it_is_the_users_and_what_was_kept_for_the_user_is_found(data: Path, state_folder: Path):
-    (place,) = new_places([], datetime(2026, 5, 30, tzinfo=UTC))
-    assert place.is_relative_to(state_folder)
+def test_what_is_kept_for_the_user_is_found_until_it_is_closed(data: Path, state_folder: Path):
     place = new_places([data], datetime(2026, 5, 30, tzinfo=UTC))[1]
     assert place.is_relative_to(state_folder)
     write_session(SessionFile(decisions={}, files=(known_file(data),)), place)

@@ -21,6 +21,7 @@ from napari_kmos._napari.layers import (
 )
 from napari_kmos._napari.points import read_points, show_points
 from napari_kmos._napari.positions import layout_of, other_layout, show_layout
+from napari_kmos._napari.session import session_of
 from napari_kmos._napari.under import cube_holding
 
 #: What stands beside the slider where its plane is not what is shown.
@@ -39,6 +40,7 @@ def switch_layout(viewer: ViewerModel) -> None:
     """Switch between the IFUs on the sky and the contact sheet."""
     apertures = read_points(viewer)
     show_layout(viewer, other_layout(layout_of(viewer)))
+    session_of(viewer).layout = layout_of(viewer)
     show_points(viewer, apertures)
     look_at_all(viewer)
 

@@ -95,11 +95,10 @@ def known_file(path: Path, *, with_checksum: bool = True) -> DataFile:
     return DataFile(path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=digest)
 
 
-def new_places(files: Sequence[Path], moment: datetime) -> tuple[Path, ...]:
+def new_places(files: Sequence[Path], moment: datetime) -> tuple[Path, Path]:
     """Return where a new session on some files may be written: beside the first of them, or else for the user."""
-    name = f"kmos_{moment:%Y%m%d-%H%M%S}-{os.getpid()}{ENDING}"
-    folders = dict.fromkeys(path.absolute().parent for path in files[:1])
-    return (*(folder / name for folder in folders), _state_folder(next(iter(folders), Path("nowhere"))) / name)
+    folder, name = files[0].absolute().parent, f"kmos_{moment:%Y%m%d-%H%M%S}-{os.getpid()}{ENDING}"
+    return folder / name, _state_folder(folder) / name
 
 
 def write_session(content: SessionFile, path: Path, *, is_closed: bool = False) -> Path:

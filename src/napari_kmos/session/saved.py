@@ -60,8 +60,9 @@ def is_worth_keeping(values: Mapping[str, Any]) -> bool:
 
 
 def data_files(values: Mapping[str, Any]) -> tuple[Path, ...]:
-    """Return the data files of which decisions speak, whole paths, each once."""
-    return tuple(dict.fromkeys(path.absolute() for name in _DATA for path in values[name]))
+    """Return the data files of which decisions speak, whole paths, each once; folders of them are none."""
+    named = dict.fromkeys(path.absolute() for name in _DATA for path in values[name])
+    return tuple(path for path in named if not path.is_dir())
 
 
 def save(

@@ -12,7 +12,7 @@ from napari_kmos._napari import alignment
 from napari_kmos._napari.align_rows import AlignRow, Identity, in_spaxels, next_doubtful
 from napari_kmos._napari.bench import Bench
 from napari_kmos._napari.errors import notified
-from napari_kmos._napari.keeper import Keeper, where_kept
+from napari_kmos._napari.keeper import keeper_of, where_kept
 from napari_kmos._napari.layers import cube_layers, ifu_layers, kmos_of
 from napari_kmos._napari.mover import Mover
 from napari_kmos._napari.pair import Pair, references_of
@@ -35,7 +35,7 @@ class AlignDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.bench = Bench(self.viewer, self.session)
-        self.keeper = Keeper(self.bench)
+        self.keeper = keeper_of(self.viewer)
         self.mover = Mover(self.viewer)
         self.pair = Pair(self.viewer)
         self.bench.zero_of = self.pair.zero_shown
@@ -44,7 +44,6 @@ class AlignDock(Dock):
         self.move_button, self.colours = self.parts.move, self.parts.pair.shown
         self.automatic = self.parts.measure.automatic
         self.keeper.kept.connect(self._on_kept)
-        self.keeper.failed.connect(self._on_failed)
 
     def links(self) -> Iterable[Link]:
         """Layers that come and go, their moves, what the bench did, offsets and apertures that others change."""
@@ -170,7 +169,6 @@ class AlignDock(Dock):
             self.table.show_rows([row for row in rows if row.is_listed], self.pair.identity)
             self._show_references(rows)
         self.parts.decisions.show_steps(self.bench.log.undoable, self.bench.log.redoable)
-        self.keeper.schedule()
 
     def _show_references(self, rows: Sequence[AlignRow]) -> None:
         references = references_of(self.viewer, rows, catalogue=self.pair.catalogue)

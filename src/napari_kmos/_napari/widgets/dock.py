@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QCoreApplication, QEvent, QSize
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notified, notify
+from napari_kmos._napari.keeper import keeper_of
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import session_of
 from napari_kmos._napari.watch import watch
 from napari_kmos._napari.white_light import white_light_of
+from napari_kmos._napari.widgets.open_docks import open_docks
 from napari_kmos._napari.widgets.parts import Message, Scrolled, button, keep_room, row_of
 from napari_kmos._napari.widgets.seen import Seen
 from napari_kmos._napari.widgets.view_bar import ViewBar
@@ -31,8 +30,6 @@ Link = tuple[Any, Callable[..., Any]]
 
 _MARGIN = 8
 _WIDTH = 400
-
-_docks: WeakSet[Dock] = WeakSet()
 
 
 class Dock(Seen):
@@ -55,7 +52,8 @@ class Dock(Seen):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)  # napari hands out a proxy
         self.session = session_of(self.viewer)
         watch(self.viewer)
-        _docks.add(self)
+        keeper_of(self.viewer)
+        open_docks.add(self)
         self._linked: list[Link] = []
         self._task: Task | None = None
         self.view_bar = ViewBar(self.viewer)
@@ -127,7 +125,7 @@ class Dock(Seen):
         ]
         for signal, slot in self._linked:
             signal.connect(slot)
-        for other in tuple(_docks):
+        for other in tuple(open_docks):
             if other is not self and other.is_seen and other.viewer is self.viewer:
                 other.give_back()
         self.view_bar.show_state()
@@ -187,13 +185,3 @@ class Dock(Seen):
     def _on_ended(self) -> None:
         self._task = None
         self._show_running(False)
-
-
-@atexit.register
-def _end() -> None:
-    """Close windows still open, delete docks that have none: taken apart piece by piece after Qt they crash."""
-    for dock in tuple(_docks):
-        with suppress(RuntimeError):  # deleted already, with the window
-            is_alone = dock.parent() is None
-            (dock.deleteLater if is_alone else dock.viewer.close)()
-            QCoreApplication.sendPostedEvents(dock if is_alone else None, QEvent.Type.DeferredDelete.value)

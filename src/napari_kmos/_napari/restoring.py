@@ -1,0 +1,84 @@
+"""A session comes back: its files are opened, and everything is where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+
+from napari_kmos._napari.commands import look_at_all
+from napari_kmos._napari.errors import notified
+from napari_kmos._napari.keeper import keeper_of
+from napari_kmos._napari.layers import open_paths
+from napari_kmos._napari.points import drawable, show_points
+from napari_kmos._napari.positions import layout_of, show_layout
+from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.session import log_of, session_of
+from napari_kmos._napari.stage import stage_of
+from napari_kmos.session.saved import load
+
+
+def restore(
+    viewer: ViewerModel, path: Path, *, ask: Callable[[Path], Path | None] = lambda _path: None
+) -> tuple[str, ...]:
+    """Have a viewer be as a session says, and go on with that session; one step, which can be taken back.
+
+    Files that are open and not of the session stay open.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        What it is restored in.
+    path : Path
+        Session file.
+    ask : callable
+        As in `napari_kmos.session.saved.load`.
+
+    Returns
+    -------
+    tuple of str
+        What could not be restored, and what is to be known.
+
+    Raises
+    ------
+    NotKmosError
+        If it cannot be read, is none, or was written by a newer version.
+    """
+    saved = load(path, ask=ask)
+    keeper, session = keeper_of(viewer), session_of(viewer)
+    with log_of(viewer).step(f"Restored {path.name}"):
+        _open(viewer, saved.values["files"])
+        with notified():
+            stars = drawable(viewer, saved.values["apertures"])
+        for name, value in {**saved.values, "apertures": tuple(stars)}.items():
+            if name not in ("files", "layout"):
+                setattr(session, name, value)
+        _lay_out(viewer, saved.values)
+        session.files = tuple(dict.fromkeys((*session.files, *saved.missing)))
+    keeper.go_on_in(None if saved.is_in_use else path.absolute())
+    in_use = (
+        (f"{path.name} is open in another window: this one goes on in a file of its own",) if saved.is_in_use else ()
+    )
+    return (*saved.problems, *in_use)
+
+
+def _open(viewer: ViewerModel, files: Sequence[Path]) -> None:
+    """Open files that are there and not open yet; what cannot be read is told."""
+    for path in files:
+        if path.exists() and path not in open_paths(viewer):
+            with notified():
+                add_file(viewer, path)
+
+
+def _lay_out(viewer: ViewerModel, values: Mapping[str, Any]) -> None:
+    """Draw everything where it was."""
+    stage = stage_of(viewer)
+    if values["layout"] != layout_of(viewer):
+        with notified():
+            show_layout(viewer, values["layout"])
+    stage.place()
+    show_points(viewer, session_of(viewer).apertures)
+    stage.note_files()
+    look_at_all(viewer)
