@@ -14,7 +14,16 @@ from astropy.io import fits
 from napari_kmos.curve import Curve
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.instrument import MAGNITUDES
-from napari_kmos.io import read_cube, read_spectrum, response_table, write_cube, write_spectrum, write_table
+from napari_kmos.io import (
+    read_cube,
+    read_exposure,
+    read_spectrum,
+    response_table,
+    write_cube,
+    write_exposure,
+    write_spectrum,
+    write_table,
+)
 from napari_kmos.recipes.calibrate import calibrate
 from napari_kmos.recipes.standards import Standard
 from napari_kmos.recipes.telluric import telluric
@@ -73,15 +82,21 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     return write_cube(factories.make_cube(), tmp_path / "cube.fits"), tmp_path / "response.ecsv"
 
 
-def test_cube_gets_its_unit_and_its_zero_point_from_the_telluric_of_its_ifu(inputs, tmp_path: Path):
-    cube, response = inputs
+def _write_telluric(path: Path) -> Path:
+    """Write a TELLURIC product with the zero points of two IFUs."""
     header = fits.Header({"CRVAL1": 1.92, "CRPIX1": 1.0, "CDELT1": 0.002, "CTYPE1": "WAVE", "CUNIT1": "um"})
     hdus = [fits.PrimaryHDU()]
     for ifu, zero in ((4, 19.0), (5, 20.5)):
         header["HIERARCH ESO QC ZPOINT"] = zero
         hdus.append(fits.ImageHDU(np.ones(300), header, name=f"IFU.{ifu}.DATA"))
-    fits.HDUList(hdus).writeto(tmp_path / "TELLURIC.fits")
-    outcome = calibrate([cube], tmp_path / "out", response=response, telluric=tmp_path / "TELLURIC.fits")
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def test_cube_gets_its_unit_and_its_zero_point_from_the_telluric_of_its_ifu(inputs, tmp_path: Path):
+    cube, response = inputs
+    zeros = _write_telluric(tmp_path / "TELLURIC.fits")
+    outcome = calibrate([cube], tmp_path / "out", response=response, telluric=zeros)
     assert outcome.measured["calibrated"]["cube_FLUX.fits"]["zero_point"] == 20.5
     found, before = read_cube(outcome.products[0]), read_cube(cube)
     assert found.unit == FLUX_UNIT
@@ -97,6 +112,24 @@ def test_star_that_is_not_of_its_magnitude_is_warned_of(inputs, tmp_path: Path):
     cube, response = inputs
     with pytest.warns(KmosWarning, match="has K = .*, the catalogue 3.00"):
         calibrate([cube], tmp_path / "out", response=response, zero_point=20.0, check_magnitude=3.0)
+
+
+def test_each_ifu_of_an_exposure_has_its_zero_point(inputs, tmp_path: Path):
+    _, response = inputs
+    path = write_exposure(factories.make_exposure(ifus=(4, 5)), tmp_path / "exposure.fits")
+    zeros = _write_telluric(tmp_path / "TELLURIC.fits")
+    outcome = calibrate([path], tmp_path / "out", response=response, telluric=zeros)
+    assert outcome.measured["calibrated"]["exposure_FLUX.fits"]["zero_points"] == {4: 19.0, 5: 20.5}
+    found = read_exposure(outcome.products[0])
+    assert [cube.unit for cube in found.cubes] == [FLUX_UNIT] * 2
+    assert found.header["ESO QC FLUX IFU4 ZPOINT"] == 19.0
+    gain = [
+        np.nanmedian(np.asarray(cube.flux) / np.asarray(read_exposure(path).cube(cube.ifu).flux))
+        for cube in found.cubes
+    ]
+    assert gain[0] / gain[1] == pytest.approx(10 ** (0.4 * 1.5), rel=1e-4)
+    with pytest.raises(KmosError, match=r"2 IFUs, and a magnitude to check is of one star; choose its IFU \(--ifu\)"):
+        calibrate([path], tmp_path / "no", response=response, zero_point=20.0, check_magnitude=9.0)
 
 
 def test_what_cannot_be_done_is_told(inputs, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 from pathlib import Path
 
 import factories
@@ -12,8 +13,16 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from napari_kmos.errors import EngineError, GeometryError, KmosError, WriteError
-from napari_kmos.io import read_cube, read_curves, read_spectrum, write_cube, write_spectrum
+from napari_kmos.errors import EngineError, GeometryError, KmosError, KmosWarning, NotKmosError, WriteError
+from napari_kmos.io import (
+    read_cube,
+    read_curves,
+    read_exposure,
+    read_spectrum,
+    write_cube,
+    write_exposure,
+    write_spectrum,
+)
 from napari_kmos.recipes.standards import Standard
 from napari_kmos.recipes.telluric import telluric
 from napari_kmos.telluric import TelluricParameters
@@ -120,6 +129,62 @@ def test_spectrum_to_which_all_are_fitted(folder: Path, tmp_path: Path):
     header = fits.getheader(outcome.products[0])
     assert header["ESO QC TELLURIC STANDARD"].endswith("IFU.3.DATA")
     assert [header[f"ESO PRO REC1 RAW{n} NAME"] for n in (1, 2, 3)] == ["cube.fits", "STAR_SPEC.fits", "spec_a.fits"]
+
+
+@pytest.fixture(scope="module")
+def exposure(folder: Path) -> Path:
+    """IFUs 3 and 5 with a star seen through the air, IFU 22 with noise alone."""
+    (cube,) = read_exposure(folder / "cube.fits").cubes
+    plain = factories.make_exposure(shape=cube.shape)
+    empty = np.random.default_rng(4).normal(0, 0.1, cube.shape).astype(np.float32)
+    lit = {3: np.asarray(cube.flux), 5: 2 * np.asarray(cube.flux), 22: empty}
+    arms = tuple(
+        dataclasses.replace(arm, cube=dataclasses.replace(arm.cube, flux=lit[arm.number], noise=cube.noise))
+        if arm.cube is not None
+        else arm
+        for arm in plain.arms
+    )
+    header = plain.header.copy()
+    header["HIERARCH ESO TEL AIRM START"] = stars.TARGET_AIRMASS
+    return write_exposure(dataclasses.replace(plain, arms=arms, header=header), folder / "exposure.fits")
+
+
+def test_all_ifus_of_an_exposure_are_corrected(folder: Path, exposure: Path, tmp_path: Path):
+    with pytest.warns(KmosWarning, match="no bright star in IFU 22; the absorption there is scaled as in IFU 5"):
+        outcome = telluric([exposure], tmp_path, standard=_standard(folder))
+    found = read_exposure(outcome.products[0])
+    assert [cube.ifu for cube in found.cubes] == [3, 5, 22]
+    windows = outcome.measured["windows"]["exposure_TELLURIC.fits"]
+    assert [fit["ifu"] for fit in windows] == [3] * 3 + [5] * 3 + [22] * 3
+    # IFU 3 has a standard of its own, the others have the brightest: their star is that of IFU 5
+    assert [fit["water"] for fit in windows[6:]] == [fit["water"] for fit in windows[3:6]]
+    assert not any(fit["note"] for fit in windows)
+    header = found.header
+    assert header["ESO QC TELLURIC IFU3 STANDARD"] == "STAR_SPEC.fits IFU.3.DATA"
+    assert header["ESO QC TELLURIC IFU5 STANDARD"] == "STAR_SPEC.fits IFU.12.DATA"
+    before, after = (np.asarray(read_exposure(path).cube(5).flux)[:, 4, 9] for path in (exposure, outcome.products[0]))
+    wave = found.cube(5).wavelength_um
+    deep = (wave > 2.0) & (wave < 2.02)
+    assert np.nanmedian((after / before)[deep]) > 1.03
+    table = Table.read(outcome.products[0].with_suffix(".ecsv"))
+    assert set(table["ifu"]) == {3, 5, 22}
+    assert sum(path.suffix == ".png" for path in outcome.extras) == 3
+
+
+def test_one_ifu_of_an_exposure(folder: Path, exposure: Path, tmp_path: Path):
+    outcome = telluric([exposure], tmp_path, standard=_standard(folder), ifu=3)
+    assert read_cube(outcome.products[0]).ifu == 3
+
+
+def test_mosaics_are_not_read_whole(tmp_path: Path):
+    """Whether a file holds a spectrum is told by its header."""
+    path = write_cube(factories.make_cube(shape=(300, 90, 110)), tmp_path / "large.fits")
+    tracemalloc.start()
+    with pytest.raises(NotKmosError, match="not a star spectrum"):
+        read_spectrum(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.2 * path.stat().st_size
 
 
 def test_what_cannot_be_done_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -22,9 +22,10 @@ def test_every_window_has_its_row_and_its_panel():
         windows=windows,
         standard="STAR_SPEC.fits",
     )
-    table = windows_table(correction)
+    table = windows_table([(5, correction)])
     assert table["water"].tolist() == [1.4, 1.2]
-    assert table.meta["standard"] == "STAR_SPEC.fits"
+    assert table["standard"].tolist() == ["STAR_SPEC.fits"] * 2
+    assert table["ifu"].tolist() == [5, 5]
     figure = telluric_figure(correction, stars.star_spectrum(seen))
     titles = [axes.get_title() for axes in figure.axes]
     assert "water x1.400" in titles[0]

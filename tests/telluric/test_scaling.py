@@ -8,7 +8,7 @@ import numpy as np
 import observed_stars as stars
 import pytest
 
-from napari_kmos.errors import GeometryError, KmosError
+from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.telluric import StandardParameters, TelluricParameters, measure_throughput, scale_throughput
 
 
@@ -88,6 +88,20 @@ def test_faint_targets_are_scaled_by_the_headers(throughput):
     (first, *_) = _scaled(throughput, _target(snr=3.0)).windows
     assert "signal over noise" in first.note
     assert first.water == pytest.approx(stars.TARGET_AIRMASS / stars.STANDARD_AIRMASS)
+
+
+def test_spectra_without_noise_are_fitted_as_well_as_those_with_it(throughput):
+    seen = _target()
+    without = _scaled(throughput, dataclasses.replace(seen, noise=np.full(seen.noise.size, np.nan)))
+    assert not any(fit.note for fit in without.windows)
+    assert _rms(without, throughput) < 1.2 * _rms(_scaled(throughput, seen), throughput)
+
+
+def test_star_that_shows_nothing_of_the_atmosphere_is_warned_of(throughput):
+    seen = _target()
+    noise = np.random.default_rng(3).normal(0, 1, seen.noise.size) * seen.noise
+    with pytest.warns(KmosWarning, match=r"ends where no more is looked for .*--reference"):
+        _scaled(throughput, dataclasses.replace(seen, flux=seen.truth + noise))
 
 
 def test_one_window(throughput):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_kmos.cli.options import add_files, add_ifu, add_output_dir
+from napari_kmos.cli.options import add_light
 from napari_kmos.recipes.calibrate import calibrate
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_files(parser, "cubes, or spectra of `extract`", metavar="CUBE-OR-SPECTRUM")
-    add_output_dir(parser)
+    add_light(parser)
     parser.add_argument(
         "--response",
         type=Path,
@@ -47,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MAG",
         help="2MASS magnitude of the star, of a cube its brightest: tell the difference",
     )
-    add_ifu(parser)
 
 
 def run(args: argparse.Namespace, progress: Progress) -> Outcome:

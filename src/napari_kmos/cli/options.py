@@ -213,3 +213,12 @@ def add_spectra(parser: argparse.ArgumentParser) -> None:
         help="where the SNR is measured, in micron: 2.10-2.15,2.20-2.28 or a file with two columns "
         "(default: continuum windows of the band)",
     )
+
+
+def add_light(parser: argparse.ArgumentParser) -> None:
+    """Add files of which each holds light of stars, whatever it is, the folder of the products, and ``--ifu N``."""
+    add_files(parser, "exposures, cubes, or spectra of `extract`", metavar="CUBE-OR-SPECTRUM")
+    add_output_dir(parser)
+    parser.add_argument(
+        "--ifu", type=int, metavar="N", help="this IFU only (1-24; default: all of an exposure that have data)"
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_kmos.cli.options import add_files, add_ifu, add_output_dir, add_parameters, build_parameters
+from napari_kmos.cli.options import add_light, add_parameters, build_parameters
 from napari_kmos.recipes.standards import Standard
 from napari_kmos.recipes.telluric import telluric
 from napari_kmos.telluric import StandardParameters, TelluricParameters
@@ -25,8 +25,7 @@ HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_files(parser, "cubes, or spectra of `extract`", metavar="CUBE-OR-SPECTRUM")
-    add_output_dir(parser)
+    add_light(parser)
     by = parser.add_mutually_exclusive_group(required=True)
     by.add_argument(
         "--standard",
@@ -44,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="spectrum, or cube with a bright star, to which the scaling is fitted for all files (default: each "
         "spectrum itself, of a cube its brightest star)",
     )
-    add_ifu(parser)
     group = parser.add_argument_group("the standard star")
     group.add_argument("--standard-airmass", type=float, metavar="X", help="default: that of its header")
     group.add_argument("--standard-ifu", type=int, metavar="N", help="default: the target's IFU, else the brightest")
@@ -85,11 +83,13 @@ def describe(outcome: Outcome) -> str:
     """Tell how each window was scaled."""
     lines = []
     for product, windows in outcome.measured["windows"].items():
-        lines.append(f"  {product}")
-        lines += [
-            f"    {fit['start_um']:.4f}-{fit['end_um']:.4f} um: airmass x{fit['airmass']:.3f}, water "
-            f"x{fit['water']:.3f}, shift {fit['shift_pix']:+.2f} planes; "
-            + (fit["note"] or f"rms {fit['rms_before']:.4f} to {fit['rms_after']:.4f}")
-            for fit in windows
-        ]
+        lines += [f"  {product}", *(f"    {_window(fit)}" for fit in windows)]
     return "\n".join(lines)
+
+
+def _window(fit: dict[str, Any]) -> str:
+    """Tell how a window was scaled."""
+    ifu = "" if fit["ifu"] is None else f"IFU {fit['ifu']}, "
+    scaled = f"airmass x{fit['airmass']:.3f}, water x{fit['water']:.3f}, shift {fit['shift_pix']:+.2f} planes"
+    told = fit["note"] or f"rms {fit['rms_before']:.4f} to {fit['rms_after']:.4f}"
+    return f"{ifu}{fit['start_um']:.4f}-{fit['end_um']:.4f} um: {scaled}; {told}"

@@ -18,7 +18,7 @@ from napari_kmos.instrument import KEY_ZERO_MAGNITUDE
 from napari_kmos.io import output_dir, read_curves, write_record
 from napari_kmos.progress import Progress, part_of, silent
 from napari_kmos.provenance import Step
-from napari_kmos.recipes.light import Light, products_of, read_light, write_light
+from napari_kmos.recipes.light import Light, products_of, read_lights, write_lights
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.telluric import FLUX_UNIT, check_counts, flux_factor, measure_magnitude, scale_cube, scale_spectrum
 
@@ -48,7 +48,7 @@ def calibrate(
     Parameters
     ----------
     files : sequence of path
-        Cubes, read and written a few planes at a time, and spectra of `extract`, in counts per second.
+        Exposures, cubes, read and written a few planes at a time, and spectra of `extract`, in counts per second.
     out_dir : path
         Folder of the products.
     response : path
@@ -61,7 +61,7 @@ def calibrate(
     check_magnitude : float, optional
         2MASS magnitude, by a catalogue, of the star (of a cube, its brightest): the difference is told.
     ifu : int, optional
-        Where a file holds several.
+        This one alone; by default all of an exposure that have data.
     overwrite : bool
         Replace products that exist.
     progress : Progress
@@ -71,7 +71,8 @@ def calibrate(
     -------
     Outcome
         Products ``<stem>_FLUX.fits``, whose headers name the file of the response. Extras: the records. Measured, by
-        product: ``zero_point`` and ``response``; with a check ``band``, ``magnitude`` and ``difference``.
+        product: ``zero_point`` and ``response``, of several IFUs also ``zero_points`` by IFU; with a check ``band``,
+        ``magnitude`` and ``difference``.
 
     Raises
     ------
@@ -88,21 +89,24 @@ def calibrate(
     zeros = () if telluric is None else read_curves(telluric)
     extras, told = [], {}
     for number, (path, target) in enumerate(targets.items()):
-        light = read_light(path, ifu)
-        own = light.data.ifu
-        check_counts(light.data.unit, str(path))
-        zero = _zero_point(zero_point, zeros, _of_ifu(curves, own), own, telluric)
-        factor = flux_factor(light.data.wavelength_um, _of_ifu(curves, own), zero_point=zero)
-        measured: dict[str, Any] = {"zero_point": zero, "response": Path(response).name}
+        lights = read_lights(path, ifu)
+        zero_points, made = {}, []
+        for light in lights:
+            own = light.data.ifu
+            check_counts(light.data.unit, str(path))
+            zero_points[own] = _zero_point(zero_point, zeros, _of_ifu(curves, own), own, telluric)
+            factor = flux_factor(light.data.wavelength_um, _of_ifu(curves, own), zero_point=zero_points[own])
+            made.append(_calibrated(light, factor))
+        measured = _measured(zero_points, response)
         if check_magnitude is not None:
-            measured |= _check(light, factor, check_magnitude)
+            measured |= _check(lights, made, check_magnitude)
         step = _step(
             (path, response, telluric),
             {"zero_point": zero_point, "check_magnitude": check_magnitude, "ifu": ifu or 0},
             measured,
         )
         part = part_of(progress, number, len(targets))
-        write_light(light, _calibrated(light, factor), target, step=step, overwrite=overwrite, progress=part)
+        write_lights(lights, made, target, step=step, overwrite=overwrite, progress=part)
         extras.append(write_record(target, step, overwrite=overwrite))
         told[target.name] = measured
     return Outcome(products=tuple(targets.values()), extras=tuple(extras), measured={"calibrated": told})
@@ -117,6 +121,14 @@ def _step(files: Sequence[Path | str | None], shown: dict[str, Any], measured: d
         defaults={"zero_point": None, "check_magnitude": None, "ifu": 0},
         measured=_cards(measured),
     )
+
+
+def _measured(zero_points: dict[int | None, float], response: Path | str) -> dict[str, Any]:
+    """Return what is told of a product: the response, the zero point, of several IFUs their mean and each."""
+    told: dict[str, Any] = {"zero_point": float(np.mean(list(zero_points.values()))), "response": Path(response).name}
+    if len(zero_points) > 1:
+        told["zero_points"] = zero_points
+    return told
 
 
 def _of_ifu(curves: Sequence[Curve], ifu: int | None) -> Curve:
@@ -146,11 +158,14 @@ def _calibrated(light: Light, factor: Any) -> Any:
     return dataclasses.replace(scaled, unit=FLUX_UNIT)
 
 
-def _check(light: Light, factor: Any, expected: float) -> dict[str, Any]:
+def _check(lights: Sequence[Light], made: Sequence[Any], expected: float) -> dict[str, Any]:
     """Compare the star of a file with its magnitude by a catalogue."""
-    star = light.star()
-    flux = np.where(star.mask, np.nan, star.flux) * factor
-    band, found = measure_magnitude(star.wavelength_um, flux)
+    if len(lights) > 1:
+        msg = f"{lights[0].path}: {len(lights)} IFUs, and a magnitude to check is of one star; choose its IFU (--ifu)"
+        raise KmosError(msg)
+    light = lights[0]
+    star = dataclasses.replace(light, data=made[0]).star()
+    band, found = measure_magnitude(star.wavelength_um, np.where(star.mask, np.nan, star.flux))
     if abs(found - expected) > _MOST_OFF_MAG:
         text = (
             f"{light.path}: {star.label} has {band} = {found:.2f}, the catalogue {expected:.2f}: light beyond the "
@@ -164,4 +179,10 @@ def _cards(measured: dict[str, Any]) -> dict[str, Any]:
     """Return what the header tells."""
     names = {"zero_point": "FLUX ZPOINT", "response": "FLUX RESPONSE", "band": "FLUX CHECK BAND"}
     names |= {"magnitude": "FLUX CHECK MAG", "difference": "FLUX CHECK DIFF"}
-    return {names[key]: value for key, value in measured.items() if isinstance(value, str) or math.isfinite(value)}
+    cards = {names[key]: value for key, value in measured.items() if key in names and _is_told(value)}
+    each = measured.get("zero_points", {})
+    return cards | {f"FLUX IFU{ifu} ZPOINT": zero for ifu, zero in each.items() if math.isfinite(zero)}
+
+
+def _is_told(value: Any) -> bool:
+    return isinstance(value, str) or math.isfinite(value)

@@ -9,6 +9,8 @@ import numpy as np
 from astropy.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
 
     from napari_kmos.spectrum import StarSpectrum
@@ -17,13 +19,17 @@ if TYPE_CHECKING:
 _SIZE_INCH = (11.0, 4.2)
 #: Spectra are drawn up to so many times their median.
 _HIGHEST = 1.6
-_FORMATS = {"rms_before": ".5f", "rms_after": ".5f", "n_planes": "d", "note": ""}
+_FORMATS = {"rms_before": ".5f", "rms_after": ".5f", "n_planes": "d", "ifu": "d", "note": "", "standard": ""}
 
 
-def windows_table(correction: Correction) -> Table:
-    """Return a row a window: the fields of `WindowFit`, the standard among the meta data."""
-    rows = [dataclasses.asdict(fit) for fit in correction.windows]
-    table = Table({name: [row[name] for row in rows] for name in rows[0]}, meta={"standard": correction.standard})
+def windows_table(corrections: Sequence[tuple[int | None, Correction]]) -> Table:
+    """Return a row a window: the IFU, 0 where it is not known, the fields of `WindowFit`, and the standard."""
+    rows = [
+        {"ifu": ifu or 0, **dataclasses.asdict(fit), "standard": correction.standard}
+        for ifu, correction in corrections
+        for fit in correction.windows
+    ]
+    table = Table({name: [row[name] for row in rows] for name in rows[0]})
     for name in table.colnames:
         form = _FORMATS.get(name, ".4f" if not name.endswith("_um") else ".6f")
         if form:

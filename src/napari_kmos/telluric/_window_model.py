@@ -123,6 +123,10 @@ class WindowModel:
         covariance = np.linalg.pinv(found.jac.T @ found.jac)
         return values, np.sqrt(np.diag(covariance)), chosen
 
+    def is_at_end(self, values: Floats) -> bool:
+        """Whether a power is the least or the most that is looked for."""
+        return any(bool(np.any(np.isclose(values[:2], end[:2], rtol=1e-3))) for end in self._bounds)
+
     def rms(self, values: Floats, used: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
         """Return what is left of the continuum's absorption where the atmosphere absorbs, over the continuum."""
         if not where.any():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_kmos.errors import GeometryError, KmosError
+from napari_kmos.errors import GeometryError, KmosError, KmosWarning
 from napari_kmos.instrument import likeliest_band
+from napari_kmos.spectral.snr import der_snr
 from napari_kmos.telluric._window_model import FEWEST, Scaler, WindowModel, coarse_shift
 from napari_kmos.telluric.parameters import EDGES, TelluricParameters
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _LEAST_COMMON = 0.95
 #: Planes with less transmission than this tell how well a fit does.
 _ABSORBED = 0.97
+#: Of spectra that come without noise: no better than this part of their median.
+_LEAST_NOISE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,8 @@ def scale_throughput(
     throughput : Throughput
         Of the standard.
     wavelength_um, flux, noise : ndarray, shape (n_wavelength,)
-        The brightest spectrum there is of the target, or of stars in the same cube; NaN is no data.
+        The brightest spectrum there is of the target, or of stars in the same cube; NaN is no data. Where there is no
+        noise in any plane it is the scatter from plane to plane.
     airmass : float
         Of the target.
     parameters : TelluricParameters
@@ -134,6 +139,7 @@ def scale_throughput(
         raise KmosError(msg)
     _check_range(throughput, wavelength_um)
     scaler = Scaler(throughput, wavelength_um)
+    noise = _known_noise(flux, noise)
     expected = np.array([airmass / throughput.airmass] * 2 + [0.0])
     widths = np.array([parameters.airmass_error, parameters.water_error, parameters.max_shift_pix])
     target, parts = (wavelength_um, flux, noise), _parts(wavelength_um, parameters)
@@ -158,6 +164,14 @@ def scale_throughput(
         windows=tuple(windows),
         standard=throughput.name,
     )
+
+
+def _known_noise(flux: Floats, noise: Floats) -> Floats:
+    """Return the noise; of a spectrum without any its scatter from plane to plane."""
+    if np.any(noise > 0) or not np.isfinite(flux).any():
+        return noise
+    level = abs(float(np.nanmedian(flux)))
+    return np.full(flux.size, level * max(1 / abs(der_snr(flux)), _LEAST_NOISE))
 
 
 def _length(wave: Floats, fit: WindowFit) -> int:
@@ -213,6 +227,12 @@ def _fit(
         return replace(plain, note=f"not fitted: {used.sum()} planes, signal over noise {ratio:.1f}")
     model = WindowModel(scaler, part, (wave, flux, noise), prior, parameters)
     values, errors, used = model.solve(used)
+    if model.is_at_end(values):
+        text = (
+            f"{wave[0]:.4f}-{wave[-1]:.4f} um: the fit ends where no more is looked for (airmass x{values[0]:.3g}, "
+            f"water x{values[1]:.3g}); give a star that tells more (--reference), or leave the fit out (--no-fit)"
+        )
+        warnings.warn(text, KmosWarning, stacklevel=2)
     deep = used & (start < _ABSORBED)
     return replace(
         plain,
