@@ -28,7 +28,7 @@ from napari_kmos.measure.line_window import fit_window
 from napari_kmos.report.traces import Look, Sourced
 from napari_kmos.session import Session
 from napari_kmos.spatial.wcs import pixel_to_sky
-from napari_kmos.spectral.lines import LIGHT_KMS
+from napari_kmos.spectral.lines import LIGHT_KMS, moved_lines
 from napari_kmos.spectral.snr import Snr
 from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
@@ -87,17 +87,32 @@ def test_from_files_to_tables_and_figures(
     left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     controls.sources.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, left, no_key))
     drawn(lambda: len(dock.drawn.traces.spectra) == 3)
-    assert plot.names == ("a IFU 5 field", "b IFU 5 field, 1/b.fits", "b IFU 5 field, 2/b.fits")
+    assert plot.names == ("a IFU 5 field", "b IFU 5 field, 1", "b IFU 5 field, 2")
     assert "c.fits" in dock.message.text()
     assert plot.scheme is DARK
     viewer.theme = "light"
     qtbot.waitUntil(lambda: plot.scheme is LIGHT, timeout=WAIT_MS)
     assert plot.plot.backgroundBrush().color().name() == LIGHT.ground
 
+    # named above, in the colours of the curves; of two epochs by their folders
+    assert f'<span style="color: {LIGHT.curves[2]}">b IFU 5 field, 2</span>' in plot.legend.text()
+    assert plot.legend.geometry().bottom() <= plot.plot.geometry().top()
+
     # normalised, in a window that is drawn by the mouse and dragged, of the selected star alone
     controls.look.form.rows["normalised"].value = True
     controls.look.form.rows["compared"].value = True
     drawn(lambda: len(dock.drawn.traces.differences) == 1)
+    assert dock.drawn.traces.differences[0].name == "b IFU 5 field, 1 - 2"
+    assert dock.canvas.differences.colour_of(0) == plot.colour_of(1)  # that of its first
+
+    # in a stack there is room for names before the spectra, with differences below, too
+    controls.look.form.rows["arrangement"].value = "stack"
+    drawn(lambda: len(plot.edge_names.names) == 3)
+    (left, right), _ = plot.plot.viewRange()
+    assert (K[0] - left) / (right - left) > plot.edge_names.room / plot.plot.width() > 0.05
+    assert plot.legend.text() == ""
+    controls.look.form.rows["arrangement"].value = "overlay"
+    drawn(lambda: plot.edge_names.names == ())
     session.selected = ("b",)
     drawn(lambda: len(dock.drawn.traces.spectra) == 4)  # what is seen of it comes, and goes
     session.plots_live = False
@@ -253,6 +268,10 @@ def test_lines_are_edited_read_and_saved(qtbot: QtBot, tmp_path: Path):
     assert edit.table.item(row, 1).text() == "2.166120"
     edit._on_add()
     assert session.lines[-1].wavelength_um == 2.15
+    session.velocity_kms = 500.0
+    edit._on_add()
+    assert moved_lines(session.lines[-1:], 500.0)[0].wavelength_um == pytest.approx(2.15, abs=1e-9)
+    session.lines = session.lines[:-1]
     edit.save(tmp_path / "lines.ecsv")
     session.lines = None
     edit.read(tmp_path / "lines.ecsv")

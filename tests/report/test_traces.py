@@ -73,6 +73,27 @@ def test_a_star_without_continuum_is_told_and_the_rest_goes_on():
     assert "no continuum" in traces.notes[0]
 
 
+def test_what_has_no_positive_continuum_is_told():
+    traces = prepare_traces([star("a", level=-5.0), star()], look=Look(normalised=True))
+    assert len(traces.spectra) == 1
+    assert "its continuum is nowhere positive" in traces.notes[0]
+
+
+def test_two_epochs_are_named_by_their_folders_and_keep_their_colours():
+    epochs = [Sourced(spectrum=star(name).spectrum, source=f"{year}/{name}.fits") for year in (1, 2) for name in "ab"]
+    traces = prepare_traces(epochs, look=Look(compared=True))
+    assert [trace.name for trace in traces.spectra] == ["a, 1", "b, 1", "a, 2", "b, 2"]
+    assert [(trace.name, trace.place) for trace in traces.differences] == [("a, 1 - 2", 0), ("b, 1 - 2", 1)]
+    assert banded(traces.spectra, ()) == (0, 2)
+    figure = traces_figure(traces, look=Look())
+    figure.draw_without_rendering()
+    for axes, first in zip(figure.axes, (0, 0), strict=True):
+        box = axes.get_legend().get_window_extent()
+        assert box.x0 >= axes.get_window_extent().x1  # beside what is drawn
+        assert figure.bbox.x1 >= box.x1
+        assert axes.lines[first].get_color() == "C0"
+
+
 def test_gaps_at_airglow_and_smoothing_by_variance():
     one = star()
     spike = 700

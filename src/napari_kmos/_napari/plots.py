@@ -10,7 +10,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QVBoxLayout
 
-from napari_kmos._napari.curves import Curve, colour_in, shown_range
+from napari_kmos._napari.curves import Curve, colour_in, names_in_colours, shown_range
 from napari_kmos._napari.schemes import Scheme, ThemedWidget
 
 try:
@@ -28,8 +28,10 @@ _SIZE = (300, 180)
 _MARGIN = 5
 #: Opacity of error bands, and of curves that are there for comparison.
 _BAND, _FAINT, _OPAQUE = 70, 110, 255
-#: A legend of more curves has two columns, one of more than this is left out.
-_ONE_COLUMN, _MOST_NAMED = 6, 16
+#: Of more curves those that step back are not named, and none if there are still more.
+_MOST_NAMED = 16
+#: Pixels before the names of the curves, which stand above the plot, so that they cover none.
+_BEFORE_NAMES = 62
 _LOWEST, _BEHIND, _MARKS, _NAMES, _MARKER = -100, -1, 5, 6, 10
 
 
@@ -44,6 +46,7 @@ class SpectrumPlot(ThemedWidget):
         Of the plot, in pixels.
     """
 
+    #: Whether the curves are named above.
     has_legend = True
 
     marker_moved = Signal(float)
@@ -65,7 +68,9 @@ class SpectrumPlot(ThemedWidget):
             self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(self.message)
             return
-        self.plot, self.legend = make_plot(least_height)
+        self.plot = make_plot(least_height)
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
         self.plot.setLabel("bottom", "wavelength (µm)")
         self.marker = pg.InfiniteLine(movable=True)
         self.marker.sigDragged.connect(self._on_marker_dragged)
@@ -81,8 +86,9 @@ class SpectrumPlot(ThemedWidget):
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setWordWrap(True)
         self.hint.setVisible(bool(hint))
-        layout.addWidget(self.hint)
-        layout.addWidget(self.plot)
+        layout.setSpacing(0)
+        for widget in (self.hint, self.legend, self.plot):
+            layout.addWidget(widget)
         self._dress()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -156,39 +162,36 @@ class SpectrumPlot(ThemedWidget):
         self._show_legend()
 
     def _show_legend(self) -> None:
-        """Name the curves; this is slow, so only if they were named otherwise."""
-        named = self.names if self.has_legend and len(self.names) <= _MOST_NAMED else ()
-        shown = tuple((name, self.colour_of(number)) for number, name in enumerate(named))
-        if shown != self._legend_shown:
-            self._legend_shown = shown
-            self.legend.clear()
-            self.legend.setVisible(bool(named))
-            self.legend.setColumnCount(1 + (len(named) > _ONE_COLUMN))
-            for line, name in zip(self.curves, named, strict=False):
-                self.legend.addItem(line, name)
+        """Name the curves, each in its colour."""
+        curves = self._shown
+        if len(curves) > _MOST_NAMED:
+            curves = [curve for curve in curves if not curve.is_faint]
+        text = names_in_colours(self.scheme, curves) if self.has_legend and len(curves) <= _MOST_NAMED else ""
+        if text != self.legend.text():
+            self.legend.setText(text)
+        self.legend.setVisible(bool(text))
 
     def _show_range(self, curves: Sequence[Curve]) -> None:
         limits = self.limits(curves)
         if limits is None or self._is_zoomed:
             return
-        span = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
+        box = self.plot.getViewBox()
         width, height = max(self.plot.width(), 1), max(self.plot.height(), 1)
-        self.plot.setRange(
-            xRange=_with_room(span, _SIDES + self.edge_names.room / width, _SIDES),
-            yRange=_with_room(limits, _HEADROOM, _HEADROOM + self.marks.room / height),
-            padding=0,
-        )
-        self.plot.getViewBox().prepareForPaint()  # else it is done while all is painted, which then is painted twice
+        box.setYRange(*_with_room(limits, _HEADROOM, _HEADROOM + self.marks.room / height), padding=0)
+        if box.linkedView(box.XAxis) is None:  # else it would take from the other the room for its names
+            span = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
+            box.setXRange(*_with_room(span, _SIDES + self.edge_names.room / width, _SIDES), padding=0)
+        box.prepareForPaint()  # else it is done while all is painted, which then is painted twice
 
     def _dress(self) -> None:
         """Draw in the colours of the scheme."""
         if pg is None:
             return
-        dress(self.plot, self.legend, self.scheme)
+        dress(self.plot, self.scheme)
+        self.legend.setStyleSheet(f"background: {self.scheme.ground}; padding: 2px 6px 0 {_BEFORE_NAMES}px")
         for item in (self.shades, self.marks, self.edge_names):
             item.dress(self.scheme)
         self.marker.setPen(pg.mkPen(self.scheme.marker, width=1.5))
-        self._legend_shown: tuple[tuple[str, str], ...] | None = None
         self._draw()
 
     def _on_marker_dragged(self) -> None:
@@ -196,7 +199,7 @@ class SpectrumPlot(ThemedWidget):
 
 
 def make_plot(least_height: int):
-    """Return an empty plot and its legend."""
+    """Return an empty plot."""
     plot = pg.PlotWidget(viewBox=DrawBox())
     plot.setMinimumHeight(least_height)
     plot.getPlotItem().layout.setContentsMargins(*4 * [_MARGIN])
@@ -205,18 +208,16 @@ def make_plot(least_height: int):
     plot.grid = Grid([plot.getAxis(side) for side in ("bottom", "left")])
     plot.grid.setZValue(_LOWEST - 1)
     plot.addItem(plot.grid, ignoreBounds=True)
-    return plot, plot.addLegend(offset=(-10, 5))
+    return plot
 
 
-def dress(plot: Any, legend: Any, scheme: Scheme) -> None:
+def dress(plot: Any, scheme: Scheme) -> None:
     """Give a plot of `make_plot` the colours of a scheme."""
     plot.setBackground(scheme.ground)
     for side in ("left", "bottom"):
         plot.getAxis(side).setPen(scheme.text)
         plot.getAxis(side).setTextPen(scheme.text)
     plot.grid.dress(scheme)
-    legend.setBrush(pg.mkBrush(QColor(scheme.legend)))
-    legend.setLabelTextColor(scheme.text)
 
 
 def _with_room(limits: tuple[float, float], before: float, after: float) -> tuple[float, float]:

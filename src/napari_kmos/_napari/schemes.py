@@ -20,8 +20,8 @@ class Scheme:
 
     Parameters
     ----------
-    ground, text, legend : str
-        Behind the curves, axes and names, behind the legend.
+    ground, text : str
+        Behind the curves, axes and names.
     curves : tuple of str
         In the order of the curves.
     marker : str
@@ -32,7 +32,6 @@ class Scheme:
 
     ground: str
     text: str
-    legend: str
     curves: tuple[str, ...]
     marker: str
     line: str
@@ -44,7 +43,6 @@ class Scheme:
 DARK = Scheme(
     ground="#14181d",
     text="#d6d9de",
-    legend="#d214181d",
     curves=(
         "#35e0e8",
         "#ffb454",
@@ -66,7 +64,6 @@ DARK = Scheme(
 LIGHT = Scheme(
     ground="#ffffff",
     text="#24292f",
-    legend="#d2ffffff",
     curves=(
         "#0b7285",
         "#c25400",

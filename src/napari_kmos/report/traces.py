@@ -123,6 +123,8 @@ class Trace:
         What flux and noise were divided by; 1 where they were not.
     level : float
         What stacking added.
+    place : int
+        Of its colour: that of the spectrum among all; a difference has that of its first.
     """
 
     id: str
@@ -133,6 +135,7 @@ class Trace:
     noise: Floats
     continuum: Floats
     level: float = 0.0
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -187,7 +190,10 @@ def prepare_traces(
             made.append(_trace(one.spectrum, one.source, look, continua.get(one.id, _DEFAULT_CONTINUUM)))
         except KmosError as err:
             notes.append(str(err))
-    named = [dataclasses.replace(trace, name=name) for trace, name in zip(made, _names(made), strict=True)]
+    named = [
+        dataclasses.replace(trace, name=name, place=place)
+        for place, (trace, name) in enumerate(zip(made, _names(made), strict=True))
+    ]
     units = {one.spectrum.unit for one in spectra}
     unit = units.pop() if len(units) == 1 and not look.normalised else None
     return Traces(
@@ -211,11 +217,17 @@ def difference(first: Trace, second: Trace) -> Trace:
     )
     return dataclasses.replace(
         first,
-        name=f"{first.name} - {second.source or second.name}",
+        name=f"{first.name} - {_alone(second, first)}",
         flux=first.flux - first.level - flux,
         noise=np.sqrt(first.noise**2 + variance),
         level=0.0,
     )
+
+
+def _alone(second: Trace, first: Trace) -> str:
+    """Return the name of a trace without what it shares with another."""
+    label, _, where = second.name.rpartition(", ")
+    return where if label and first.name.startswith(f"{label}, ") else second.source or second.name
 
 
 def fit_trace(trace: Trace, fit: LineFit) -> Trace:
@@ -239,6 +251,9 @@ def _trace(spectrum: StarSpectrum, source: str, look: Look, continuum: Continuum
     if look.normalised:
         found = normalise(spectrum, windows=continuum.windows, exclude=airglow, parameters=continuum.parameters)
         flux, noise, divisor = np.where(spectrum.mask, np.nan, found.flux), found.noise, found.continuum
+        if not np.any(divisor > 0):
+            msg = f"{spectrum.label}: not shown; its continuum is nowhere positive, and nothing can be divided by it"
+            raise KmosError(msg)
     flux = np.where(in_windows(wave, airglow), np.nan, flux)
     if look.smooth_fwhm_pix > 0:
         flux, noise = smooth_spectrum(flux, noise, fwhm_pix=look.smooth_fwhm_pix)
@@ -257,11 +272,16 @@ def _trace(spectrum: StarSpectrum, source: str, look: Look, continuum: Continuum
 
 def _names(traces: Sequence[Trace]) -> list[str]:
     """Return names that tell traces apart: with where they come from, where a label is shared."""
-    labels = [trace.name for trace in traces]
-    return [
-        f"{trace.name}, {trace.source}" if labels.count(trace.name) > 1 and trace.source else trace.name
-        for trace in traces
-    ]
+    return [f"{trace.name}, {where}" if (where := _where(trace, traces)) else trace.name for trace in traces]
+
+
+def _where(trace: Trace, traces: Sequence[Trace]) -> str:
+    """Return what tells a trace from others of its label: the folder, as that of an epoch, if that is enough."""
+    sources = [other.source for other in traces if other.name == trace.name]
+    folders = [source.rpartition("/")[0] for source in sources]
+    if len(sources) == 1:
+        return ""
+    return trace.source.rpartition("/")[0] if all(folders) and len({*folders}) == len(folders) else trace.source
 
 
 def _stacked(traces: Sequence[Trace], spacing: float) -> tuple[Trace, ...]:

@@ -52,7 +52,7 @@ def traces_figure(
     lines : sequence of SpectralLine
         In vacuum, moved to the velocity of the stars.
     selected : sequence of str
-        Ids of those with an error band, at most two; of the first without one.
+        Ids of the stars with error bands, at most two spectra; those of the first star without one.
     view : ((float, float), (float, float)), optional
         Ranges of both axes; all of the spectra without.
 
@@ -74,7 +74,7 @@ def traces_figure(
     if look.arrangement == STACK:
         _name_beside(panels[0], traces.spectra)
     else:
-        _name_within(panels[0])
+        _name_all(panels[0])
     for axes in panels:
         _shade(axes, sky_shades(traces.spectra, look))
     if look.marks:
@@ -83,7 +83,7 @@ def traces_figure(
     panels[0].set_ylabel(f"{traces.label} ({traces.unit})" if traces.unit else traces.label)
     if below:
         _draw(panels[1], traces.differences, banded(traces.differences, selected) if look.errors else ())
-        _name_within(panels[1])
+        _name_all(panels[1])
         panels[1].axhline(0, color="0.5", linewidth=0.5, zorder=0)
         panels[1].set_ylabel("difference")
     panels[-1].set_xlabel("wavelength in vacuum (µm)")
@@ -91,9 +91,9 @@ def traces_figure(
 
 
 def banded(traces: Sequence[Trace], selected: Sequence[str]) -> tuple[int, ...]:
-    """Return the places of the traces that have an error band: the first two selected, or the first one."""
-    chosen = [number for number, trace in enumerate(traces) if trace.id in selected]
-    return tuple(chosen[:_BANDS] or range(len(traces))[:1])
+    """Return the places of the traces that have an error band: the first two of the selected stars, or of the first."""
+    meant = {trace.id for trace in traces} & set(selected) or {trace.id for trace in traces[:1]}
+    return tuple([number for number, trace in enumerate(traces) if trace.id in meant][:_BANDS])
 
 
 def sky_shades(traces: Sequence[Trace], look: Look) -> dict[str, tuple[Window, ...]]:
@@ -113,18 +113,20 @@ def sky_shades(traces: Sequence[Trace], look: Look) -> dict[str, tuple[Window, .
 def _draw(axes: Axes, traces: Sequence[Trace], bands: Sequence[int]) -> None:
     """Draw lines, and the bands of some."""
     for number, trace in enumerate(traces):
-        (line,) = axes.plot(trace.wavelength_um, trace.flux, linewidth=_LINE, label=_plain(trace.name))
+        style: dict[str, Any] = {"color": f"C{trace.place}", "linewidth": _LINE, "label": _plain(trace.name)}
+        (line,) = axes.plot(trace.wavelength_um, trace.flux, **style)
         if number in bands and np.isfinite(trace.noise).any():
             low, high = trace.flux - trace.noise, trace.flux + trace.noise
             axes.fill_between(trace.wavelength_um, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
     axes.margins(x=0.01)
 
 
-def _name_within(axes: Axes) -> None:
-    """Name the lines in a legend, unless they are too many."""
+def _name_all(axes: Axes) -> None:
+    """Name the lines in a legend beside the axes, where it covers none; unless they are too many."""
     handles, names = axes.get_legend_handles_labels()
     if len(names) <= _MOST_NAMED:
-        axes.legend(handles, names, fontsize="x-small", loc="upper right", framealpha=0.7)
+        where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.0}
+        axes.legend(handles, names, fontsize="x-small", frameon=False, **where)
 
 
 def _name_beside(axes: Axes, traces: Sequence[Trace]) -> None:

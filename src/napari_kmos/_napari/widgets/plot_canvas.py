@@ -8,15 +8,15 @@ from functools import partial
 import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QSplitter, QVBoxLayout
+from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from napari_kmos._napari import commands
-from napari_kmos._napari.curves import Curve, names_in_colours
+from napari_kmos._napari.curves import Curve
 from napari_kmos._napari.plot_items import Name
 from napari_kmos._napari.plot_windows import PlotWindows
 from napari_kmos._napari.plots import SpectrumPlot, pg
 from napari_kmos._napari.plotted import Drawn
-from napari_kmos._napari.schemes import BLUE, GREEN, PINK, PLAIN, ThemedWidget
+from napari_kmos._napari.schemes import BLUE, GREEN, PINK, PLAIN
 from napari_kmos.report.traces import STACK, Look, Trace
 from napari_kmos.report.traces_figure import banded, sky_shades
 from napari_kmos.spectral.windows import Window
@@ -27,11 +27,10 @@ CONTINUUM, SNR, LINE = "continuum", "snr", "line"
 _PLACES = {CONTINUUM: GREEN, SNR: BLUE, LINE: PINK}
 _SHARES = (2, 1)
 _LEAST_HEIGHT, _LEAST_BELOW, _AXIS_WIDTH = 150, 100, 62
-_MOST_NAMED = 16
 _EVERYTHING = (0.7, 2.6)
 
 
-class PlotCanvas(ThemedWidget):
+class PlotCanvas(QWidget):
     """Spectra above, differences below where there are some; zoomed and scrolled together."""
 
     marker_moved = Signal(float)
@@ -45,21 +44,15 @@ class PlotCanvas(ThemedWidget):
         self.spectra = SpectrumPlot(hint=HINT, least_height=_LEAST_HEIGHT)
         self.differences = SpectrumPlot(hint="", least_height=_LEAST_BELOW)
         self.windows = {kind: PlotWindows(self.spectra, place) for kind, place in _PLACES.items()}
-        self.names = QLabel()
-        self.names.setWordWrap(True)
-        self._named: Sequence[Curve] = ()
         halves = QSplitter(Qt.Orientation.Vertical)
         for number, plot in enumerate((self.spectra, self.differences)):
             halves.addWidget(plot)
             halves.setStretchFactor(number, _SHARES[number])
-            plot.has_legend = False  # it would lie over spectra or names of lines: the curves are named above
             plot.marker_moved.connect(self.marker_moved)
         self.differences.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.names)
-        column.addWidget(halves, stretch=1)
+        column.addWidget(halves)
         self.spectra.window_drawn.connect(self.window_drawn)
         for kind, windows in self.windows.items():
             windows.dragged.connect(partial(self.windows_dragged.emit, kind))
@@ -67,7 +60,6 @@ class PlotCanvas(ThemedWidget):
             self.differences.plot.setXLink(self.spectra.plot)
             for plot in (self.spectra, self.differences):
                 plot.plot.getAxis("left").setWidth(_AXIS_WIDTH)
-        self._dress()
 
     def show_drawn(self, drawn: Drawn, look: Look, selected: Sequence[str]) -> None:
         """Draw spectra, shades, and the fit of a line."""
@@ -82,15 +74,14 @@ class PlotCanvas(ThemedWidget):
             ids = [trace.id for trace in traces.spectra]
             texts = [trace.id if ids.count(trace.id) == 1 else trace.name for trace in traces.spectra]
             names = [
-                Name(level=float(np.nanmedian(trace.flux)), text=text, place=number)
-                for number, (trace, text) in enumerate(zip(traces.spectra, texts, strict=True))
+                Name(level=float(np.nanmedian(trace.flux)), text=text, place=trace.place)
+                for trace, text in zip(traces.spectra, texts, strict=True)
                 if is_stack and np.isfinite(trace.flux).any()
             ]
             self.spectra.edge_names.show_names(names)
+        self.spectra.has_legend = not is_stack
         unit = None if look.normalised else traces.unit
         self.spectra.show_curves(curves, unit=unit, label=traces.label)
-        self._named = () if is_stack or len(curves) > _MOST_NAMED else curves
-        self._show_names()
         self._show_below(bool(traces.differences))
         if traces.differences:
             below = _curves(traces.differences, selected, has_bands=look.errors)
@@ -128,16 +119,6 @@ class PlotCanvas(ThemedWidget):
             self.spectra.plot.setLabel("bottom", None if is_shown else "wavelength (µm)")
             self.spectra.plot.getAxis("bottom").setStyle(showValues=not is_shown)
 
-    def _show_names(self) -> None:
-        """Name the curves above the plot, each in its colour."""
-        self.names.setText(names_in_colours(self.scheme, self._named))
-        self.names.setVisible(bool(self._named))
-
-    def _dress(self) -> None:
-        """Draw in the colours of the scheme: those of the names are the curves', so their ground is the plot's."""
-        self.names.setStyleSheet(f"background: {self.scheme.ground}; padding: 2px 6px 0 {_AXIS_WIDTH}px")
-        self._show_names()
-
     def _view(self) -> tuple[Window, Window]:
         if pg is None:
             return _EVERYTHING, _EVERYTHING
@@ -156,7 +137,7 @@ def _curves(traces: Sequence[Trace], selected: Sequence[str], *, has_bands: bool
             y=trace.flux,
             err=trace.noise,
             has_band=number in bands,
-            colour=number,
+            colour=trace.place,
             is_faint=bool(some) and trace.id not in some,
         )
         for number, trace in enumerate(traces)

@@ -25,6 +25,7 @@ from napari_kmos._napari.widgets.parts import button, number, row_of
 from napari_kmos._napari.widgets.tables import filling
 from napari_kmos.io import read_line_list, write_line_list
 from napari_kmos.session import Session
+from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.windows import Window
 from napari_kmos.spectrum import SpectralLine
 
@@ -66,7 +67,7 @@ class LinesEdit(QWidget):
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         edits = (
-            button("Add", "Add a line at the wavelength cursor, at rest", self._on_add),
+            button("Add", "Add a line that is seen at the wavelength cursor, at the velocity above", self._on_add),
             button("Remove", "Remove the selected lines", self._on_remove),
             button("Read…", "Take the lines of an ECSV file", self._on_read),
             button("Save…", "Write the lines to an ECSV file", self._on_save),
@@ -152,7 +153,8 @@ class LinesEdit(QWidget):
             return
         names = {line.name for line in lines}
         name = next(f"line {n}" for n in range(1, len(lines) + 2) if f"line {n}" not in names)
-        self._session.lines = (*lines, SpectralLine(name=name, wavelength_um=wavelength_um, source="user"))
+        at_rest_um = wavelength_um / (1 + self._session.velocity_kms / LIGHT_KMS)
+        self._session.lines = (*lines, SpectralLine(name=name, wavelength_um=at_rest_um, source="user"))
 
     def _on_remove(self) -> None:
         gone = {self._rows[index.row()] for index in self.table.selectionModel().selectedRows()}

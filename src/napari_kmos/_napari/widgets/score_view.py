@@ -40,8 +40,7 @@ class ScoreView(ThemedWidget):
         if pg is None:
             self.numbers.setText(NO_PLOT)
             return
-        self.plot, self._legend = make_plot(_HEIGHT)
-        self._legend.hide()  # a plot so low has no room for it
+        self.plot = make_plot(_HEIGHT)
         self.plot.setLabel("left", "residual")
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
@@ -75,7 +74,7 @@ class ScoreView(ThemedWidget):
     def _dress(self) -> None:
         if pg is None:
             return
-        dress(self.plot, self._legend, self.scheme)
+        dress(self.plot, self.scheme)
         self._here.setPen(pg.mkPen(self.scheme.marker, width=1.5))
         named = []
         for line, (name, place) in zip(self.curves, _COLOURS.items(), strict=True):
