@@ -15,7 +15,7 @@ from napari_kmos._napari.layers import kmos_layers, kmos_of
 from napari_kmos._napari.positions import layout_of
 from napari_kmos._napari.reader import napari_get_reader
 from napari_kmos._napari.sample_data import night
-from napari_kmos.errors import NotKmosError
+from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io import FITS_ENDINGS
 
 DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Plot", "Maps"]
@@ -81,6 +81,8 @@ def test_view_tells_of_a_bad_file_before_it_opens_a_window(tmp_path: Path, monke
     monkeypatch.setattr(app.napari, "Viewer", None)
     with pytest.raises(NotKmosError, match=r"gone\.fits"):
         app.make_viewer([tmp_path / "gone.fits"])
+    with pytest.raises(KmosError, match="no file is named to be shown"):
+        app.make_viewer([])
 
 
 @pytest.mark.viewer

@@ -23,7 +23,7 @@ from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.under import cube_holding
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import ExtractionError, KmosError
-from napari_kmos.extract import ExtractParameters
+from napari_kmos.extract import ExtractParameters, extract_spectra
 from napari_kmos.session import Session
 from napari_kmos.spatial.wcs import pixel_to_sky, sky_to_pixel
 from napari_kmos.stars import FindParameters
@@ -122,6 +122,9 @@ def test_every_change_of_apertures_is_undone_and_redone(pointer: Pointer):
         assert sync.redo()
         assert sync.session.apertures == state
     assert sync.redo() == ""
+    sync.undo()
+    assert sync.session.selected == ("WR 102",)  # what came back
+    sync.redo()
     np.testing.assert_allclose(points_layer(pointer.viewer, "star").size, [0.6])
 
 
@@ -195,6 +198,26 @@ def test_the_spaxels_of_a_star_are_drawn_where_they_are(pointer: Pointer):
     assert pointer.viewer.layers.index(layer) < pointer.viewer.layers.index(points_layer(pointer.viewer, "star"))
     hide_pixels(pointer.viewer)
     assert pixels_layer(pointer.viewer) is None
+
+
+def test_of_a_fit_the_profile_is_drawn_without_a_ring(pointer: Pointer):
+    point_at(pointer, *STAR)
+    pointer.add("star")
+    (star,) = pointer.sync.selected()
+    under = cube_holding(pointer.viewer, star.ra, star.dec)
+    how = ExtractParameters(inner=1.5, outer=2.5)
+    plain, _ = pixels_of(under, star, [star], how)
+    drawn = {}
+    for method in ("psf", "optimal"):
+        (spectrum,) = extract_spectra(under.cube, [star], method=method, parameters=how)
+        drawn[method], corner = pixels_of(under, star, [star], how, spectrum=spectrum)
+        y, x = sky_to_pixel(under.cube.wcs, star.ra, star.dec)
+        peak = np.unravel_index(np.argmax(drawn[method][..., 3]), drawn[method].shape[:2])
+        assert (peak[0] + corner[0], peak[1] + corner[1]) == (round(float(y)), round(float(x)))
+    is_ring = [(one[..., :3] == 1).all(axis=-1) & (one[..., 3] > 0) for one in (plain, drawn["psf"], drawn["optimal"])]
+    assert [one.any() for one in is_ring] == [True, False, True]
+    circle, profile = plain[..., 3] > 0.3, drawn["psf"][..., 3] > 0
+    assert profile.sum() > circle.sum()  # a fit takes light from beyond the circle, too
 
 
 def test_stars_are_found_and_measured_and_those_that_are_known_are_not_found_again(pointer: Pointer):

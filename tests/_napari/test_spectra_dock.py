@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPushButton
 
 from napari_kmos._napari.catalogue import CatalogueView, show_catalogue
 from napari_kmos._napari.commands import set_north_up
@@ -99,8 +100,9 @@ def cell(dock: SpectraDock, row: int, column: int) -> str:
 
 
 def test_stars_are_pointed_at_seen_extracted_and_written(
-    viewer: Viewer, dock: SpectraDock, qtbot: QtBot, exposure_file: Callable[..., Path], tmp_path: Path
-):
+    viewer: Viewer, dock: SpectraDock, qtbot: QtBot, exposure_file: Callable[..., Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
     hand = Hand(viewer, qtbot)
     dock.session.out_dir = tmp_path / "spectra"
 
@@ -150,6 +152,11 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     QTest.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     assert (viewer.layers.selection.active, stars.mode) == (stars, "select")
 
+    viewer.mouse_over_canvas = False
+    dock.table.setFocus()
+    viewer.mouse_over_canvas = True  # keys are for what is beneath the mouse, without a click
+    assert viewer.window._qt_window.focusWidget() is hand.canvas
+
     # A ring that makes no sense is told, and the last one holds; so is an aperture without sky.
     dock.sync.select(("1",))
     dock.sky.outer.setValue(1.0)
@@ -181,7 +188,10 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     dock.steps.take_catalogue()
     assert [one.id for one in dock.session.apertures if one.kind == "star"] == ["1", "2", "GC 1"]
     dock.sky.method.setCurrentText("aperture")
-    dock.steps.write((second,))
+    choose = "napari_kmos._napari.widgets.write_edit.ask_open_many"
+    monkeypatch.setattr(choose, lambda *_: (second,))
+    (apply,) = (one for one in dock.findChildren(QPushButton) if one.text() == "Apply to files…")
+    apply.click()
     qtbot.waitUntil(lambda: "files written" in dock.message.text(), timeout=WAIT_MS)
     table = read_table(tmp_path / "spectra" / "spectra_star5_ifu5.ecsv")
     assert list(table["id"])[:2] == ["1", "2"]
@@ -193,6 +203,21 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     assert pixels_layer(viewer) is None
     assert not viewer.mouse_move_callbacks
     assert points_layer(viewer, "star") is not None
+
+
+def test_regions_in_pixels_are_those_of_the_only_cube(
+    viewer: Viewer, dock: SpectraDock, exposure_file: Callable[..., Path], tmp_path: Path
+):
+    regions = tmp_path / "pixels.reg"
+    y, x = STAR
+    regions.write_text(f"# Region file format: DS9\nimage\ncircle({x + 1},{y + 1},2) # text={{A}}\n")
+    dock.read(regions)
+    assert spaxels(dock) == [pytest.approx(STAR, abs=1e-3)]
+    assert dock.session.apertures[0].radius_arcsec == pytest.approx(0.4, rel=1e-3)  # 2 spaxels of 0.2"
+    add_file(viewer, exposure_file("second.fits", ifus=(5,), seed=2))
+    dock.read(regions)
+    assert "it is in image pixels, and it is not clear of which image" in dock.message.text()
+    assert len(dock.session.apertures) == 1
 
 
 def far_and_near():

@@ -205,9 +205,12 @@ class ApertureSync:
             self.history.push(self.session.apertures, what)
 
     def _restore(self, what: str) -> str:
+        """Show what the history has; what came back by that is selected."""
         if what:
-            there = {one.id for one in self.history.state}
-            self.show(self.history.state, selected=[id_ for id_ in self.session.selected if id_ in there])
+            there = [one.id for one in self.history.state]
+            before = {one.id for one in self.session.apertures}
+            back = [id_ for id_ in there if id_ not in before]
+            self.show(self.history.state, selected=back or [id_ for id_ in self.session.selected if id_ in there])
         return what
 
     def _remove(self, gone: set[str]) -> None:

@@ -19,6 +19,7 @@ from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos._napari.widgets.plot import PlotDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
+from napari_kmos.errors import KmosError
 
 _SIDE = {"Align IFUs": AlignDock, "Combine": CombineDock}
 _BELOW = {"Sky tweak": SkyTweakDock, "Spectra": SpectraDock, "Plot": PlotDock, "Maps": MapsDock}
@@ -45,14 +46,23 @@ def view(paths: Sequence[Path | str]) -> None:
     Raises
     ------
     KmosError
-        If a file cannot be used; no window is opened then.
+        If no file is named, or one cannot be used; no window is opened then.
     """
     make_viewer(paths)
     napari.run()
 
 
 def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
-    """Return a viewer with files open, north up, docks with plots below and the other ones at the side."""
+    """Return a viewer with files open, north up, docks with plots below and the other ones at the side.
+
+    Raises
+    ------
+    KmosError
+        If no file is named, or one cannot be used; no window is opened then.
+    """
+    if not paths:
+        msg = "no file is named to be shown; expected at least one cube, exposure, mosaic or image"
+        raise KmosError(msg)
     layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
     window = viewer.window._qt_window  # napari gives no other way to its own docks

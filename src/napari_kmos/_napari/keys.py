@@ -9,6 +9,7 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtWidgets import QAbstractItemView
 
 #: Steps (east, north): east is left on the screen.
 _STEPS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
@@ -69,6 +70,13 @@ def focus_canvas(viewer: ViewerModel) -> None:
     window = getattr(viewer, "window", None)
     if window is not None:
         window._qt_viewer.canvas.native.setFocus()  # napari gives no other way to its canvas
+
+
+def focus_canvas_from_lists(viewer: ViewerModel) -> None:
+    """Let keys go to the canvas if they go to a table or list; what is being typed goes on."""
+    window = getattr(viewer, "window", None)
+    if window is not None and isinstance(window._qt_window.focusWidget(), QAbstractItemView):
+        focus_canvas(viewer)
 
 
 def arrow_keys(nudge: Callable[[float, float], None]) -> dict[str, Callable[[], None]]:

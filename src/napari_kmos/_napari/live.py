@@ -30,6 +30,7 @@ from napari_kmos.summary import find_noise_model
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
+    from astropy.wcs import WCS
     from numpy.typing import NDArray
 
     from napari_kmos.cube import Array
@@ -60,6 +61,12 @@ def cubes_as_seen(viewer: ViewerModel) -> tuple[Cube, ...]:
     others = [layer for layer in reversed(cube_layers(viewer)) if layer.visible and layer is not first]
     seen = [] if first is None else [first, *others]
     return tuple(moved_cube(layer, part) for layer in seen for part in kmos_of(layer).parts)
+
+
+def only_wcs(viewer: ViewerModel) -> WCS | None:
+    """Return the WCS that pixels mean without saying of which image: that of the visible cube if there is just one."""
+    cubes = cubes_as_seen(viewer)
+    return cubes[0].wcs if len(cubes) == 1 else None
 
 
 def spectra_of(

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.commands import current_plane, thickness
-from napari_kmos._napari.keys import Keys
+from napari_kmos._napari.keys import Keys, focus_canvas_from_lists
 from napari_kmos._napari.live import CURSOR, HOVERING
 from napari_kmos._napari.points import KEY, points_layer
 from napari_kmos._napari.under import Under, cube_holding, cube_under, sky_at
@@ -82,7 +82,7 @@ class Pointer(QObject):
             self.is_active = True
             self.viewer.mouse_move_callbacks.append(self._on_move)
             self.viewer.mouse_drag_callbacks.append(self._on_press)
-            self.viewer.events.mouse_over_canvas.connect(self._on_left)
+            self.viewer.events.mouse_over_canvas.connect(self._on_over)
         self._keys_of_viewer.take()
         self.adopt_layers()
 
@@ -108,7 +108,7 @@ class Pointer(QObject):
             self.is_active = False
             self.viewer.mouse_move_callbacks.remove(self._on_move)
             self.viewer.mouse_drag_callbacks.remove(self._on_press)
-            self.viewer.events.mouse_over_canvas.disconnect(self._on_left)
+            self.viewer.events.mouse_over_canvas.disconnect(self._on_over)
 
     def settled(self, aperture: Aperture) -> Aperture:
         """Return an aperture where the star is that was pointed at, by what is drawn there; sky areas stay."""
@@ -217,9 +217,12 @@ class Pointer(QObject):
         if not event.is_dragging:
             self.moved.emit()
 
-    def _on_left(self) -> None:
+    def _on_over(self) -> None:
+        """Tell that the mouse has left; where it comes from a table or list, the keys come along."""
         if not self.viewer.mouse_over_canvas:
             self.left.emit()
+        else:
+            focus_canvas_from_lists(self.viewer)
 
     def _on_press(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Let a star be dragged while clicks add others: on a star napari's own way of selecting does that."""

@@ -230,7 +230,8 @@ def _read_box(cube: Cube, box: Box, *, has_model: bool) -> Box:
 def _n_bytes(cube: Cube, box: Box) -> int:
     """Size of flux and noise of rows and columns."""
     rows, columns = box
-    return 8 * cube.shape[0] * (rows.stop - rows.start) * (columns.stop - columns.start)
+    n_bytes: int = 8 * cube.shape[0] * (rows.stop - rows.start) * (columns.stop - columns.start)
+    return n_bytes
 
 
 def _within(part: slice, whole: slice) -> slice:

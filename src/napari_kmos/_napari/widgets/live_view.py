@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -91,10 +90,10 @@ class LiveView(QObject):
         if star is None or under is None or star.kind != "star":
             hide_pixels(viewer)
             return
-        is_fitted = self.session.extract_method == "psf"  # with a background, not with a ring
-        how = dataclasses.replace(self.parameters, sky="none") if is_fitted else self.parameters
+        shown = next((one for one in self.plot.spectra if one.aperture == star), None)
+        known = list(self.session.apertures)
         try:
-            show_pixels(viewer, under, pixels_of(under, star, list(self.session.apertures), how))
+            show_pixels(viewer, under, pixels_of(under, star, known, self.parameters, spectrum=shown))
         except KmosError:  # told with the spectrum
             hide_pixels(viewer)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from napari_kmos._napari import commands
+from napari_kmos._napari import commands, live
 from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.following import Follower
@@ -95,7 +95,8 @@ class SpectraDock(Dock):
             self.say(_NO_CUBE)
             return
         with notified(self.say):
-            self.sync.add(read_apertures(path, radius_arcsec=self.sync.radius_arcsec), f"reading {path.name}")
+            found = read_apertures(path, radius_arcsec=self.sync.radius_arcsec, wcs=live.only_wcs(self.viewer))
+            self.sync.add(found, f"reading {path.name}")
             self.session.apertures_file = path if path.suffix in (".ecsv", ".reg") else self.session.apertures_file
             self.say(f"{path.name}: {len(self.session.apertures)} apertures now")
 
@@ -120,9 +121,8 @@ class SpectraDock(Dock):
         self.pixels.setChecked(self.live.shows_pixels)
         keys = QLabel("\n".join(f"{key}: {text}" for key, text in KEY_TEXTS))
         keys.setWordWrap(True)
-        stars = (self.sources, self.pixels)
-        pages = {"Stars": stars, "Extraction": (self.sky,), "Output": (self.output,), "Keys": (keys,)}
-        column.addWidget(tabs_of(pages))
+        pages = {"Stars": (self.sources, self.pixels), "Extraction": (self.sky,), "Output": (self.output,)}
+        column.addWidget(tabs_of(pages | {"Keys": (keys,)}))
         column.addWidget(self.table, stretch=1)
         column.addWidget(self.index)
         self.body.addWidget(SideBySide(controls, self.plot))
