@@ -19,5 +19,17 @@ def printable(text: str) -> str:
     return "".join(letter if _is_shown(letter) else ascii(letter)[1:-1] for letter in text)
 
 
+def one_line(text: str, most: int = 1000) -> str:
+    """Return text as one line that a terminal shows, its middle left out where it is longer than somebody reads.
+
+    Examples
+    --------
+    >>> one_line("first   and last")
+    'first and last'
+    """
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
+
+
 def _is_shown(letter: str) -> bool:
     return letter.isprintable() or letter == "\n" or unicodedata.category(letter) == "Zs"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from napari_kmos.cli import output
 from napari_kmos.cli.options import add_common, scheduled
+from napari_kmos.words import printable
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -147,11 +148,19 @@ def _run(module: ModuleType, args: argparse.Namespace) -> int:
     return int(module.status(outcome)) if hasattr(module, "status") else output.DONE
 
 
+class _Formatter(logging.Formatter):
+    """Lines of the log as a terminal shows them: what they say may come from a file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return printable(super().format(record))
+
+
 def _start_logging(verbosity: int) -> None:
     """Send the package's log to standard error: warnings, with -v what is done, with -vv everything."""
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG if verbosity > 1 else logging.ERROR)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Formatter("%(message)s"))
     logger = logging.getLogger("napari_kmos")
     logger.handlers[:] = [handler]
     logger.setLevel(level)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.progress import Cancelled
-from napari_kmos.words import printable
+from napari_kmos.words import one_line, printable
 
 if TYPE_CHECKING:
     from napari_kmos.recipes.outcome import Outcome
@@ -47,7 +47,7 @@ class ProgressLine:
 
     def __call__(self, done: int, total: int, text: str) -> None:
         """Tell that ``done`` of ``total`` parts are done, and what is being done."""
-        text = printable(text)
+        text = one_line(text)
         if self._quiet or not self._is_due(done, total, text):
             return
         self._text, self._last = text, time.monotonic()
@@ -88,7 +88,7 @@ def collected_warnings(*, quiet: bool = False) -> Iterator[list[str]]:
         elif text not in texts:
             texts.append(text)
             if not quiet:
-                sys.stderr.write(f"warning: {printable(text)}\n")
+                sys.stderr.write(f"warning: {one_line(text)}\n")
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=KmosWarning)
@@ -126,7 +126,7 @@ def absolute(path: Path) -> str:
 
 def tell_error(text: str) -> None:
     """Write the last line of standard error."""
-    sys.stderr.write(f"error: {printable(' '.join(text.split()))}\n")
+    sys.stderr.write(f"error: {one_line(text)}\n")
     sys.stderr.flush()
 
 
@@ -176,4 +176,4 @@ def guarded(action: Callable[[], int | None], *, verbose: bool = False) -> int:
 def _tell_traceback(verbose: bool) -> None:
     """Write the traceback of the error at hand if it was asked for."""
     if verbose:
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc()))

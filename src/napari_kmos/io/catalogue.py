@@ -17,13 +17,18 @@ from astropy.table import Table
 from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io._columns import column_of, listed, numbers_of, plain_name
+from napari_kmos.io._extensions import check_lengths, open_fits
+from napari_kmos.io._file import FitsFile
 from napari_kmos.io._motions import read_motion
+from napari_kmos.io.text import check_first_lines
 
 if TYPE_CHECKING:
     from astropy.table import Column
     from numpy.typing import NDArray
 
 _SUFFIX = r"((?:j?2000|j2015|j2016|icrs|fk5|epoch2000|epoch|mean|sky|world|win|hms|dms|sex|degrees|deg|hours|rad)*)"
+#: Enough of a file to tell what it is.
+_MAGIC_BYTES = 80
 #: Names without case and punctuation: RA, _RAJ2000, ra_deg, ALPHAWIN_J2000, ...
 _RA = re.compile(rf"(?:ra|alpha|alphawin|rightascension){_SUFFIX}")
 _DEC = re.compile(rf"(?:dec|de|decl|delta|deltawin|declination){_SUFFIX}")
@@ -79,15 +84,29 @@ def read_any_table(path: Path | str) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on odd units, other tables of the file, and the like
-            try:
-                return Table.read(Path(path))
-            except IORegistryError:  # neither name nor content tell the format: text, if anything
-                return Table.read(Path(path), format="ascii")
+            return _first_table(Path(path))
     except Exception as err:
         lines = str(err).strip().splitlines() or [type(err).__name__]
         reason = lines[0] if Path(path).exists() else "no such file"
         msg = f"{path}: cannot be read as a table ({reason}); expected FITS, ECSV, VOTable, CSV or a plain text table"
         raise NotKmosError(msg) from err
+
+
+def _first_table(path: Path) -> Table:
+    """Read a table by astropy, having made sure that it is not more than it seems to be."""
+    plain = FitsFile.at(path).plain_path()
+    with plain.open("rb") as stream:
+        start = stream.read(_MAGIC_BYTES)
+    if start.startswith(b"SIMPLE"):
+        with open_fits(plain, named=path) as hdus:
+            check_lengths(hdus, path)
+            return Table.read(hdus)
+    if not start.lstrip().startswith(b"<"):  # the lines of XML may be as long as they like
+        check_first_lines(plain)
+    try:
+        return Table.read(plain)
+    except IORegistryError:  # neither name nor content tell the format: text, if anything
+        return Table.read(plain, format="ascii")
 
 
 def catalogue_of(table: Table, name: str, columns: CatalogueColumns = _FOUND) -> Catalogue:

@@ -14,7 +14,7 @@ from napari_kmos.curve import Curve
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.instrument import KEY_AIRMASS_END, KEY_AIRMASS_START, KEY_ZERO_MAGNITUDE
 from napari_kmos.io._axes import axis_type
-from napari_kmos.io._extensions import open_fits
+from napari_kmos.io._extensions import data_of, legible, open_fits
 from napari_kmos.io._spectral_axis import is_spectral, read_wavelength
 from napari_kmos.io.atomic import FITS_ENDINGS
 from napari_kmos.io.records import read_table
@@ -53,9 +53,9 @@ def read_curves(path: Path | str) -> tuple[Curve, ...]:
     if not file.name.lower().endswith(FITS_ENDINGS):
         return (_from_table(file),)
     with open_fits(file) as hdus:
-        primary = hdus[0].header.copy()
+        primary = legible(hdus[0]).copy()
         is_star = _STAR in primary
-        found = [] if is_star else [(hdu.name, hdu.header.copy(), np.array(hdu.data)) for hdu in hdus if _is_line(hdu)]
+        found = [] if is_star else [_line_of(hdu, file) for hdu in hdus if _is_line(hdu)]
     if is_star:
         star = read_spectrum(file)
         noise = star.noise if np.isfinite(star.noise).any() else None
@@ -78,7 +78,7 @@ def read_primary(path: Path | str) -> fits.Header:
         If the file cannot be read.
     """
     with open_fits(Path(path)) as hdus:
-        return hdus[0].header.copy()
+        return legible(hdus[0]).copy()
 
 
 def read_airmass(primary: fits.Header) -> float:
@@ -107,6 +107,12 @@ def _from_table(file: Path) -> Curve:
 def _is_line(hdu: Any) -> bool:
     """Whether an extension is an image with one axis, of wavelengths."""
     return bool(hdu.is_image and hdu.header.get("NAXIS") == 1 and is_spectral(axis_type(hdu.header, 1)))
+
+
+def _line_of(hdu: Any, file: Path) -> tuple[str, fits.Header, NDArray[Any]]:
+    """Name, header and values of such an extension."""
+    data = data_of(hdu, file)
+    return hdu.name, legible(hdu).copy(), np.empty(0) if data is None else data
 
 
 def _from_images(

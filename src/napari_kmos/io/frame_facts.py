@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_kmos.instrument import BANDS, KEY_CATEGORY, key_band
-from napari_kmos.io._extensions import open_fits
+from napari_kmos.io._extensions import legible, open_fits
 
 _KEY_RAW_CATEGORY = "ESO DPR CATG"
 _KEY_RAW_TYPE = "ESO DPR TYPE"
@@ -45,7 +45,7 @@ def read_frame_facts(path: Path | str) -> FrameFacts:
         If the file cannot be read.
     """
     with open_fits(Path(path)) as hdus:
-        header = hdus[0].header
+        header = legible(hdus[0])
         bands = (str(header.get(key_band(detector), "")).strip() for detector in _DETECTORS)
         is_science = str(header.get(_KEY_RAW_CATEGORY, "")).strip() == _SCIENCE
         return FrameFacts(

@@ -23,7 +23,7 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.errors import GeometryError, KmosError, NotKmosError
 from napari_kmos.io import _axes
 from napari_kmos.io._cards import escaped, primary_header, set_card, unescaped
-from napari_kmos.io._extensions import open_fits
+from napari_kmos.io._extensions import data_of, legible, open_fits
 from napari_kmos.io._psf_cards import psf_cards, psf_fit
 from napari_kmos.io.apertures import read_spaxels_text, spaxels_text
 from napari_kmos.io.atomic import atomic_path
@@ -131,11 +131,12 @@ def read_spectrum(path: Path | str) -> StarSpectrum:
     """
     path = Path(path)
     with open_fits(path) as hdus:
-        header = hdus[0].header.copy()
+        header = legible(hdus[0]).copy()
         images = [hdu for hdu in hdus if _ID in header and hdu.is_image]  # of a mosaic no planes are read
-        arrays = {hdu.name: np.array(hdu.data) for hdu in images[1:] if hdu.data is not None}
-        flux = images[0].data if images else None
-        arrays["FLUX"] = np.empty(0) if flux is None else np.array(flux, dtype=float)
+        found = {hdu.name: data_of(hdu, path) for hdu in images[1:]}
+        arrays = {name: data for name, data in found.items() if data is not None}
+        flux = data_of(images[0], path) if images else None
+        arrays["FLUX"] = np.empty(0) if flux is None else flux.astype(float)
     missing = [name for name in ("STD", "MASK", "SKY", "COVERAGE") if name not in arrays]
     if _ID not in header or arrays["FLUX"].ndim != 1 or missing:
         msg = f"{path}: not a star spectrum of napari-kmos; expected a file written by `napari-kmos extract`"

@@ -12,7 +12,7 @@ from astropy import units as u
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io._axes import axis_type
 from napari_kmos.io._columns import listed, numbers_of, plain_name
-from napari_kmos.io._extensions import open_fits
+from napari_kmos.io._extensions import data_of, open_fits
 from napari_kmos.io._spectral_axis import is_spectral, read_wavelength
 from napari_kmos.io.catalogue import read_any_table
 from napari_kmos.spectrum import Template
@@ -80,7 +80,7 @@ def _from_image(file: Path) -> tuple[np.ndarray, np.ndarray, str] | None:
         for hdu in hdus:
             is_line = hdu.is_image and hdu.header.get("NAXIS") == 1
             if is_line and is_spectral(axis_type(hdu.header, 1)):
-                flux = np.array(hdu.data, dtype=float)
+                flux = np.asarray(data_of(hdu, file), dtype=float)
                 wave, medium, is_reversed = read_wavelength(hdu.header, 1, flux.size, file.name)
                 return wave.to_value(u.um), flux[::-1] if is_reversed else flux, medium
     return None

@@ -9,6 +9,8 @@ from typing import Any
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io.atomic import atomic_path
 
+_MOST_LETTERS = 100_000
+
 
 def write_text(text: str, path: Path | str, *, overwrite: bool = False) -> Path:
     """Write a text file, atomically.
@@ -37,6 +39,23 @@ def read_text(path: Path | str) -> str:
         reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8 text"
         msg = f"{path}: cannot be read ({reason})"
         raise NotKmosError(msg) from err
+
+
+def check_first_lines(path: Path) -> None:
+    """Refuse a text table whose first lines are too long to be names of columns: astropy would take for ever over them.
+
+    Raises
+    ------
+    NotKmosError
+        If a line before the first row is longer than 100,000 letters.
+    """
+    with path.open("rb") as stream:
+        while line := stream.readline(_MOST_LETTERS + 1):
+            if len(line) > _MOST_LETTERS:
+                msg = f"{path}: its first lines are longer than {_MOST_LETTERS} letters; expected a table"
+                raise NotKmosError(msg)
+            if line.strip() and not line.startswith(b"#"):
+                return
 
 
 def read_toml(path: Path | str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_kmos.errors import KmosWarning, NotKmosError, WriteError
+from napari_kmos.errors import KmosError, KmosWarning, NotKmosError, WriteError
 from napari_kmos.io import cache
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _BLOCK = 4 * 2**20
 _SLAB_BYTES = 32 * 2**20
 #: Size of the unpacked file where the compressed one does not tell: FITS rarely shrinks by more.
 _FACTOR = 4
+#: What unpacks to more than this and to so many times its size is made to fill disks.
+_HARMLESS_BYTES, _MOST_FACTOR = 2**28, 500
 
 
 def is_packed(path: Path) -> bool:
@@ -117,10 +119,17 @@ def _module(path: Path) -> str | None:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """Yield the uncompressed bytes of a file."""
+    most, n_bytes = max(_HARMLESS_BYTES, _MOST_FACTOR * _packed_size(path)), 0
     try:
         with importlib.import_module(_module(path) or "gzip").open(path, "rb") as stream:
             while block := stream.read(_BLOCK):
+                n_bytes += len(block)
+                if n_bytes > most:
+                    msg = f"{path}: unpacks to more than {_MOST_FACTOR} times its size; unpack it yourself"
+                    raise NotKmosError(msg)
                 yield block
+    except KmosError:
+        raise
     except (OSError, EOFError, ValueError, ImportError, zlib.error) as err:
         msg = f"{path}: cannot be unpacked ({err}); copy the file again"
         raise NotKmosError(msg) from err
