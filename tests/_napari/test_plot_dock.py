@@ -173,6 +173,7 @@ def test_from_files_to_tables_and_figures(
         assert star.velocity.kms == pytest.approx(KMS, abs=5 * star.velocity.err_kms)
         assert star.snr.windows == ((2.242, 2.258),)
         assert star.category == "late"
+    assert [dock.results.item(row, 1).text() for row in range(3)] == ["1/a.fits", "1/b.fits", "2/b.fits"]
     dock.results.selectRow(0)
     assert session.selected == ("a",)
     y, x = viewer.layers[0].data_to_world((0, *PLACES["a"]))[1:]
@@ -247,10 +248,10 @@ def test_rows_are_sorted_as_numbers_and_what_is_not_known_is_last(qtbot: QtBot):
     ]
     table.show_measured([*stars, StarMeasurement(id="none", notes=("not a spectrum",))], ("u",))
     assert [table.item(row, 0).text() for row in range(5)] == ["x", "y", "z", "u", "none"]
-    table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
     assert [table.item(row, 0).text() for row in range(3)] == ["x", "u", "y"]
     assert [index.row() for index in table.selectionModel().selectedRows()] == [1]
-    assert "DER_SNR" in table.horizontalHeaderItem(3).toolTip()
+    assert "DER_SNR" in table.horizontalHeaderItem(4).toolTip()
 
 
 @pytest.mark.viewer

@@ -24,6 +24,7 @@ _AA_PER_UM = 1e4
 _NONE = Index(name="")
 _COLUMNS = {
     "id": "Of the star",
+    "from": "Where the spectrum comes from: it tells the epochs or reductions of a star apart",
     "SNR": "By the continuum: median over standard deviation in the windows, after a polynomial of degree 2 or less in "
     "each",
     "noise": "SNR by the propagated noise: median of flux over 1 sigma in the same windows",
@@ -39,7 +40,6 @@ _COLUMNS = {
     "line": "The line in the chosen window",
     "EW": "Its equivalent width in Å, positive in absorption",
     "± EW": "1 sigma, the continuum's included",
-    "from": "Where the spectrum comes from",
     "note": "What could not be measured, and why",
 }
 _ID = 0
@@ -158,6 +158,7 @@ def _cells(star: StarMeasurement) -> tuple[str | float, ...]:
     reasons = (*star.notes, star.velocity.reason, co.reason, br_gamma.reason, "" if fit is None else fit.reason)
     return (
         star.id,
+        star.file,
         *snr,
         star.velocity.kms,
         star.velocity.err_kms,
@@ -167,6 +168,5 @@ def _cells(star: StarMeasurement) -> tuple[str | float, ...]:
         br_gamma.err_aa,
         star.category,
         *line,
-        star.file,
         "; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
