@@ -79,6 +79,8 @@ def test_the_sky_is_subtracted_by_the_recipe(
     blocks = read_recipe_blocks(read_exposure(product).header)
     assert blocks[-2].recipe == "kmos_sky_tweak"
     assert any("object2_SKY_TWEAK: " in text for text in said)
+    told = product.with_name("object2_SKY_TWEAK_esorex.log").read_text().count("Tweaking")
+    qtbot.waitUntil(lambda: edit.log.toPlainText().count("Tweaking") == told > 1, timeout=WAIT_MS)
     assert len(dock.viewer.layers) >= 1
     monkeypatch.setenv("STAND_IN", "slow")
     dock.session.out_dir = tmp_path / "cancelled"

@@ -48,6 +48,11 @@ def test_no_recipes_at_all(recipe_dir, tmp_path):
         find_esorex(EsorexOptions(recipe_dirs=(tmp_path,))).manual("kmos_combine")
 
 
+def test_folder_of_recipes_that_is_not_there(options, tmp_path):
+    with pytest.raises(EngineError, match=r"no recipe kmos_combine in \S+gone \(no such folder\): it finds no recipe"):
+        find_esorex(EsorexOptions(recipe_dirs=(tmp_path / "gone",))).manual("kmos_combine")
+
+
 def test_program_that_is_not_there(monkeypatch, tmp_path):
     with pytest.raises(EngineError, match=r"nowhere/esorex: no such program; install it .*--esorex PATH"):
         find_esorex(EsorexOptions(program=tmp_path / "nowhere" / "esorex"))

@@ -72,7 +72,7 @@ class Task(QObject):
         """Pass progress on; in the thread."""
         if self._stop.is_set() or _is_over.is_set():
             raise Cancelled
-        _tell(self.progressed, done, total, text)
+        tell(self.progressed, done, total, text)
 
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Tell how it ended; in the thread of the window."""
@@ -127,7 +127,7 @@ class Latest(QObject):
         if _is_over.is_set() or (self._waiting is not None and seconds > longest):
             raise Cancelled
         if seconds > _SLOW_S:
-            _tell(self.progressed, text)
+            tell(self.progressed, text)
 
     def _on_returned(self, answer: tuple[Any, BaseException | None]) -> None:
         """Hand the answer on and begin what waits."""
@@ -161,12 +161,12 @@ def _in_thread(call: Callable[[], Any], returned: Any, *, without_warnings: bool
             answer = call(), None
         except (Exception, Cancelled) as err:  # noqa: BLE001 - told to the user by whoever asked
             answer = None, err
-        _tell(returned, answer)
+        tell(returned, answer)
 
     begin_thread(run)
 
 
-def _tell(signal: Any, *what: Any) -> None:
+def tell(signal: Any, *what: Any) -> None:
     """Emit a signal from a thread, as long as there is somebody to hear it."""
     with _telling:
         if not _is_over.is_set():

@@ -104,7 +104,8 @@ class Esorex:
             return f"{self.label} tells nothing of {recipe}: {last_error(told.splitlines()) or last}"
         kmos = [name for name in self.recipes() if name.startswith("kmo")]
         there = f"it finds {', '.join(kmos)}" if kmos else "it finds no recipe of KMOS"
-        where = f" in {', '.join(self.recipe_dirs)}" if self.recipe_dirs else ""
+        places = [place if Path(place).is_dir() else f"{place} (no such folder)" for place in self.recipe_dirs]
+        where = f" in {', '.join(places)}" if places else ""
         old = f"kmo_{recipe.removeprefix('kmos_')}"
         todo = (
             f"{old} is that of an old pipeline: install a later one"

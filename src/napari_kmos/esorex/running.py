@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _LOG = "esorex.log"
-_log = logging.getLogger(__name__)
+#: Gets every line that a recipe says, in the thread that reads it.
+said_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +159,7 @@ class _Child:
                 for line in stream:
                     self.lines.append(line.rstrip("\n"))
                     if line.strip():
-                        _log.info("%s: %s", self.run.name, self.lines[-1])
+                        said_log.info("%s: %s", self.run.name, self.lines[-1])
                     self.said.put((self, line))
 
     def finished(self) -> FinishedRun:

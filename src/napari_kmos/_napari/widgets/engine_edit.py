@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QTableWi
 from napari_kmos._napari.errors import notify
 from napari_kmos._napari.widgets.files import PathField
 from napari_kmos._napari.widgets.parts import Message, scrolled_past
+from napari_kmos._napari.widgets.recipe_log import RecipeLog
 from napari_kmos._napari.widgets.tables import Cell, ResultTable, filling
 from napari_kmos._napari.workers import Latest
 from napari_kmos.errors import KmosError
@@ -62,7 +63,7 @@ class EngineEdit(QWidget):
             "Writes sets of frames and command.txt into the folder for the products, for a cluster or a colleague, and "
             "runs nothing; esorex need not be there"
         )
-        self.table = RecipeTable()
+        self.table, self.log = RecipeTable(), RecipeLog()
         self.latest = Latest()
         self._build()
 
@@ -90,6 +91,7 @@ class EngineEdit(QWidget):
         form.addRow("At once", self.jobs)
         form.addRow("", self.dry_run)
         form.addRow(self.table)
+        form.addRow(self.log)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.engine)
