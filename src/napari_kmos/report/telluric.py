@@ -68,13 +68,13 @@ def telluric_figure(correction: Correction, star: StarSpectrum) -> Figure:
         axes.plot(wave, through, color="tab:orange", lw=0.7, label="transmission")
         axes.set(xlim=(fit.start_um, fit.end_um), ylim=(0, _HIGHEST), title=_title(fit), ylabel="flux / median")
     figure.axes[0].legend(loc="lower right", ncols=3, fontsize="small")
-    figure.axes[-1].set_xlabel("wavelength / micron (vacuum)")
+    figure.axes[-1].set_xlabel("wavelength in vacuum (µm)")
     figure.suptitle(f"{star.label}, corrected by {correction.standard}")
     return figure
 
 
 def _title(fit: WindowFit) -> str:
     """Return the numbers of a window."""
-    place = f"{fit.start_um:.3f}-{fit.end_um:.3f} um"
+    place = f"{fit.start_um:.3f}-{fit.end_um:.3f} µm"
     scaled = f"airmass x{fit.airmass:.3f}, water x{fit.water:.3f}, shift {fit.shift_pix:+.2f} pix"
     return f"{place}: {fit.note or scaled + f', rms {fit.rms_before:.4f} to {fit.rms_after:.4f}'}"

@@ -185,21 +185,19 @@ def prepare_traces(
         In the order given. A spectrum without a continuum is left out and noted, if it was to be normalised.
     """
     made, notes = [], []
-    for one in spectra:
+    for place, one in enumerate(spectra):
         try:
-            made.append(_trace(one.spectrum, one.source, look, continua.get(one.id, _DEFAULT_CONTINUUM)))
+            trace = _trace(one.spectrum, one.source, look, continua.get(one.id, _DEFAULT_CONTINUUM))
+            made.append(dataclasses.replace(trace, place=place))
         except KmosError as err:
             notes.append(str(err))
-    named = [
-        dataclasses.replace(trace, name=name, place=place)
-        for place, (trace, name) in enumerate(zip(made, _names(made), strict=True))
-    ]
+    named = [dataclasses.replace(trace, name=name) for trace, name in zip(made, _names(made), strict=True)]
     units = {one.spectrum.unit for one in spectra}
     unit = units.pop() if len(units) == 1 and not look.normalised else None
     return Traces(
         spectra=_stacked(named, look.spacing) if look.arrangement == STACK else tuple(named),
         differences=_differences(named) if look.compared else (),
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         unit="" if unit is None else unit.to_string("unicode"),
         label="flux / continuum" if look.normalised else "flux",
     )
