@@ -46,8 +46,8 @@ BANDS = {
 class Magnitude:
     """A magnitude of 2MASS: its name, the range over which KMOS compares with it, and the flux of a star of 0 mag.
 
-    Ranges are those of the pipeline's zero points. Fluxes, in erg s-1 cm-2 Angstrom-1, are of Cohen et al. (2003, AJ
-    126, 1090).
+    Ranges are taken for those of the pipeline's zero points, which is not confirmed by its source. Fluxes, in erg s-1
+    cm-2 Angstrom-1, are of Cohen et al. (2003, AJ 126, 1090).
     """
 
     name: str
