@@ -66,7 +66,7 @@ def main() -> int:
         with ProcessPoolExecutor(1, get_context("fork")) as one:  # its threads must not be there when others fork
             seeds = one.submit(make_seeds, folder / "seeds").result()
         print(f"sound files in {time.monotonic() - started:.0f} s", flush=True)
-        indices = given.only or list(range(given.files))
+        indices = given.only or list(range(given.first, given.first + given.files))
         found = list(_results(given, seeds, folder, indices))
         _tell(found, time.monotonic() - started)
         if given.only:
@@ -80,6 +80,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, metavar="INDEX", help="of the first (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the mutations (default: %(default)s)")
     parser.add_argument("--commands", metavar="NAME,...", help="these only; read is all readers (default: all)")
     parser.add_argument("--kinds", metavar="NAME,...", help="files of these kinds only (default: all)")

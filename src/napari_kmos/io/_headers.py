@@ -45,9 +45,10 @@ def check_headers(path: Path, named: Path) -> None:
             if n_axes > _MOST_AXES:
                 msg = f"{named}: NAXIS is {n_axes}; expected at most {_MOST_AXES} axes, copy the file again"
                 raise NotKmosError(msg)
-            if not cards:
+            end = stream.tell() + _data_bytes(cards, n_axes)
+            if not cards or end >= size:
                 return
-            stream.seek(_data_bytes(cards, n_axes), 1)
+            stream.seek(end)
 
 
 def _sizes_of(stream: BinaryIO, named: Path) -> dict[bytes, int]:
@@ -75,4 +76,4 @@ def _data_bytes(cards: dict[bytes, int], n_axes: int) -> int:
         lengths[0] = 1  # random groups
     pixels = math.prod(lengths) if lengths else 0
     n_bytes = abs(cards.get(b"BITPIX", 8)) // 8 * cards.get(b"GCOUNT", 1) * (cards.get(b"PCOUNT", 0) + pixels)
-    return -(-n_bytes // _BLOCK_BYTES) * _BLOCK_BYTES if 0 <= n_bytes < 2**62 else 0
+    return -(-max(n_bytes, 0) // _BLOCK_BYTES) * _BLOCK_BYTES

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_kmos.io.atomic import atomic_path
+from napari_kmos.words import printable
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -51,4 +52,4 @@ def latex_text(text: str) -> str:
     >>> latex_text("a_1 & 5 %")
     'a\\_1 \\& 5 \\%'
     """
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_SPECIAL.get(letter, letter) for letter in printable(" ".join(text.split())))

@@ -17,6 +17,7 @@ from napari_kmos.aperture import Aperture
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import ExtractionError, KmosError, KmosWarning, NotKmosError
 from napari_kmos.io.text import write_text
+from napari_kmos.words import printable
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -257,5 +258,5 @@ def _equatorial(position: SkyCoord) -> tuple[float, float]:
 
 
 def _region_text(text: str) -> str:
-    """Text that ends where ds9 thinks it ends."""
-    return " ".join(text.split()).replace("{", "(").replace("}", ")")
+    """Text that ends where ds9 thinks it ends, in one line without control characters."""
+    return printable(" ".join(text.split())).replace("{", "(").replace("}", ")")
