@@ -32,7 +32,7 @@ CALLS = {
     "prepare": "kmos_gen_telluric object.fits sky.fits -o OUT --tag object.fits=RESPONSE --tag sky.fits=TELLURIC",
     "info": "cube.fits",
     "history": "cube.fits",
-    "replay": "spectra/spectra_GC_7_ifu7.json -o OUT",
+    "replay": "spectra/spectra_target_ifu5.json -o OUT",
     "check": "cube.fits object.fits",
     "sky-tweak": "object.fits --sky sky.fits -o OUT",
     "sky-mask": "sky.fits -o OUT",

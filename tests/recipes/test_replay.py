@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from leftover_sky import leftover_exposure
 
 from napari_kmos._version import __version__
 from napari_kmos.cli.main import main
+from napari_kmos.combine import CombineParameters
 from napari_kmos.errors import KmosError, WriteError
-from napari_kmos.io import read_cube, write_apertures, write_table
+from napari_kmos.extract import ExtractParameters
+from napari_kmos.io import read_apertures, read_cube, read_offsets, write_apertures, write_exposure, write_table
+from napari_kmos.recipes.combine import combine
 from napari_kmos.recipes.demo_clicks import click_list
+from napari_kmos.recipes.extract import extract
 from napari_kmos.recipes.history import history
 from napari_kmos.recipes.replay import RECIPES, replay
 from napari_kmos.recipes.simulate import simulate
@@ -35,7 +40,7 @@ CALLS = {
         "sky_tweak/object1_SKY_TWEAK.fits",
     ),
     "sky_compare": ("sky-tweak object0.fits --sky sky0.fits -o methods --compare-methods --ifu 3", "methods"),
-    "sky_second_pass": ("sky-second-pass sky_tweak/object0_SKY_TWEAK.fits -o second", "second"),
+    "sky_second_pass": ("sky-second-pass leftover.fits -o second", "second/leftover_SECOND_PASS.fits"),
     "align": ("align TWEAKED -o align/offsets.ecsv", "align/offsets.ecsv"),
     "align_catalogue": (
         "align TWEAKED -o align/against.ecsv --method stars --catalogue truth.ecsv",
@@ -76,6 +81,7 @@ def done(tmp_path_factory):
     for name, of in (("object", "Half"), ("sky", "Sky")):
         for number, path in enumerate(path for path in night.products if of in path.name):
             shutil.copy(path, folder / f"{name}{number}.fits")
+    write_exposure(leftover_exposure({2: 1.0, 3: 0.7}, crowded=(3,)), folder / "leftover.fits")
     scene = make_scene(NIGHT)
     write_apertures(click_list(scene), folder / "stars.ecsv")
     shutil.copy(folder / "night/truth.ecsv", folder / "truth.ecsv")
@@ -146,6 +152,18 @@ def test_made_again_it_is_equal(name, done, tmp_path):
     assert outcome.measured["differences"]
     assert outcome.measured["versions"] == {}
     assert outcome.measured["parameters"] == {}
+
+
+def test_decisions_that_no_file_holds_are_in_the_record(done, tmp_path):
+    """Apertures and offsets as a panel has them, never saved."""
+    (cube,) = sorted((done / "combine").glob("COMBINE_*[0-9].fits"))
+    rows = read_apertures(done / "stars.ecsv")
+    made = extract([cube], rows, tmp_path / "spectra", parameters=ExtractParameters(sky="areas"))
+    assert replay(made.products[0], tmp_path / "again").measured["equal"]
+    files = sorted((done / "sky_tweak").glob("*_SKY_TWEAK.fits"))
+    how = {"parameters": CombineParameters(method="user"), "unaccepted": "header"}
+    moved = combine(files, tmp_path / "moved", offsets=read_offsets(done / "align/offsets.ecsv"), **how)
+    assert replay(moved.products[0], tmp_path / "moved_again").measured["equal"]
 
 
 def test_inputs_are_found_where_the_folder_was_moved_to(cropped):

@@ -19,6 +19,7 @@ from napari_kmos.instrument import (
     key_recipe,
 )
 from napari_kmos.io import _axes
+from napari_kmos.io.atomic import FITS_ENDINGS
 from napari_kmos.io.records import checksum
 from napari_kmos.provenance import package_versions
 
@@ -107,7 +108,9 @@ def add_step(header: fits.Header, step: Step) -> None:
         _set_text(header, key_recipe(block, f"PKG{number} ID"), _printable(f"{name}/{version}"))
     for number, path in enumerate(step.inputs, start=1):
         _set_text(header, key_recipe(block, f"RAW{number} NAME"), _printable(path.name))
-        if path.is_file():
+        # Not of tables: one made anew with the same corrections would make another cube of the same pixels, and
+        # `run` would do all that follows once more. The record has them.
+        if path.name.endswith(FITS_ENDINGS) and path.is_file():
             set_card(header, key_recipe(block, f"RAW{number} SHA256"), checksum(path)[:_DIGITS])
     for number, (name, value) in enumerate(step.parameters.items(), start=1):
         default = f"Default: {_text(step.defaults[name])}" if name in step.defaults else ""

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from napari_kmos.aperture import Aperture
 from napari_kmos.catalogue import Catalogue
 from napari_kmos.errors import KmosError
 from napari_kmos.io import read_catalogue
+from napari_kmos.offset import Offset
+from napari_kmos.spectrum import SpectralLine
 
+#: What a person decides, which recipes name for type checkers alone.
+_DECISIONS: Mapping[str, type] = {each.__name__: each for each in (Aperture, Offset, SpectralLine)}
 #: What is no more than the content of a file is read again.
 _READ: Mapping[type, Callable[..., Any]] = {Catalogue: read_catalogue}
 
@@ -133,4 +138,4 @@ def _hints_of(of: Any) -> dict[str, Any]:
         except NameError as err:
             if err.name is None or err.name in absent:
                 raise
-            absent[err.name] = _Unmakable
+            absent[err.name] = _DECISIONS.get(err.name, _Unmakable)
