@@ -28,7 +28,7 @@ _SLAB_BYTES = 32 * 2**20
 #: Size of the unpacked file where the compressed one does not tell: FITS rarely shrinks by more.
 _FACTOR = 4
 #: What unpacks to more than this and to so many times its size is made to fill disks.
-_HARMLESS_BYTES, _MOST_FACTOR = 2**26, 100
+_HARMLESS_BYTES, _MOST_FACTOR = 2**27, 100
 
 
 def is_packed(path: Path) -> bool:
