@@ -24,7 +24,6 @@ class RecipeLog(QPlainTextEdit):
         self.setReadOnly(True)
         self.setMaximumBlockCount(_MOST_LINES)
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.setPlaceholderText("What the recipe says while it runs")
         self.setToolTip("All of it is kept as <product>_esorex.log")
         self.setFixedHeight(_N_ROWS * self.fontMetrics().lineSpacing() + 14)
