@@ -145,14 +145,15 @@ def scale_throughput(
     target, parts = (wavelength_um, flux, noise), _parts(wavelength_um, parameters)
     if parameters.fit:
         expected[2] = coarse_shift(scaler, flux, parameters.max_shift_pix)
+    by_headers = expected.copy()
     if parameters.fit and len(parts) > 1:
-        whole = _fit(scaler, target, slice(None), (expected, widths), parameters)
+        whole = _fit(scaler, target, slice(None), (expected, widths, by_headers), parameters)
         expected = np.array([whole.airmass, whole.water, whole.shift_pix])
         widths[:2] = parameters.window_error
     through = np.full(wavelength_um.size, np.nan)
     windows = []
     for part in parts:
-        fit = _fit(scaler, target, part, (expected, widths), parameters)
+        fit = _fit(scaler, target, part, (expected, widths, by_headers), parameters)
         through[part] = scaler.transmission(np.array([fit.airmass, fit.water, fit.shift_pix]), part)
         windows.append(fit)
     through[~scaler.known | (through < parameters.min_transmission)] = np.nan
@@ -204,11 +205,11 @@ def _fit(
     scaler: Scaler,
     target: tuple[Floats, Floats, Floats],
     part: slice,
-    prior: tuple[Floats, Floats],
+    prior: tuple[Floats, Floats, Floats],
     parameters: TelluricParameters,
 ) -> WindowFit:
-    """Fit airmass, water and shift in a window, given what is expected and its errors; that where it cannot be."""
-    expected = prior[0]
+    """Fit airmass, water and shift in a window, given what is expected, its errors, and what the headers say."""
+    expected, widths, by_headers = prior
     wave, flux, noise = (values[part] for values in target)
     plain = WindowFit(
         start_um=float(wave[0]),
@@ -225,14 +226,10 @@ def _fit(
     ratio = float(np.median(flux[used] / noise[used])) if used.any() else 0.0
     if used.sum() < FEWEST or ratio < parameters.min_snr:
         return replace(plain, note=f"not fitted: {used.sum()} planes, signal over noise {ratio:.1f}")
-    model = WindowModel(scaler, part, (wave, flux, noise), prior, parameters)
+    model = WindowModel(scaler, part, (wave, flux, noise), (expected, widths), parameters)
     values, errors, used = model.solve(used)
     if model.is_at_end(values):
-        text = (
-            f"{wave[0]:.4f}-{wave[-1]:.4f} um: the fit ends where no more is looked for (airmass x{values[0]:.3g}, "
-            f"water x{values[1]:.3g}); give a star that tells more (--reference), or leave the fit out (--no-fit)"
-        )
-        warnings.warn(text, KmosWarning, stacklevel=2)
+        _warn_of_end(wave, values)
     deep = used & (start < _ABSORBED)
     return replace(
         plain,
@@ -241,10 +238,19 @@ def _fit(
         airmass_err=float(errors[0]),
         water_err=float(errors[1]),
         shift_pix=float(values[2]),
-        rms_before=model.rms(expected, used, deep),
+        rms_before=model.rms(by_headers, used, deep),
         rms_after=model.rms(values, used, deep),
         n_planes=int(used.sum()),
     )
+
+
+def _warn_of_end(wave: Floats, values: Floats) -> None:
+    """Warn that a fit tells nothing."""
+    text = (
+        f"{wave[0]:.4f}-{wave[-1]:.4f} um: the fit ends where no more is looked for (airmass x{values[0]:.3g}, water "
+        f"x{values[1]:.3g}); give a star that tells more (--reference), or leave the fit out (--no-fit)"
+    )
+    warnings.warn(text, KmosWarning, stacklevel=2)
 
 
 def _usable(scaler: Scaler, part: slice, flux: Floats, noise: Floats) -> tuple[Floats, NDArray[np.bool_]]:
