@@ -48,7 +48,7 @@ class Look:
     normalised : bool
         Divided by the continuum.
     smooth_fwhm_pix : float
-        Smoothed by a Gaussian of this width in planes, each plane weighted by the inverse of its variance; 0 does not.
+        Smoothed by a Gaussian of this width in planes, planes weighted by the inverse of their variance; 0 does not.
     without_airglow : bool
         Gaps where the sky has bright lines.
     compared : bool
@@ -192,8 +192,8 @@ def prepare_traces(
         except KmosError as err:
             notes.append(str(err))
     named = [dataclasses.replace(trace, name=name) for trace, name in zip(made, _names(made), strict=True)]
-    units = {one.spectrum.unit for one in spectra}
-    unit = units.pop() if len(units) == 1 and not look.normalised else None
+    units = {one.spectrum.unit for one in spectra if not look.normalised}
+    unit = units.pop() if len(units) == 1 else None
     return Traces(
         spectra=_stacked(named, look.spacing) if look.arrangement == STACK else tuple(named),
         differences=_differences(named) if look.compared else (),
@@ -224,8 +224,8 @@ def difference(first: Trace, second: Trace) -> Trace:
 
 def _alone(second: Trace, first: Trace) -> str:
     """Return the name of a trace without what it shares with another."""
-    label, _, where = second.name.rpartition(", ")
-    return where if label and first.name.startswith(f"{label}, ") else second.source or second.name
+    label, comma, where = second.name.rpartition(", ")
+    return where if comma and first.name.startswith(label + comma) else second.source or second.name
 
 
 def fit_trace(trace: Trace, fit: LineFit) -> Trace:
@@ -234,9 +234,8 @@ def fit_trace(trace: Trace, fit: LineFit) -> Trace:
     wave = trace.wavelength_um[inside]
     flux = fit.evaluate(wave) / trace.continuum[inside] + trace.level
     empty = np.full(wave.shape, np.nan)
-    return dataclasses.replace(
-        trace, name=fit.line.name, wavelength_um=wave, flux=flux, noise=empty, continuum=trace.continuum[inside]
-    )
+    facts = {"wavelength_um": wave, "flux": flux, "noise": empty, "continuum": trace.continuum[inside]}
+    return dataclasses.replace(trace, name=fit.line.name, **facts)
 
 
 @functools.lru_cache(maxsize=_KEPT)
@@ -270,16 +269,15 @@ def _trace(spectrum: StarSpectrum, source: str, look: Look, continuum: Continuum
 
 def _names(traces: Sequence[Trace]) -> list[str]:
     """Return names that tell traces apart: with where they come from, where a label is shared."""
-    return [f"{trace.name}, {where}" if (where := _where(trace, traces)) else trace.name for trace in traces]
+    return [", ".join(filter(None, (trace.name, _where(trace, traces)))) for trace in traces]
 
 
 def _where(trace: Trace, traces: Sequence[Trace]) -> str:
     """Return what tells a trace from others of its label: the folder, as that of an epoch, if that is enough."""
     sources = [other.source for other in traces if other.name == trace.name]
-    folders = [source.rpartition("/")[0] for source in sources]
-    if len(sources) == 1:
-        return ""
-    return trace.source.rpartition("/")[0] if all(folders) and len({*folders}) == len(folders) else trace.source
+    folders = {source.rpartition("/")[0] for source in sources} - {""}
+    where = trace.source.rpartition("/")[0] if len(folders) == len(sources) else trace.source
+    return where if len(sources) > 1 else ""
 
 
 def _stacked(traces: Sequence[Trace], spacing: float) -> tuple[Trace, ...]:
