@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -234,7 +234,7 @@ def fit_trace(trace: Trace, fit: LineFit) -> Trace:
     wave = trace.wavelength_um[inside]
     flux = fit.evaluate(wave) / trace.continuum[inside] + trace.level
     empty = np.full(wave.shape, np.nan)
-    facts = {"wavelength_um": wave, "flux": flux, "noise": empty, "continuum": trace.continuum[inside]}
+    facts: dict[str, Any] = {"wavelength_um": wave, "flux": flux, "noise": empty, "continuum": trace.continuum[inside]}
     return dataclasses.replace(trace, name=fit.line.name, **facts)
 
 
