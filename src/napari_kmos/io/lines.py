@@ -11,8 +11,9 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
-from napari_kmos.errors import KmosError, NotKmosError
+from napari_kmos.errors import KmosError
 from napari_kmos.io.records import read_table, write_table
+from napari_kmos.io.text import read_text
 from napari_kmos.spectrum import SpectralLine
 
 if TYPE_CHECKING:
@@ -126,11 +127,7 @@ def _microns(table: Table, name: str) -> list[float]:
 
 def _text_lines(path: Path) -> list[str]:
     """Lines of a text file."""
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as err:
-        msg = f"{path}: cannot be read ({getattr(err, 'strerror', None) or err})"
-        raise NotKmosError(msg) from err
+    return read_text(path).splitlines()
 
 
 def _pairs(path: Path, lines: list[str]) -> Iterator[Window]:

@@ -12,6 +12,7 @@ from astropy.table import MaskedColumn, Table
 
 from napari_kmos.errors import AlignmentError, NotKmosError
 from napari_kmos.io.atomic import atomic_path
+from napari_kmos.io.records import read_table
 from napari_kmos.offset import Offset
 
 _REQUIRED = ("exposure", "file", "ifu", "dra_arcsec", "ddec_arcsec")
@@ -46,9 +47,9 @@ def read_offsets(path: str | Path) -> tuple[Offset, ...]:
         msg = f"{path}: no such file; expected an offset table (ECSV)"
         raise NotKmosError(msg)
     try:
-        table = Table.read(path, format="ascii.ecsv")
-    except (OSError, ValueError, UnicodeDecodeError) as err:
-        msg = f"{path}: not an offset table (ECSV): {str(err).splitlines()[0] if str(err) else type(err).__name__}"
+        table = read_table(path)
+    except NotKmosError as err:
+        msg = f"{path}: not an offset table (ECSV): {str(err).removeprefix(f'{path}: ')}"
         raise NotKmosError(msg) from err
     missing = [name for name in _REQUIRED if name not in table.colnames]
     if missing:

@@ -18,6 +18,7 @@ from astropy.table import Table
 from napari_kmos.errors import KmosError, NotKmosError, WriteError
 from napari_kmos.io import cache
 from napari_kmos.io.atomic import atomic_path
+from napari_kmos.io.text import check_first_lines, read_text
 
 #: Checksums of files from this size on are kept on disk.
 _KEPT_BYTES = 64 * 2**20
@@ -84,9 +85,10 @@ def read_json(path: Path | str) -> dict[str, Any]:
         If the file cannot be read or holds something else.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as err:
-        msg = f"{path}: cannot be read as JSON ({err})"
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as err:
+        reason = str(err).removeprefix(f"{path}: ")
+        msg = f"{path}: cannot be read as JSON ({reason})"
         raise NotKmosError(msg) from err
     if not isinstance(content, dict):
         msg = f"{path}: holds a {type(content).__name__}; expected a JSON object"
@@ -121,6 +123,7 @@ def read_table(path: Path | str, *, required: Iterable[str] = ()) -> Table:
         If a required column is missing.
     """
     try:
+        check_first_lines(Path(path))
         table = Table.read(Path(path), format="ascii.ecsv")
     except Exception as err:  # table readers raise whatever their parsers meet
         reason = str(err).splitlines()[0] if str(err) else type(err).__name__

@@ -16,7 +16,7 @@ from astropy.coordinates import ICRS, SkyCoord
 from napari_kmos.aperture import Aperture
 from napari_kmos.cube import pixel_scale_arcsec
 from napari_kmos.errors import ExtractionError, KmosError, KmosWarning, NotKmosError
-from napari_kmos.io.text import write_text
+from napari_kmos.io.text import read_text, write_text
 from napari_kmos.words import printable
 
 if TYPE_CHECKING:
@@ -189,9 +189,9 @@ def _parsed(path: Path) -> list[Any]:
     from regions import Regions
 
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        msg = f"{path}: cannot be read as a region file ({getattr(err, 'strerror', None) or err})"
+        text = read_text(path)
+    except NotKmosError as err:
+        msg = f"{path}: cannot be read as a region file; {str(err).removeprefix(f'{path}: ')}"
         raise NotKmosError(msg) from err
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

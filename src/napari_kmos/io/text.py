@@ -6,9 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from napari_kmos.errors import NotKmosError
+from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io.atomic import atomic_path
 
+#: A mosaic given by mistake is larger.
+_MOST_BYTES = 2**26
 _MOST_LETTERS = 100_000
 
 
@@ -31,10 +33,15 @@ def read_text(path: Path | str) -> str:
     Raises
     ------
     NotKmosError
-        If the file cannot be read or is not text.
+        If the file cannot be read, is larger than 64 MiB, or is not text.
     """
     try:
+        if Path(path).stat().st_size > _MOST_BYTES:
+            msg = f"{path}: larger than {_MOST_BYTES // 2**20} MiB; expected text that people write or read"
+            raise NotKmosError(msg)
         return Path(path).read_text(encoding="utf-8")
+    except KmosError:
+        raise
     except (OSError, ValueError) as err:
         reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8 text"
         msg = f"{path}: cannot be read ({reason})"
@@ -68,6 +75,8 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:  # whole numbers of thousands of digits, brackets within brackets
+        if isinstance(err, NotKmosError):
+            raise
         msg = f"{path}: cannot be read as TOML ({err})"
         raise NotKmosError(msg) from err
