@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -321,3 +322,15 @@ def test_history_that_goes_round_in_a_circle_ends(tmp_path, capsys):
     assert "\x1b" not in out
     assert len(out.splitlines()) == 9
     assert max(map(len, out.splitlines())) < 300
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_pipes_in_the_place_of_files_are_not_waited_for(tmp_path):
+    """Neither as a record nor as an input."""
+    (tmp_path / "a.ecsv").write_text("x")
+    os.mkfifo(tmp_path / "a.json")
+    os.mkfifo(tmp_path / "input.ecsv")
+    content = {"step": "x", "inputs": ["input.ecsv"], "products": ["a.ecsv"]}
+    (tmp_path / "other.json").write_text(json.dumps(content))
+    tree = history(tmp_path / "a.ecsv").measured["tree"]
+    assert (tree["step"], tree["inputs"]) == ("x", [{"file": "input.ecsv", "state": "missing"}])

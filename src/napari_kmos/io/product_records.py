@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,12 +52,17 @@ class RecordedFile:
     size: int | None = None
 
     def is_still(self, path: Path) -> bool:
-        """Tell whether a file has the content that was recorded; the checksum is read only if the size is the same."""
+        """Tell whether a file has the content that was recorded; the checksum is read only if the size is the same.
+
+        Of one that cannot be read nobody can tell, so that it has not.
+        """
         if not path.is_file():
             return path.is_dir() and not self.sha256
         if self.size not in (None, path.stat().st_size):
             return False
-        return checksum(path) == self.sha256
+        with suppress(NotKmosError):
+            return checksum(path) == self.sha256
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +158,9 @@ def read_record(path: Path | str) -> Record:
         If it cannot be read, or is no record.
     """
     target = Path(path)
-    with suppress(OSError, ValueError):
-        if target.stat().st_size > _MOST_BYTES:
-            msg = f"{target}: holds more than {_MOST_BYTES >> 20} MiB; expected a record"
-            raise NotKmosError(msg)
+    if not _is_readable(target):
+        msg = f"{target}: is no plain file of {_MOST_BYTES >> 20} MiB at most; expected a record"
+        raise NotKmosError(msg)
     content = read_json(target)
     if not {"step", "inputs", "products"} <= content.keys():
         msg = f"{target}: is no record; expected step, inputs and products in it"
@@ -208,6 +213,15 @@ def _is_there(path: Path) -> bool:
     with suppress(OSError, ValueError):
         return path.is_file() or path.is_dir()
     return False
+
+
+def _is_readable(path: Path) -> bool:
+    """Tell whether a record can be read as a whole; of one that is missing the reading says more."""
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return True
+    return stat.S_ISREG(state.st_mode) and state.st_size <= _MOST_BYTES
 
 
 def _told(path: Path, record: Path) -> dict[str, Any]:
