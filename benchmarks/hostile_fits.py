@@ -68,7 +68,7 @@ class Parts:
         """Take a sound file apart: a header begins where SIMPLE or XTENSION stands at a block."""
         starts = [at for at in range(0, len(content), _BLOCK) if content[at : at + 9] in (b"SIMPLE  =", b"XTENSION=")]
         parts = cls()
-        for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
+        for start, end in zip(starts, [*starts[1:], len(content)], strict=False):  # none, if it is packed
             parts.units.append(_unit(content[start:end]))
         return parts
 

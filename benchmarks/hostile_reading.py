@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_kmos import io
-from napari_kmos.errors import KmosError
+from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.recipes.plan_file import read_plan
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ def read_file(kind: str, path: Path) -> None:
     """Read a file by every reader that takes its kind; that it cannot be read is an answer, too."""
     for reader in _READERS.get(kind, ()) if kind not in FITS_KINDS else _OF_FITS:
         try:
-            reader(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", KmosWarning)  # commands show them, and that is looked at
+                reader(path)
         except KmosError as err:
             if not str(err).strip():
                 msg = f"{reader.__name__}: an error without a word"

@@ -1,5 +1,6 @@
 """How things are said."""
 
+import html
 import unicodedata
 
 
@@ -29,6 +30,17 @@ def one_line(text: str, most: int = 1000) -> str:
     """
     line = printable(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
+
+
+def tip_text(text: str) -> str:
+    """Return text that Qt shows as it is in a tip: what looks like a tag is not taken for one.
+
+    Examples
+    --------
+    >>> tip_text("star 1"), tip_text("<b>star")
+    ('star 1', '<qt>&lt;b&gt;star</qt>')
+    """
+    return f"<qt>{'<br>'.join(html.escape(text).splitlines())}</qt>" if "<" in text else text
 
 
 def _is_shown(letter: str) -> bool:

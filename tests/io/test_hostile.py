@@ -26,6 +26,8 @@ from napari_kmos.io import (
     read_exposure,
     read_frame_facts,
     read_spectrum,
+    read_table,
+    read_toml,
     unpack,
     write_figure,
     write_regions,
@@ -122,6 +124,17 @@ def test_what_is_compressed_twice_or_oddly_is_not_unpacked_in_memory(tmp_path: P
         read_exposure(path)
 
 
+@pytest.mark.parametrize("name", ["t.ecsv", "t.csv"])
+def test_a_compressed_table_is_not_unpacked_in_memory(tmp_path: Path, name: str) -> None:
+    """astropy unpacks whatever the name says."""
+    path = tmp_path / name
+    path.write_bytes(lzma.compress(b"a\n1\n"))
+
+    for read in (read_table, read_any_table):
+        with pytest.raises(NotKmosError, match=rf"{name}: cannot be read as .*(UTF-8|compressed by xz)"):
+            read(path)
+
+
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few bytes of zeros would fill the disk."""
     monkeypatch.setattr(unpack, "_HARMLESS_BYTES", 2**20)
@@ -164,6 +177,16 @@ def test_a_line_of_half_a_million_letters_is_no_table(tmp_path: Path) -> None:
 
     with pytest.raises(NotKmosError, match=r"t\.txt: cannot be read as a table .*longer than 100000 letters"):
         read_any_table(path)
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, f"a = {'9' * 10_000}"])
+def test_toml_that_no_reader_takes(tmp_path: Path, text: str) -> None:
+    """Brackets within brackets, and numbers without an end."""
+    path = tmp_path / "night.toml"
+    path.write_text(text)
+
+    with pytest.raises(NotKmosError, match=r"night\.toml: cannot be read as TOML"):
+        read_toml(path)
 
 
 def test_errors_and_log_lines_show_what_a_terminal_would_obey(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -126,7 +126,7 @@ def open_fits(path: Path, *, named: Path | None = None, as_stored: bool = False)
         If there is no room to unpack it.
     """
     plain = path if named else FitsFile.at(path).plain_path()
-    _check_plain(plain, named or path)
+    check_plain(plain, named or path)
     check_headers(plain, named or path)
     try:
         with warnings.catch_warnings():
@@ -142,8 +142,14 @@ def open_fits(path: Path, *, named: Path | None = None, as_stored: bool = False)
         raise NotKmosError(msg) from err
 
 
-def _check_plain(path: Path, named: Path) -> None:
-    """Refuse what is compressed, again or in a way that we do not know: it could unpack to any size, in memory."""
+def check_plain(path: Path, named: Path) -> None:
+    """Refuse what is compressed, again or in a way that we do not know: it could unpack to any size, in memory.
+
+    Raises
+    ------
+    NotKmosError
+        If it is, or cannot be read.
+    """
     file_status(path)
     try:
         with path.open("rb") as stream:

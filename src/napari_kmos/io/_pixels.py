@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
 from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import as_strided
 
@@ -191,8 +193,10 @@ class TiledPixels:
     def _section(self, path: Path) -> Iterator[Any]:
         """Open the extension for decoding boxes."""
         try:
-            with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
-                yield hdus[self.hdu].section
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AstropyWarning)  # it was opened before, and what is wrong was judged
+                with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
+                    yield hdus[self.hdu].section
         except KmosError:
             raise
         except (OSError, TypeError, ValueError, EOFError, IndexError) as err:

@@ -17,7 +17,7 @@ from astropy.table import Table
 from napari_kmos.catalogue import Catalogue, CatalogueColumns
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io._columns import column_of, listed, numbers_of, plain_name
-from napari_kmos.io._extensions import check_lengths, open_fits
+from napari_kmos.io._extensions import check_lengths, check_plain, open_fits
 from napari_kmos.io._file import FitsFile
 from napari_kmos.io._motions import read_motion
 from napari_kmos.io.text import check_first_lines
@@ -95,6 +95,7 @@ def read_any_table(path: Path | str) -> Table:
 def _first_table(path: Path) -> Table:
     """Read a table by astropy, having made sure that it is not more than it seems to be."""
     plain = FitsFile.at(path).plain_path()
+    check_plain(plain, path)
     with plain.open("rb") as stream:
         start = stream.read(_MAGIC_BYTES)
     if start.startswith(b"SIMPLE"):

@@ -124,7 +124,7 @@ def read_table(path: Path | str, *, required: Iterable[str] = ()) -> Table:
     """
     try:
         check_first_lines(Path(path))
-        table = Table.read(Path(path), format="ascii.ecsv")
+        table = Table.read(read_text(path).split("\n"), format="ascii.ecsv")  # a path may be of something compressed
     except Exception as err:  # table readers raise whatever their parsers meet
         reason = str(err).splitlines()[0] if str(err) else type(err).__name__
         msg = f"{path}: cannot be read as an ECSV table ({reason})"

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_kmos._napari.widgets.tables import filling
 from napari_kmos.aperture import Aperture
-from napari_kmos.words import counted
+from napari_kmos.words import counted, tip_text
 
 _HEADINGS = ("id", "kind", "SNR", "change", "remark", "side", "radius ″", "RA °", "Dec °")
 _TIPS = {
@@ -75,7 +75,7 @@ class ApertureTable(QTableWidget):
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                 self.setItem(row, column, item)
             item.setText(text)
-            item.setToolTip("Double-click to give it another id" if column == _ID else text)
+            item.setToolTip("Double-click to give it another id" if column == _ID else tip_text(text))
 
     def _show_selected(self, rows: set[int]) -> None:
         if rows == {index.row() for index in self.selectionModel().selectedRows()}:

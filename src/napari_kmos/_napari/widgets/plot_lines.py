@@ -28,6 +28,7 @@ from napari_kmos.session import Session
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.windows import Window
 from napari_kmos.spectrum import SpectralLine
+from napari_kmos.words import tip_text
 
 _COLUMNS = {"line": "Marked or not, and its name", "µm": "Vacuum wavelength at rest", "kind": "Line, blend or head"}
 _NAME, _WAVE, _KIND = range(3)
@@ -115,7 +116,7 @@ class LinesEdit(QWidget):
         texts = (line.name, f"{line.wavelength_um:.6f}", line.kind)
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
-            item.setToolTip(f"{line.species} {line.source}".strip())
+            item.setToolTip(tip_text(f"{line.species} {line.source}".strip()))
             if column == _NAME:
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(Qt.CheckState.Checked if line.marked else Qt.CheckState.Unchecked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from napari_kmos._napari.widgets.form import ParameterForm
@@ -73,6 +73,7 @@ class ContinuumEdit(QWidget):
         self.divide = QCheckBox("divide by it")
         self.divide.setToolTip("The same as normalised on the page Look")
         self.whose = QLabel(_OF_ALL)
+        self.whose.setTextFormat(Qt.TextFormat.PlainText)
         self.whose.setToolTip("Select stars in the results, in the panel Spectra or on the image to set theirs alone")
         tip = "Where the continuum is found."
         self.windows = WindowsEdit("Windows", tip, view, placeholder="all of the spectrum")

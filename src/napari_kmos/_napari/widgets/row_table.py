@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_kmos._napari.align_rows import BY_CLICKS, BY_HAND, HEADER, REFERENCE, AlignRow, Identity
 from napari_kmos._napari.widgets.tables import filling
+from napari_kmos.words import tip_text
 
 _COLUMNS = {
     "decision": "What was decided; else: moved by hand, measured, or doubtful, which is measured without success",
@@ -113,7 +114,7 @@ class RowTable(QTableWidget):
         turn = f"{row.offset.rotation_deg:+.3f}" if row.offset.rotation_deg else ""
         for column, text in enumerate((word, *_texts(row), turn, short)):
             item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item.setToolTip(tip_text(tip))
             if _NUMBERS_FROM <= column <= _NUMBERS_TO:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.setItem(number, column, item)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from napari.components import ViewerModel
 from numpy.typing import NDArray
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_kmos._napari.errors import notified
@@ -55,6 +55,7 @@ class SkyMaskPage(QWidget):
         self.show_button.setCheckable(True)
         self.show_button.setToolTip("Show the stars over the sky cube, ready to be painted on")
         self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self._build()
 
     def show_preview(self, preview: Preview) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_kmos.words import tip_text
+
 _ROW_MARGIN = 8
 
 
@@ -35,7 +37,7 @@ class Cell(QTableWidgetItem):
     def __init__(self, value: str | float) -> None:
         super().__init__(_text(value))
         self.value = value
-        self.setToolTip(self.text())
+        self.setToolTip(tip_text(self.text()))
         if not isinstance(value, str):
             self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
