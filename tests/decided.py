@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +61,14 @@ def make_aperture(id_: str, rng: np.random.Generator) -> Aperture:
         excluded_spaxels=tuple((float(one), float(one) / 9) for one in rng.uniform(0, 360, rng.integers(3))),
         extra={"mag": float(rng.normal()), "name": "S2 \u202e\x1b[2J", "seen": bool(rng.integers(2))},
     )
+
+
+def leave_open(place: Path) -> None:
+    """Let a session file be one of a process that was killed."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    opener = {"host": socket.gethostname(), "pid": ended.pid}
+    place.write_text(json.dumps({**json.loads(place.read_text()), "open_in": opener}))
 
 
 def _windows(rng: np.random.Generator, n: int) -> tuple[tuple[float, float], ...]:

@@ -17,8 +17,9 @@ from napari_kmos._napari.reader import napari_get_reader
 from napari_kmos._napari.sample_data import night
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io import FITS_ENDINGS
+from napari_kmos.io.session_file import ENDING
 
-DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Plot", "Maps"]
+DOCKS = ["Sky tweak", "Align IFUs", "Combine", "Spectra", "Plot", "Maps", "Session"]
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ def test_napari_reads_and_offers_docks_and_commands_by_the_manifest(
 
 
 def test_the_manifest_names_the_files_that_the_reader_takes():
-    (reader,) = _manifest().contributions.readers
+    reader, session = _manifest().contributions.readers
+    assert session.filename_patterns == [f"*{ENDING}"]
     assert reader.filename_patterns == [f"*{ending}" for ending in FITS_ENDINGS]
     assert all(napari_get_reader(f"cube{ending}") is not None for ending in FITS_ENDINGS)
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget
 
 from napari_kmos._napari.commands import set_north_up, sheet_if_scattered
+from napari_kmos._napari.keeper import keeper_of
 from napari_kmos._napari.labels import show_names_soon
 from napari_kmos._napari.layers import add_layers, cube_layers, kmos_of
 from napari_kmos._napari.reader import read
@@ -17,11 +18,14 @@ from napari_kmos._napari.widgets.align import AlignDock
 from napari_kmos._napari.widgets.combine import CombineDock
 from napari_kmos._napari.widgets.maps import MapsDock
 from napari_kmos._napari.widgets.plot import PlotDock
+from napari_kmos._napari.widgets.session import SessionDock
 from napari_kmos._napari.widgets.sky_tweak import SkyTweakDock
 from napari_kmos._napari.widgets.spectra import SpectraDock
 from napari_kmos.errors import KmosError
+from napari_kmos.io.session_file import sessions_among
 
-_SIDE = {"Align IFUs": AlignDock, "Combine": CombineDock}
+_KEPT = "Session"
+_SIDE = {"Align IFUs": AlignDock, "Combine": CombineDock, _KEPT: SessionDock}
 _BELOW = {"Sky tweak": SkyTweakDock, "Spectra": SpectraDock, "Plot": PlotDock, "Maps": MapsDock}
 _FIRST = "Spectra"
 _NAPARIS = ("layer controls", "layer list")
@@ -41,7 +45,7 @@ def view(paths: Sequence[Path | str]) -> None:
     Parameters
     ----------
     paths : sequence of path
-        Exposures, combined cubes, mosaics, collapsed images.
+        Exposures, combined cubes, mosaics, collapsed images; a session file for everything as it was.
 
     Raises
     ------
@@ -63,7 +67,8 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     if not paths:
         msg = "no file is named to be shown; expected at least one cube, exposure, mosaic or image"
         raise KmosError(msg)
-    layers = read([str(path) for path in paths])  # what cannot be read is told before a window opens
+    sessions = sessions_among(paths)
+    layers = read([str(path) for path in paths if Path(path) not in sessions])  # told before a window opens
     viewer = napari.Viewer(title="napari-kmos", show=False)
     window = viewer.window._qt_window  # napari gives no other way to its own docks
     screen = window.screen().availableSize()
@@ -83,6 +88,9 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     for name in (next(iter(_SIDE)), _FIRST):
         docks[name].raise_()
     set_north_up(viewer)
+    keeper_of(viewer).offered.connect(lambda _path: docks[_KEPT].raise_())
+    for path in sessions:
+        docks[_KEPT].widget().open(path)
     shown_of = [part.path for layer in cube_layers(viewer) for part in kmos_of(layer).parts]
     if len(shown_of) > len(set(shown_of)):
         show_names_soon(viewer)

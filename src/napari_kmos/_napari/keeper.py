@@ -38,7 +38,7 @@ class _Order:
     turn: int
     values: Mapping[str, Any]
     places: tuple[Path, ...]
-    files: Mapping[Path, DataFile | None]
+    files: tuple[Path, ...]
     known: Mapping[Path, Decisions]
     is_closed: bool
 
@@ -109,6 +109,10 @@ class Keeper(QObject):
         self._last = self._of_files(self._session.alignment)
         self.schedule()
 
+    def known_files(self, paths: Iterable[Path]) -> list[DataFile]:
+        """Return data files with the checksums that are known."""
+        return [self._sums.get(path) or known_file(path, with_checksum=False) for path in paths]
+
     def leave(self) -> None:
         """Offer no more what was offered."""
         self.offer = None
@@ -159,6 +163,7 @@ class Keeper(QObject):
     def _on_looked(self, found: Sequence[Path]) -> None:
         if found and self.offer is None and not is_worth_keeping(decisions(self._session)):
             self.offer = found[0]
+            notify(f"{self.offer.name} was not closed: the dock Session can restore it")
             self.offered.emit(self.offer)
 
     def _on_asked(self) -> None:
@@ -183,7 +188,7 @@ class Keeper(QObject):
             turn=self._turn,
             values=values,
             places=() if not is_kept else (self.place,) if self.place else new_places(files, self._began),
-            files={path: self._sums.get(path) for path in files},
+            files=files,
             known={path: one for path, one in known.items() if one != self._last.get(path, Decisions())},
             is_closed=self._is_closed,
         )
@@ -194,8 +199,7 @@ class Keeper(QObject):
             if order.turn < self._written:
                 return None, {}, ()
             self._written = order.turn
-            files = [one or known_file(path, with_checksum=False) for path, one in order.files.items()]
-            how = {"files": files, "is_closed": order.is_closed}
+            how = {"files": self.known_files(order.files), "is_closed": order.is_closed}
             place = save(order.values, order.places, **how) if order.places else None
             return place, order.known, write_decisions(order.known)
 

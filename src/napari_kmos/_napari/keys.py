@@ -9,7 +9,9 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
-from qtpy.QtWidgets import QAbstractItemView
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QAbstractItemView, QWidget
 
 #: Steps (east, north): east is left on the screen.
 _STEPS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
@@ -63,6 +65,13 @@ class Keys:
                 if isinstance(last, _Taken):
                     last.before = taken.before
         self._taken = {}
+
+
+def bind(widget: QWidget, keys: str, do: Callable[[], object]) -> None:
+    """Let keys do something while a widget, or what is in it, has the focus."""
+    shortcut = QShortcut(QKeySequence(keys), widget)
+    shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    shortcut.activated.connect(do)
 
 
 def focus_canvas(viewer: ViewerModel) -> None:

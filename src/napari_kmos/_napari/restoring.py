@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import napari
 from napari.components import ViewerModel
 
 from napari_kmos._napari.commands import look_at_all
-from napari_kmos._napari.errors import notified
+from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.keeper import keeper_of
 from napari_kmos._napari.layers import open_paths
 from napari_kmos._napari.points import drawable, show_points
@@ -17,7 +18,28 @@ from napari_kmos._napari.positions import layout_of, show_layout
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import log_of, session_of
 from napari_kmos._napari.stage import stage_of
+from napari_kmos.errors import KmosError
+from napari_kmos.io.session_file import ENDING
 from napari_kmos.session.saved import load
+
+
+def session_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[tuple[None]]] | None:
+    """Return napari's reader of session files, or None if a path is surely none."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return _restore_here if paths and all(one.endswith(ENDING) for one in paths) else None
+
+
+def _restore_here(path: str | Sequence[str]) -> list[tuple[None]]:
+    """Restore a session in the viewer that napari reads for."""
+    viewer = napari.current_viewer()
+    if viewer is None:
+        msg = "a session is restored in a window: open it in napari"
+        raise KmosError(msg)
+    for one in [path] if isinstance(path, str) else path:
+        with notified():
+            problems = restore(viewer, Path(one))
+            notify("; ".join((f"Restored {Path(one).name}", *problems)))
+    return [(None,)]  # napari's word for a file without layers
 
 
 def restore(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_kmos.cli.options import add_files
 from napari_kmos.cli.window import window_problem
 from napari_kmos.errors import EngineError
+from napari_kmos.io.session_file import sessions_among
 from napari_kmos.recipes.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ HELP = "Open KMOS files in napari, read by this plugin without a question, with 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_files(parser, "exposures, combined cubes, mosaics or images")
+    add_files(
+        parser,
+        "exposures, combined cubes, mosaics, images; or *_session.json for all as it was",
+    )
 
 
 def run(args: argparse.Namespace, progress: Progress) -> Outcome:
@@ -43,7 +47,8 @@ def open_viewer(files: Sequence[Path]) -> None:
     """
     from napari_kmos.recipes.info import info
 
-    info(files)  # whatever cannot be read is told before a window opens
+    sessions = sessions_among(files)
+    info([path for path in files if path not in sessions])  # whatever cannot be read is told before a window opens
     problem = window_problem()
     if problem:
         msg = f"no window can be opened: {problem}"

@@ -164,6 +164,20 @@ def read_session(path: Path) -> SessionFile:
     return SessionFile(decisions=content["decisions"], files=files, **_opener(content), saved=str(content.get("saved")))
 
 
+def sessions_among(paths: Iterable[Path | str]) -> list[Path]:
+    """Return the session files among some files.
+
+    Raises
+    ------
+    NotKmosError
+        As `read_session`, if one of them cannot be restored.
+    """
+    sessions = [path for path in map(Path, paths) if path.name.endswith(ENDING)]
+    for path in sessions:
+        read_session(path)
+    return sessions
+
+
 def path_in(folder: Path, name: str) -> Path:
     """Return the file of a name that stands in a session file in a folder."""
     return Path(os.path.normpath(folder.absolute() / name))

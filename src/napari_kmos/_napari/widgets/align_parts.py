@@ -6,11 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QApplication, QCheckBox
 
-from napari_kmos._napari.keys import Keys, focus_canvas
+from napari_kmos._napari.keys import Keys, bind, focus_canvas
 from napari_kmos._napari.widgets.align_files import AlignFiles
 from napari_kmos._napari.widgets.decision_bar import (
     ACCEPT,
@@ -64,8 +62,8 @@ class AlignParts:
             SKIP: lambda: dock.decide("skipped"),
             NEXT: dock.next_doubtful,
             TAKE: self.measure.take,
-            UNDO: lambda: dock.say(f"Undone: {what}" if (what := dock.bench.undo()) else "Nothing to undo"),
-            REDO: lambda: dock.say(f"Redone: {what}" if (what := dock.bench.redo()) else "Nothing to redo"),
+            UNDO: dock.undo,
+            REDO: dock.redo,
         }
         self._show_pair, self._viewer = dock.show_pair, dock.viewer
         self.keys = Keys(dock.viewer, self._actions)
@@ -92,10 +90,8 @@ class AlignParts:
         self.edit.typed.connect(dock.mover.move_to)
         self.edit.step.valueChanged.connect(dock.mover.set_step)
         self.by_half.toggled.connect(dock.bench.set_by_half)
-        for key, function in self._actions.items():
-            shortcut = QShortcut(QKeySequence(key_text(key)), dock)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(partial(_unless_choosing, function))
+        for key in self._actions.keys() - {UNDO, REDO}:  # these all docks have
+            bind(dock, key_text(key), partial(_unless_choosing, self._actions[key]))
 
     def _lay_out(self, dock: AlignDock) -> None:
         dock.body.addWidget(self.table, stretch=1)

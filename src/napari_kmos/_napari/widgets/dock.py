@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QVBoxLayout, Q
 from napari_kmos._napari.commands import sheet_if_scattered
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.keeper import keeper_of
+from napari_kmos._napari.keys import bind
 from napari_kmos._napari.reader import add_file
-from napari_kmos._napari.session import session_of
+from napari_kmos._napari.session import log_of, session_of
 from napari_kmos._napari.watch import watch
 from napari_kmos._napari.white_light import white_light_of
 from napari_kmos._napari.widgets.open_docks import open_docks
@@ -53,6 +54,9 @@ class Dock(Seen):
         self.session = session_of(self.viewer)
         watch(self.viewer)
         keeper_of(self.viewer)
+        self.log = log_of(self.viewer)
+        bind(self, "Ctrl+Z", self.undo)
+        bind(self, "Ctrl+Shift+Z", self.redo)
         open_docks.add(self)
         self._linked: list[Link] = []
         self._task: Task | None = None
@@ -107,6 +111,14 @@ class Dock(Seen):
     def choose_folder(self, path: Path | None) -> None:
         """Take another folder for products, for all docks; None takes that of a new session."""
         self.session.out_dir = path or Session().out_dir
+
+    def undo(self) -> None:
+        """Take the last action back, whichever dock it was done in."""
+        self.say(f"Undone: {what}" if (what := self.log.undo()) else "Nothing to undo")
+
+    def redo(self) -> None:
+        """Do the action again that was taken back last."""
+        self.say(f"Redone: {what}" if (what := self.log.redo()) else "Nothing to redo")
 
     def say(self, text: str) -> None:
         """Show a line at the foot of the dock."""

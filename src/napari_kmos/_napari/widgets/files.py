@@ -33,6 +33,7 @@ SPECTRA = "Spectra and tables of them (*.fits *.ecsv);;All files (*)"
 FIGURES = "Figures (*.png *.pdf *.svg)"
 APERTURES = "Apertures (*.ecsv *.reg)"
 STARS = "Apertures and catalogues (*.ecsv *.reg *.fits *.csv *.vot *.xml)"
+SESSIONS, PLANS, SCRIPTS = "Sessions (*_session.json)", "Plans (*.toml)", "Python (*.py)"
 _N_ROWS = 4
 
 
