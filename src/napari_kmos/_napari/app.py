@@ -90,7 +90,7 @@ def make_viewer(paths: Sequence[Path | str]) -> napari.Viewer:
     set_north_up(viewer)
     keeper_of(viewer).offered.connect(lambda _path: docks[_KEPT].raise_())
     for path in sessions:
-        docks[_KEPT].widget().open(path)
+        docks[_KEPT].widget().take_up(path)
     shown_of = [part.path for layer in cube_layers(viewer) for part in kmos_of(layer).parts]
     if len(shown_of) > len(set(shown_of)):
         show_names_soon(viewer)

@@ -61,7 +61,7 @@ class SessionDock(Dock):
             (self.keeper.offered, self._show_offer),
         )
 
-    def open(self, path: Path) -> None:
+    def take_up(self, path: Path) -> None:
         """Have everything be as a session file says."""
         with notified(self.say):
             problems = restore(self.viewer, path, ask=self._ask)
@@ -132,7 +132,7 @@ class SessionDock(Dock):
         return ask_open(self, f"Where is {path.name}?", f"{path.name} (*{path.suffix});;All files (*)")
 
     def _on_restore(self) -> None:
-        self.open(self.keeper.offer)
+        self.take_up(self.keeper.offer)
 
     def _on_leave(self) -> None:
         with notified(self.say):
@@ -147,7 +147,7 @@ class SessionDock(Dock):
 
     def _on_open(self) -> None:
         if path := ask_open(self, "Open a session", SESSIONS):
-            self.open(path)
+            self.take_up(path)
 
     def _on_copy(self) -> None:
         if path := ask_save(self, "Copy the session", Path(f"copy{ENDING}"), SESSIONS):
