@@ -73,6 +73,15 @@ def test_a_number_of_axes_is_not_believed(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_number_of_axes_is_not_believed_of_a_header_without_an_end(tmp_path: Path) -> None:
+    """astropy believes it all the same."""
+    path = _replace(_cube(tmp_path), "NAXIS", "NAXIS   = 1000000000", unit=0)
+    path.write_bytes(path.read_bytes()[: 20 * _CARD])
+
+    with pytest.raises(NotKmosError, match=r"c\.fits: NAXIS is 1000000000"):
+        read_cube(path)
+
+
 def test_a_header_without_an_end_is_not_read_to_the_end(tmp_path: Path) -> None:
     """That may be the end of a mosaic."""
     path = tmp_path / "c.fits"

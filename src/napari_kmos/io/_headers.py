@@ -52,7 +52,7 @@ def check_headers(path: Path, named: Path) -> None:
 
 
 def _sizes_of(stream: BinaryIO, named: Path) -> dict[bytes, int]:
-    """Read a header and return its numbers that tell sizes, the first of each; nothing if it is none."""
+    """Read a header and return its numbers that tell sizes, the first of each."""
     sizes: dict[bytes, int] = {}
     start = stream.tell()
     while block := stream.read(_BLOCK_BYTES):
@@ -66,7 +66,7 @@ def _sizes_of(stream: BinaryIO, named: Path) -> dict[bytes, int]:
         if stream.tell() - start > _MOST_BYTES:
             msg = f"{named}: a header does not end within {_MOST_BYTES // 2**20} MiB; copy the file again"
             raise NotKmosError(msg)
-    return {}
+    return sizes
 
 
 def _data_bytes(cards: dict[bytes, int], n_axes: int) -> int:

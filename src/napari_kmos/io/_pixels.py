@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io import unpack
+from napari_kmos.io._file import ASTROPY_ERRORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -199,7 +200,7 @@ class TiledPixels:
                     yield hdus[self.hdu].section
         except KmosError:
             raise
-        except (OSError, TypeError, ValueError, EOFError, IndexError) as err:
+        except ASTROPY_ERRORS as err:
             msg = f"{self.file.path}: extension {self.hdu} cannot be decompressed ({err})"
             raise NotKmosError(msg) from err
 
