@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -121,6 +122,22 @@ def test_standard_from_a_cube(folder: Path, tmp_path: Path):
     assert fit["water"] > 1
     with pytest.raises(KmosError, match=r"--standard-airmass"):
         telluric([folder / "spec_a.fits"], tmp_path / "other", standard=Standard(file=tmp_path / "std.fits"))
+
+
+def test_cube_without_units_of_its_axes(folder: Path, tmp_path: Path):
+    """Wavelengths without CUNIT are in micron where that can be believed, here as in all that reads cubes."""
+    path = tmp_path / "bare.fits"
+    shutil.copy(folder / "cube.fits", path)
+    with fits.open(path, mode="update") as hdus:
+        for hdu in hdus[1:]:
+            for axis in (1, 2, 3):
+                hdu.header.remove(f"CUNIT{axis}", ignore_missing=True)
+    found, usual = (
+        telluric([file], tmp_path / name, standard=_standard(folder)).products[0]
+        for name, file in (("bare", path), ("usual", folder / "cube.fits"))
+    )
+    np.testing.assert_array_equal(read_cube(found).wavelength_um, read_cube(usual).wavelength_um)
+    np.testing.assert_array_equal(np.asarray(read_cube(found).flux), np.asarray(read_cube(usual).flux))
 
 
 def test_spectrum_to_which_all_are_fitted(folder: Path, tmp_path: Path):

@@ -118,6 +118,24 @@ def test_standard_of_another_band_is_refused(throughput):
         scale_throughput(throughput, wave, wave, wave, airmass=1.2, parameters=TelluricParameters())
 
 
+@pytest.mark.parametrize(("nz", "start_um"), [(1500, 1.9251), (3072, 1.921)])
+def test_standard_on_another_grid_of_the_band(throughput, nz, start_um):
+    """Planes of another width, and a first one that lies elsewhere: the standard is brought to them."""
+    grid = dataclasses.replace(stars.K, start_um=start_um, end_um=2.4999)
+    how = {"airmass": stars.TARGET_AIRMASS, "water": stars.TARGET_WATER, "nz": nz, "setup": grid}
+    seen, clean = (stars.see(stars.smooth_star, rng=np.random.default_rng(6), snr=snr, **how) for snr in (150.0, 1e9))
+    correction = _scaled(throughput, seen)
+    assert correction.transmission.shape == (nz,)
+    assert not any(fit.note for fit in correction.windows)
+    assert all(abs(fit.shift_pix) < 0.1 for fit in correction.windows)
+    own = np.interp(seen.wave, throughput.wavelength_um, throughput.response)
+    ratio = (clean.flux / correction.transmission / own / stars.smooth_star(seen.wave))[clean.absorbed]
+    left = np.sqrt(np.nanmean((ratio / np.nanmedian(ratio) - 1) ** 2))
+    assert left < 0.02  # as on its own grid
+    beyond = seen.wave < throughput.wavelength_um[0]
+    assert np.isnan(correction.transmission[beyond]).all()
+
+
 def test_airmass_must_be_one(throughput):
     seen = _target()
     with pytest.raises(KmosError, match="airmass of the target is nan"):

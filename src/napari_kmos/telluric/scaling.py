@@ -211,13 +211,7 @@ def _fit(
     """Fit airmass, water and shift in a window, given what is expected, its errors, and what the headers say."""
     expected, widths, by_headers = prior
     wave, flux, noise = (values[part] for values in target)
-    plain = WindowFit(
-        start_um=float(wave[0]),
-        end_um=float(wave[-1]),
-        airmass=float(expected[0]),
-        water=float(expected[1]),
-        shift_pix=float(expected[2]),
-    )
+    plain = _scaled_by((float(wave[0]), float(wave[-1])), expected)
     if not parameters.fit:
         return replace(plain, note="not fitted, as asked for")
     start = scaler.transmission(expected, part)
@@ -232,16 +226,19 @@ def _fit(
         _warn_of_end(wave, values)
     deep = used & (start < _ABSORBED)
     return replace(
-        plain,
-        airmass=float(values[0]),
-        water=float(values[1]),
+        _scaled_by((plain.start_um, plain.end_um), values),
         airmass_err=float(errors[0]),
         water_err=float(errors[1]),
-        shift_pix=float(values[2]),
         rms_before=model.rms(by_headers, used, deep),
         rms_after=model.rms(values, used, deep),
         n_planes=int(used.sum()),
     )
+
+
+def _scaled_by(span_um: tuple[float, float], values: Floats) -> WindowFit:
+    """Return a window with powers and shift."""
+    airmass, water, shift = (float(value) for value in values)
+    return WindowFit(start_um=span_um[0], end_um=span_um[1], airmass=airmass, water=water, shift_pix=shift)
 
 
 def _warn_of_end(wave: Floats, values: Floats) -> None:
