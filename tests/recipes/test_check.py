@@ -169,9 +169,18 @@ def test_our_own_steps_count(tmp_path):
     found = lines(kept)
     topics = ("sky", "sky cubes", "telluric", "telluric windows", "flux calibration")
     assert [found[topic].verdict for topic in topics] == [GOOD] * 5
+    assert found["sky"].found == "subtracted by napari-kmos sky-tweak, engine native"
     assert found["telluric"].found.endswith("from star.fits")
     assert found["telluric windows"].found == "1.92500-2.06000 um"
     assert found["flux calibration"].found == "by RESPONSE_KKK.fits"
+
+
+def test_sky_by_the_other_engine(tmp_path):
+    """The step is ours, and the recipe that did it is named."""
+    exposure = factories.make_exposure(ifus=(3,), shape=(40, 3, 4))
+    did = Step(name="sky-tweak", parameters={"engine": "esorex", "recipe": "kmos_sky_tweak 4.0.4"})
+    found = lines(write_exposure(exposure, tmp_path / "a.fits", step=did))["sky"]
+    assert found.found == "subtracted by napari-kmos sky-tweak, engine esorex (kmos_sky_tweak 4.0.4)"
 
 
 def test_combined_cube_with_its_sky(tmp_path):

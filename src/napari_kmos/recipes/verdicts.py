@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from astropy import units as u
 
+from napari_kmos.esorex import NATIVE
 from napari_kmos.esorex.settings import WINDOWS, window_settings
 from napari_kmos.instrument import key_quality
 from napari_kmos.recipes.evidence import BAD, DOUBT, GOOD, UNKNOWN, CheckLine, Evidence, judging, shortened
+
+if TYPE_CHECKING:
+    from napari_kmos.io import RecipeBlock
 
 SCIENCE_RECIPE = "kmos_sci_red"
 _TWEAKS = ("napari-kmos sky-tweak", "kmos_sky_tweak")
@@ -33,7 +38,7 @@ def sky_subtraction(e: Evidence) -> CheckLine:
     """Whether the sky is still in the cubes."""
     judge, done = judging("sky"), e.block(*_TWEAKS)
     if done:
-        return judge(GOOD, f"subtracted by {done.recipe}", "the cubes had their sky, and one was scaled to it")
+        return judge(GOOD, f"subtracted by {_with_engine(done)}", "the cubes had their sky, and one was scaled to it")
     kept, tweaked = (e.flag(name, SCIENCE_RECIPE) for name in ("no_subtract", "sky_tweak"))
     told = f"no_subtract {_said(kept)}, sky_tweak {_said(tweaked)}"
     if kept and tweaked:
@@ -159,6 +164,15 @@ def units(e: Evidence) -> CheckLine:
         reason = "neither BUNIT nor the pipeline's CUBE_UNIT, or not understood"
         return judge(UNKNOWN, "not told", reason, "ask who reduced it; combine only with cubes of the same run")
     return judge(GOOD, str(unit), "BUNIT, or the pipeline's CUBE_UNIT")
+
+
+def _with_engine(step: RecipeBlock) -> str:
+    """Return the name of a step, and of ours which engine did it: a recipe of ESO's is told with its version."""
+    if not step.recipe.startswith("napari-kmos"):
+        return step.recipe
+    recipe = step.parameters.get("recipe")
+    engine = step.parameters.get("engine", NATIVE)
+    return f"{step.recipe}, engine {engine}{f' ({recipe})' if recipe else ''}"
 
 
 def _said(flag: bool | None) -> str:
