@@ -21,6 +21,7 @@ import numpy as np
 from napari_kmos.errors import KmosError
 from napari_kmos.instrument import likeliest_band
 from napari_kmos.measure._matching import Compared, depth_of, error_of, lone_outliers, prepare, refine, slope_of, solve
+from napari_kmos.measure.templates import over_continuum
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectral.observed import as_observed, in_vacuum
 from napari_kmos.spectral.windows import check_windows, in_windows
@@ -156,7 +157,7 @@ def correlate(
     wavelength_um, flux : array_like of float, shape (n_wavelength,)
         Spectrum, ascending, evenly spaced; NaN is left out.
     template : Template
-        At rest; one in air is converted.
+        At rest; one in air is converted, one of fluxes divided by its continuum (`over_continuum`).
     noise : array_like of float, shape (n_wavelength,), optional
         1 sigma. Where what the fit leaves is more, the error grows with it; without noise it is what counts.
     parameters : CorrelationParameters
@@ -186,6 +187,7 @@ def correlate(
     step = plane_kms / _STEPS_PER_PLANE
     trial = np.arange(-np.ceil(parameters.max_kms / step), np.ceil(parameters.max_kms / step) + 1) * step
     used = inside & covered
+    template = over_continuum(template, chosen, degree=parameters.degree, reach_kms=reach)
     shapes = _shapes(template, wave, used, widths_um=widths, reach_kms=reach)
     for _ in range(_CLIP_PASSES):
         data = prepare(wave, values, noise, used, (chosen, parameters.degree))

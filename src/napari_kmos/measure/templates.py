@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos.instrument import BANDS
+from napari_kmos.measure.continuum import ContinuumParameters, fit_continuum
 from napari_kmos.spectral.carbon_monoxide import co_absorption
 from napari_kmos.spectral.lines import LIGHT_KMS
 from napari_kmos.spectrum import Template
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_kmos.spectral.windows import Window
     from napari_kmos.spectrum import SpectralLine
 
     Floats = NDArray[np.float64]
@@ -29,6 +32,8 @@ _STEP_KMS = 1.5
 _CORE = 0.5
 #: Optical depth of CO in the strongest line, and of the variant: its bands are less saturated, and steeper.
 _DEPTH, _THINNER = 300.0, 30.0
+#: The upper end of the flux, by parts of a window, of what is over its continuum: between lines it is about one.
+_PARTS, _UPPER_PERCENT, _ABOUT_ONE = 10, 95.0, (0.8, 1.2)
 #: Depth and half width (1 sigma, km/s) of the atomic lines of cool giants, by species: round numbers, not measured.
 _ATOMS = MappingProxyType(
     {
@@ -81,3 +86,46 @@ def late_template(lines: Sequence[SpectralLine], *, temperature_k: float = 3800.
     source = "CO bands and atomic lines, synthetic"
     variants = (thinner * atoms, co)
     return Template(name="late", wavelength_um=wave, flux=co * atoms, source=source, variants=variants)
+
+
+def over_continuum(template: Template, windows: Sequence[Window], *, degree: int, reach_kms: float) -> Template:
+    """Return a template over its continuum in windows, as `fit_continuum` finds that; one that is so already as it is.
+
+    Parameters
+    ----------
+    template : Template
+        Where its upper end is not about one all along a window, as that of fluxes, it is divided there.
+    windows : sequence of (start, end) in micron
+        Where it is compared; of one that was divided all else becomes 1.
+    degree : int
+        Of the polynomial, one for each window.
+    reach_kms : float
+        It is looked at so far beyond the ends of a window.
+    """
+    wave, beyond = template.wavelength_um, 1 + reach_kms / LIGHT_KMS
+    parts = [slice(*np.searchsorted(wave, (start / beyond, end * beyond))) for start, end in windows]
+    if all(_is_about_one(template.flux[part]) for part in parts):
+        return template
+    fluxes = np.stack([template.flux, *template.variants])
+    over = np.ones(fluxes.shape)
+    for part in parts:
+        over[:, part] = fluxes[:, part] / _continuum(wave[part], template.flux[part], degree)
+    return dataclasses.replace(template, flux=over[0], variants=tuple(over[1:]))
+
+
+def _continuum(wave: Floats, flux: Floats, degree: int) -> Floats:
+    """Return the continuum of a part; 1 where it is known as that already, or cannot be found."""
+    if _is_about_one(flux):
+        return np.ones(wave.size)
+    logarithm = np.log(np.where(flux > 0, flux, np.nan))  # fluxes fall by orders of magnitude, yet stay above zero
+    found, used = fit_continuum(wave, logarithm, parameters=ContinuumParameters(degree=degree))
+    return np.exp(found) if used.any() else np.ones(wave.size)
+
+
+def _is_about_one(flux: Floats) -> bool:
+    """Tell whether the upper end of a flux is about one in all parts of a window; of too few points nothing is told."""
+    if flux.size < _PARTS:
+        return True
+    upper = np.array([np.percentile(part, _UPPER_PERCENT) for part in np.array_split(flux, _PARTS)])
+    low, high = _ABOUT_ONE
+    return bool(low < upper.min() and upper.max() < high)
