@@ -20,11 +20,11 @@ from napari_kmos._napari.pointing import Pointer
 from napari_kmos._napari.points import points_layer
 from napari_kmos._napari.positions import move_to
 from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.session import session_of
 from napari_kmos._napari.under import cube_holding
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import ExtractionError, KmosError
 from napari_kmos.extract import ExtractParameters, extract_spectra
-from napari_kmos.session import Session
 from napari_kmos.spatial.wcs import pixel_to_sky, sky_to_pixel
 from napari_kmos.stars import FindParameters
 
@@ -44,7 +44,7 @@ def viewer(exposure_file: Callable[..., Path]) -> ViewerModel:
 
 @pytest.fixture
 def pointer(viewer: ViewerModel) -> Pointer:
-    session = Session()
+    session = session_of(viewer)
     pointer = Pointer(ApertureSync(viewer, session), session)
     pointer.sync.follow()
     return pointer

@@ -11,9 +11,9 @@ from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.commands import switch_layout
 from napari_kmos._napari.points import points_layer, read_points
 from napari_kmos._napari.reader import add_file
+from napari_kmos._napari.session import session_of
 from napari_kmos.aperture import Aperture
 from napari_kmos.errors import KmosWarning
-from napari_kmos.session import Session
 from napari_kmos.spatial.wcs import pixel_to_sky
 
 ROTATED = factories.make_wcs(rotation_deg=30.0)
@@ -33,7 +33,7 @@ def viewer(exposure_file: Callable[..., Path]) -> ViewerModel:
 
 @pytest.fixture
 def sync(viewer: ViewerModel) -> ApertureSync:
-    sync = ApertureSync(viewer, Session())
+    sync = ApertureSync(viewer, session_of(viewer))
     sync.follow()
     return sync
 

@@ -91,8 +91,11 @@ def test_what_ends_where_it_began_is_no_action_and_joins_nothing_before_it(clock
 
 
 def test_a_drag_of_any_length_is_one_action_until_it_is_settled(clock: Clock):
-    session = Session(apertures=(STAR,))
+    session = Session()
     log = ActionLog(session, clock=clock)
+    session.apertures = (STAR,)
+    with log.step(gesture="drag"):
+        pass  # the mouse goes down
     for arcsec in (0.05, 0.10, 0.12):
         clock.now += 60
         with log.step(gesture="drag"):
@@ -100,7 +103,11 @@ def test_a_drag_of_any_length_is_one_action_until_it_is_settled(clock: Clock):
     log.settle()
     with log.step(gesture="drag"):
         session.apertures = (moved(STAR, 0.3),)
-    assert [one.what for one in log.actions] == ["moved star 3 by 0.12 arcsec", "moved star 3 by 0.18 arcsec"]
+    assert [one.what for one in log.actions] == [
+        "added star 3",
+        "moved star 3 by 0.12 arcsec",
+        "moved star 3 by 0.18 arcsec",
+    ]
 
 
 def test_what_others_change_while_decisions_are_taken_back_does_not_stand(clock: Clock):

@@ -11,8 +11,6 @@ from napari.layers import Points
 from napari.layers.base import ActionType
 
 from napari_kmos._napari.frames import Frame
-from napari_kmos._napari.history import History
-from napari_kmos._napari.once import once_a_viewer
 from napari_kmos._napari.points import (
     RADIUS_ARCSEC,
     drawable,
@@ -25,17 +23,15 @@ from napari_kmos._napari.points import (
     show_points,
     unique_id,
 )
+from napari_kmos._napari.session import log_of
+from napari_kmos._napari.stage import stage_of
 from napari_kmos._napari.under import frames_of
 from napari_kmos.aperture import KINDS, Aperture
 from napari_kmos.session import Session
 
 Apertures = tuple[Aperture, ...]
-
-
-@once_a_viewer
-def history_of(_viewer: ViewerModel) -> History[Apertures]:
-    """Return what the apertures of a viewer were; made when first asked for, gone with the viewer."""
-    return History(())
+#: Points that are moved until the mouse lets go are one action.
+_DRAG = "drag"
 
 
 class ApertureSync:
@@ -56,13 +52,16 @@ class ApertureSync:
     ) -> None:
         self.viewer, self.session, self.settle = viewer, session, settle
         self.radius_arcsec = RADIUS_ARCSEC
-        self.history = history_of(viewer)
+        self.log = log_of(viewer)
         self._followed: list[Points] = []
         self._n_points: dict[Points, int] = {}
         self._leaving: set[str] = set()
         self._had_layers = False
         self._drawn: set[Frame] = set()
+        self._ids: tuple[str, ...] = ()
         self._busy = False
+        stage_of(viewer)
+        self.log.walked.connect(self._on_walked)
 
     def follow(self) -> None:
         """Listen to the points layers there are, and take over what they show.
@@ -82,8 +81,8 @@ class ApertureSync:
             layer.selected_data.events.items_changed.connect(self._on_selected)
         is_whole = not self._busy  # a layer that is being made here is empty yet
         if is_whole and (self._followed or self._had_layers):  # one that was removed has taken its apertures along
-            self._take_over()
-            self.commit("removal")
+            with self.log.step():
+                self._take_over()
         self._had_layers = bool(self._followed)
 
     def unfollow(self) -> None:
@@ -111,11 +110,12 @@ class ApertureSync:
         with self._own_change():
             show_points(self.viewer, self.session.apertures)
             self._count()
+        self._ids = tuple(one.id for one in self.session.apertures)
 
     def show(self, apertures: Sequence[Aperture], what: str = "change", *, selected: Sequence[str] = ()) -> None:
         """Put apertures in place of those there are, and select some; ``what`` is what undoing takes back."""
-        self.session.apertures = tuple(apertures)
-        self.commit(what)
+        with self.log.step(what):
+            self.session.apertures = tuple(apertures)
         self.session.selected = tuple(selected)
         self.redraw()
         self.follow()
@@ -191,27 +191,19 @@ class ApertureSync:
         return tuple(one for one in self.session.apertures if one.id in self.session.selected)
 
     def undo(self) -> str:
-        """Take the last change back, and tell which; empty if there is none."""
-        self.commit("change")
-        return self._restore(self.history.undo())
+        """Take the last action back, and tell which; empty if there is none."""
+        return self.log.undo()
 
     def redo(self) -> str:
-        """Make the change again that was taken back last, and tell which; empty if there is none."""
-        return self._restore(self.history.redo())
+        """Do the action again that was taken back last, and tell which; empty if there is none."""
+        return self.log.redo()
 
-    def commit(self, what: str) -> None:
-        """Let undoing take back what has changed since the last time."""
-        if self.session.apertures != self.history.state:
-            self.history.push(self.session.apertures, what)
-
-    def _restore(self, what: str) -> str:
-        """Show what the history has; what came back by that is selected."""
-        if what:
-            there = [one.id for one in self.history.state]
-            before = {one.id for one in self.session.apertures}
-            back = [id_ for id_ in there if id_ not in before]
-            self.show(self.history.state, selected=back or [id_ for id_ in self.session.selected if id_ in there])
-        return what
+    def _on_walked(self) -> None:
+        """Show what was taken back or done again; what came back by that is selected."""
+        there = [one.id for one in self.session.apertures]
+        back = [id_ for id_ in there if id_ not in self._ids]
+        self.redraw()
+        self.select(back or [id_ for id_ in self.session.selected if id_ in there])
 
     def _remove(self, gone: set[str]) -> None:
         left = [one for one in self.session.apertures if one.id not in gone]
@@ -249,11 +241,11 @@ class ApertureSync:
         elif action == ActionType.ADDED:
             self._on_added(layer, event.data_indices)
         elif action == ActionType.CHANGED:
-            self._take_over()
-            if self.session.apertures != self.history.state:
-                self.commit("moving")
-                if sum(self._n_points.values()) > len(self.session.apertures):  # some are drawn in other frames too
-                    self.redraw()
+            with self.log.step(gesture=_DRAG):
+                self._take_over()
+            self.log.settle()
+            if sum(self._n_points.values()) > len(self.session.apertures):  # some are drawn in other frames too
+                self.redraw()
 
     def _on_added(self, layer: Points, indices: Sequence[int]) -> None:
         """Name points that were clicked, and put them where they were meant."""
@@ -262,20 +254,21 @@ class ApertureSync:
         with self._own_change():
             name_points(layer, taken, new=indices)
         found = read_points(self.viewer, self.session.apertures)
-        self.session.apertures = tuple(one if one.id in before else self.settle(one) for one in found)
-        self.commit("adding")
+        with self.log.step():
+            self.session.apertures = tuple(one if one.id in before else self.settle(one) for one in found)
         self.redraw()
 
     def _on_size(self, event: object) -> None:
         if not (self._busy or is_being_shown(event.source)):
-            self._take_over()
-            self.commit("the radius")
+            with self.log.step("the radius"):
+                self._take_over()
 
     def _on_dragged(self, event: object) -> None:
         """Take over points that move: while the mouse drags them, napari tells of features and not of data."""
         layer = event.source
         if not (self._busy or is_being_shown(layer)) and len(layer.data) == self._n_points.get(layer):
-            self._take_over()
+            with self.log.step(gesture=_DRAG):
+                self._take_over()
 
     def _on_selected(self) -> None:
         """Take over the selection of the layer in use; the other layer's is cleared."""

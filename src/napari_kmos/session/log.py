@@ -178,9 +178,10 @@ class ActionLog:
     def _take(self, what: str, gesture: str, until: float) -> None:
         """Take note of what has changed, as a part of the gesture that goes on if it is the same."""
         goes_on = bool(gesture and self._n_done) and gesture == self._gesture and self._clock() <= self._until
-        self._gesture, self._until = gesture, until
         now = self._now()
         after = {name: one for name, one in now.items() if one is not self._known[name] and one != self._known[name]}
+        if goes_on or after:
+            self._gesture, self._until = gesture, until
         if not after:
             return
         before = {name: self._known[name] for name in after}
