@@ -4,7 +4,7 @@ Run it by `nice python benchmarks/hostile.py --files 2000`, on Linux; with `--on
 it does one file again and tells all of it. Counted are
 
 - traceback: an exit status that says bug, a signal, an error that is not one line, an exception of a reader;
-- hang: more than ten seconds of processor time (the clock may show three times as much: other programs run, too);
+- hang: more than ten seconds of processor time (the clock may show six times as much: other programs run, too);
 - memory: more than 1 GiB resident;
 - outside: a file written anywhere but in the output folder, by a name or by code that a file held;
 - control: characters that a terminal obeys or hides (escapes, marks of direction) in what is printed, in names of

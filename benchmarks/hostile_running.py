@@ -30,7 +30,7 @@ class Limits:
     """What a run may take: seconds of processor time, times that by the clock, and MB of memory."""
 
     seconds: float = 10.0
-    patience: float = 3.0
+    patience: float = 6.0
     memory_mb: float = 2**30 / _MB
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
 _WORD = re.compile(r"[A-Za-z][\w./-]*")
 _DEEP = 100_000
+_MOST = 20_000_000
 _YAML = (
     f"# meta: !!python/object/apply:os.system ['touch {SENTINEL}']",
     f"# - !!python/object/new:subprocess.Popen [['touch', '{SENTINEL}']]",
@@ -85,7 +86,8 @@ def _deep(rng: np.random.Generator, text: str) -> tuple[str, str]:
 def _swollen(rng: np.random.Generator, text: str) -> tuple[str, str]:
     lines = text.split("\n")
     line = lines[int(rng.integers(len(lines)))]
-    return "a line ten thousand times", "\n".join([*lines, *[line] * 10_000])
+    times = min(10_000, _MOST // (len(line) + 1))
+    return f"a line {times} times", "\n".join([*lines, *[line] * times])
 
 
 def _ends(rng: np.random.Generator, text: str) -> tuple[str, str]:

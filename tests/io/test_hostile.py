@@ -169,6 +169,18 @@ def test_compressed_pixels_are_no_more_than_they_can_be(tmp_path: Path) -> None:
         read_exposure(path)
 
 
+def test_compressed_pixels_that_are_damaged(tmp_path: Path) -> None:
+    """The error of the decompressor, whose class is its own, is one of ours."""
+    path = tmp_path / "c.fits.fz"
+    hdu = fits.CompImageHDU(files.values(1), header=files.axes(), name="A.DATA")
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-2880] + b"\x7f\x7f\xff\xff" * 720)
+
+    with pytest.raises(NotKmosError, match=r"c\.fits\.fz: extension 1 cannot be decompressed"):
+        read_exposure(path).cubes[0].flux.compute()
+
+
 def test_a_table_longer_than_its_file(tmp_path: Path) -> None:
     """The rows are counted before they are read."""
     path = tmp_path / "t.fits"

@@ -18,7 +18,7 @@ from astropy.utils.exceptions import AstropyWarning
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io._array import FitsArray
 from napari_kmos.io._axes import read_number
-from napari_kmos.io._file import ASTROPY_ERRORS, FitsFile, file_status
+from napari_kmos.io._file import FitsFile, file_status
 from napari_kmos.io._headers import CARD_BYTES, check_headers
 from napari_kmos.io._pixels import Pixels, PlainPixels, TiledPixels, View
 
@@ -42,6 +42,8 @@ _PACKED = {
     b"PK\x03\x04": "zip",
     b"\x1f\x9d": "compress",
 }
+#: What astropy raises where a file is not as it says.
+_ASTROPY = (ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError, fits.VerifyError)
 #: Keywords as FITS has them, and those of HIERARCH cards.
 _KEYWORD = re.compile(r"[A-Z0-9_-]{0,8}|[A-Z0-9_ .-]+ [A-Z0-9_ .-]+")
 #: No compression of pixels in tiles makes more than so many bytes of one; only a damaged header says so.
@@ -134,7 +136,7 @@ def open_fits(path: Path, *, named: Path | None = None, as_stored: bool = False)
                 yield hdus
     except KmosError:
         raise
-    except ASTROPY_ERRORS as err:
+    except _ASTROPY as err:
         reason = str(err).splitlines()[0] if str(err) else type(err).__name__
         msg = f"{named or path}: not a FITS file that can be read ({reason})"
         raise NotKmosError(msg) from err

@@ -6,16 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from astropy.io import fits
-
 from napari_kmos.errors import NotKmosError
 from napari_kmos.io import unpack
-
-#: What astropy raises where a file is not as it says.
-ASTROPY_ERRORS = (
-    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError),
-    fits.VerifyError,
-)
 
 
 def file_status(path: Path) -> os.stat_result:

@@ -41,11 +41,7 @@ def check_headers(path: Path, named: Path) -> None:
     with path.open("rb") as stream:
         while stream.tell() < size:
             cards = _sizes_of(stream, named)
-            n_axes = cards.get(b"NAXIS", 0)
-            if n_axes > _MOST_AXES:
-                msg = f"{named}: NAXIS is {n_axes}; expected at most {_MOST_AXES} axes, copy the file again"
-                raise NotKmosError(msg)
-            end = stream.tell() + _data_bytes(cards, n_axes)
+            end = stream.tell() + _data_bytes(cards)
             if not cards or end >= size:
                 return
             stream.seek(end)
@@ -62,17 +58,25 @@ def _sizes_of(stream: BinaryIO, named: Path) -> dict[bytes, int]:
                 return sizes
             told = _INTEGER.fullmatch(card)
             if told and _SIZES.fullmatch(told[1]):
-                sizes.setdefault(told[1], int(told[2]))
+                sizes.setdefault(told[1], _checked(told[1], int(told[2]), named))
         if stream.tell() - start > _MOST_BYTES:
             msg = f"{named}: a header does not end within {_MOST_BYTES // 2**20} MiB; copy the file again"
             raise NotKmosError(msg)
     return sizes
 
 
-def _data_bytes(cards: dict[bytes, int], n_axes: int) -> int:
+def _checked(key: bytes, value: int, named: Path) -> int:
+    """Return a number, unless it is that of more axes than there can be: also of a card that says it once more."""
+    if key == b"NAXIS" and value > _MOST_AXES:
+        msg = f"{named}: NAXIS is {value}; expected at most {_MOST_AXES} axes, copy the file again"
+        raise NotKmosError(msg)
+    return value
+
+
+def _data_bytes(cards: dict[bytes, int]) -> int:
     """Return how long the data behind a header are, whole blocks; nothing where that makes no sense."""
-    lengths = [cards.get(b"NAXIS%d" % axis, 0) for axis in range(1, n_axes + 1)]
-    if n_axes and lengths[0] == 0:
+    lengths = [cards.get(b"NAXIS%d" % axis, 0) for axis in range(1, cards.get(b"NAXIS", 0) + 1)]
+    if lengths and lengths[0] == 0:
         lengths[0] = 1  # random groups
     pixels = math.prod(lengths) if lengths else 0
     n_bytes = abs(cards.get(b"BITPIX", 8)) // 8 * cards.get(b"GCOUNT", 1) * (cards.get(b"PCOUNT", 0) + pixels)

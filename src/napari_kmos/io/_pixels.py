@@ -19,7 +19,6 @@ from numpy.lib.stride_tricks import as_strided
 
 from napari_kmos.errors import KmosError, NotKmosError
 from napari_kmos.io import unpack
-from napari_kmos.io._file import ASTROPY_ERRORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -200,7 +199,7 @@ class TiledPixels:
                     yield hdus[self.hdu].section
         except KmosError:
             raise
-        except ASTROPY_ERRORS as err:
+        except Exception as err:  # decompressors have exception classes that are private to astropy
             msg = f"{self.file.path}: extension {self.hdu} cannot be decompressed ({err})"
             raise NotKmosError(msg) from err
 
