@@ -78,7 +78,7 @@ def write_offsets(offsets: Iterable[Offset], path: str | Path, *, overwrite: boo
     path = Path(path)
     table = offsets_table(offsets)
     with atomic_path(path, overwrite) as temporary:
-        table.write(temporary, format="ascii.ecsv")
+        table.write(temporary, format="ascii.ecsv", overwrite=True)
     return path
 
 
