@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import units as u
+from numpy.testing import assert_allclose
 
 from napari_kmos.aperture import Aperture
 from napari_kmos.io import read_line_list, read_table, write_figure, write_table
+from napari_kmos.measure import compare_pair
 from napari_kmos.report.spectra import TableRow, compare_figure, comparison_table, spectra_table
-from napari_kmos.spectral import measure_snr
+from napari_kmos.spectral import measure_snr, vacuum_to_air
 from napari_kmos.spectrum import SpectralLine, StarSpectrum
 
 N = 300
@@ -143,3 +145,15 @@ def test_hundreds_of_spectra_fit_a_page_that_can_be_printed():
     spectra = [dataclasses.replace(star(str(n))) for n in range(300)]
     figure = compare_figure(spectra, ratios(spectra), [])
     assert figure.get_size_inches()[1] <= 200  # the most a PDF page may have
+
+
+def test_wavelengths_in_air_are_drawn_in_vacuum():
+    """Of the same light both lie on each other, 0.0006 micron from where air has them."""
+    vacuum = star()
+    air = dataclasses.replace(vacuum, wavelength=vacuum_to_air(vacuum.wavelength), medium="air")
+    axes = compare_figure([air, vacuum], ratios([air, vacuum]), []).axes[0]
+    first, second = (line.get_xdata() for line in axes.lines[:2])
+    assert_allclose(first, second, atol=1e-9)
+    assert axes.get_xlabel() == "wavelength in vacuum (µm)"
+    pair = compare_pair(air, vacuum)
+    assert_allclose([pair.ratio, pair.chi2], [1, 0], atol=1e-4)  # as far as interpolation keeps the noise

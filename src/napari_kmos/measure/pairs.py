@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from napari_kmos.measure.velocities import correction_of
+from napari_kmos.spectral.lines import vacuum_um
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,9 +57,9 @@ def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
     Parameters
     ----------
     first, second : StarSpectrum
-        In one unit and medium. Where the planes differ the second is interpolated linearly; it is not moved in
-        velocity. Noise of the two counts as
-        independent; without any all planes count alike and there is no error.
+        In one unit; wavelengths in air are converted. Where the planes differ the second is interpolated linearly; it
+        is not moved in velocity. Noise of the two counts as independent; without any all planes count alike and there
+        is no error.
 
     Returns
     -------
@@ -66,11 +67,8 @@ def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
         NaN where they have fewer than eight wavelengths in common. Lines of epochs that the Earth's motion has moved
         against each other make ``chi2`` larger: ``shift_kms`` tells.
     """
-    wave = first.wavelength_um
-    flux, noise = (
-        np.interp(wave, second.wavelength_um, values, left=np.nan, right=np.nan)
-        for values in (second.flux, second.noise)
-    )
+    wave, there = (vacuum_um(one.wavelength, one.medium) for one in (first, second))
+    flux, noise = (np.interp(wave, there, values, left=np.nan, right=np.nan) for values in (second.flux, second.noise))
     has_noise = np.isfinite(first.noise).any() and np.isfinite(noise).any()
     known = np.isfinite(first.flux) & np.isfinite(flux)
     if has_noise:

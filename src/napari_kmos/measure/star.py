@@ -20,6 +20,7 @@ from napari_kmos.measure.velocities import (
     velocity_by_line,
     velocity_by_template,
 )
+from napari_kmos.spectral.lines import vacuum_um
 from napari_kmos.spectral.snr import Snr, measure_snr
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def measure_star(
     """
     line = _velocity_line(lines, template, parameters)
     notes = [spectrum.note] if spectrum.note else []
-    snr = measure_snr(spectrum.wavelength_um, spectrum.flux, windows, noise=spectrum.noise)
+    snr = measure_snr(vacuum_um(spectrum.wavelength, spectrum.medium), spectrum.flux, windows, noise=spectrum.noise)
     aperture = spectrum.aperture
     measured = StarMeasurement(
         id=aperture.id, target=spectrum.target, ra=aperture.ra, dec=aperture.dec, ifu=spectrum.ifu, snr=snr

@@ -33,6 +33,7 @@ from napari_kmos.recipes.star_spectra import GivenSpectrum, read_star_spectra, s
 from napari_kmos.report.spectra import compare_figure, comparison_table, pairs_table
 from napari_kmos.report.traces import Look, Sourced, prepare_traces
 from napari_kmos.report.traces_figure import traces_figure
+from napari_kmos.spectral.lines import vacuum_um
 from napari_kmos.spectral.snr import Snr, measure_snr
 from napari_kmos.spectral.windows import Window, are_windows, check_windows, parse_windows, windows_text
 
@@ -105,7 +106,7 @@ def compare(
     beside = (folder / "compare_pairs.ecsv", *figures.values()) if pairs else ()
     for path in (*products, *beside, folder / "compare.json"):
         check_free(path, overwrite)
-    ratios = [measure_snr(star.wavelength_um, star.flux, chosen, noise=star.noise) for star in stars]
+    ratios = [_snr(star, chosen) for star in stars]
     _warn_of_missing(stars, ratios)
     png, pdf, table, regions = products
     progress(len(given), len(given) + 1, "drawing")
@@ -157,6 +158,11 @@ def _table(given: Sequence[GivenSpectrum], ratios: Sequence[Snr]) -> Table:
         refused = Table({"file": [one.path.name for one in others], "note": [plain_text(one.note) for one in others]})
         table = vstack([table, refused], metadata_conflicts="silent")
     return table
+
+
+def _snr(star: StarSpectrum, windows: Sequence[Window] | None) -> Snr:
+    """Measure the ratio of a spectrum in windows, which are in vacuum."""
+    return measure_snr(vacuum_um(star.wavelength, star.medium), star.flux, windows, noise=star.noise)
 
 
 def _several(files: Sequence[Path], stars: Sequence[StarSpectrum]) -> dict[str, list[Sourced]]:

@@ -13,7 +13,7 @@ from astropy.table import MaskedColumn, Table
 from napari_kmos.io import extra_column, plain_text, spaxels_text
 from napari_kmos.measure.continuum import fit_continuum
 from napari_kmos.report.line_marks import mark_lines
-from napari_kmos.spectral.lines import lines_between
+from napari_kmos.spectral.lines import lines_between, vacuum_um
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,7 +174,7 @@ def compare_figure(spectra: Sequence[StarSpectrum], ratios: Sequence[Snr], lines
     axes.set_ylim(min(low, level - 0.5 * spacing), max(high, 1 + 0.5 * spacing))  # the labels need a row each
     _mark_windows(axes, ratios)
     mark_lines(axes, lines_between(lines, start * u.um, end * u.um, marked=True))
-    axes.set_xlabel(f"wavelength in {spectra[0].medium} (µm)")
+    axes.set_xlabel("wavelength in vacuum (µm)")
     axes.set_ylabel("flux / continuum, shifted")
     axes.set_yticks([])
     return figure
@@ -210,7 +210,7 @@ def _draw_spectrum(
     """Draw one spectrum at its level, its noise as a band behind it, cut off where it runs into others."""
     flux, noise = normalised
     shown = np.clip(flux - 1, -_REACH * spacing, _REACH * spacing) + level
-    wave = spectrum.wavelength_um
+    wave = vacuum_um(spectrum.wavelength, spectrum.medium)
     width = np.where(spectrum.mask, np.nan, np.clip(noise, 0, 0.5 * spacing))
     axes.fill_between(wave, level - width, level + width, color=_NOISE, linewidth=0, zorder=1, rasterized=True)
     axes.plot(wave, shown, linewidth=0.6, zorder=3)
@@ -232,11 +232,9 @@ def _mark_windows(axes: Axes, ratios: Sequence[Snr]) -> None:
 
 
 def _range(spectra: Sequence[StarSpectrum]) -> tuple[float, float]:
-    """First and last wavelength of all spectra, in micron."""
-    return (
-        min(float(spectrum.wavelength_um[0]) for spectrum in spectra),
-        max(float(spectrum.wavelength_um[-1]) for spectrum in spectra),
-    )
+    """First and last wavelength of all spectra, in micron and vacuum."""
+    ends = np.array([vacuum_um(spectrum.wavelength[[0, -1]], spectrum.medium) for spectrum in spectra])
+    return float(ends[:, 0].min()), float(ends[:, 1].max())
 
 
 def _shortened(text: str, longest: int = 18) -> str:

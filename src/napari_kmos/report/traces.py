@@ -11,11 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy import units as u
 
 from napari_kmos.errors import KmosError
 from napari_kmos.measure import ContinuumParameters, normalise, smooth_spectrum
-from napari_kmos.spectral.lines import air_to_vacuum
+from napari_kmos.spectral.lines import vacuum_um
 from napari_kmos.spectral.sky_ranges import airglow_ranges
 from napari_kmos.spectral.windows import in_windows
 
@@ -241,7 +240,7 @@ def fit_trace(trace: Trace, fit: LineFit) -> Trace:
 @functools.lru_cache(maxsize=_KEPT)
 def _trace(spectrum: StarSpectrum, source: str, look: Look, continuum: Continuum) -> Trace:
     """Normalise, mask and smooth one spectrum; while the windows of one star are dragged, those of others stay."""
-    wave = spectrum.wavelength_um
+    wave = vacuum_um(spectrum.wavelength, spectrum.medium)
     flux, noise = np.where(spectrum.mask, np.nan, spectrum.flux), spectrum.noise
     divisor = np.ones(wave.shape)
     airglow = airglow_ranges(float(wave[0]), float(wave[-1])) if look.without_airglow else ()
@@ -254,8 +253,6 @@ def _trace(spectrum: StarSpectrum, source: str, look: Look, continuum: Continuum
     flux = np.where(in_windows(wave, airglow), np.nan, flux)
     if look.smooth_fwhm_pix > 0:
         flux, noise = smooth_spectrum(flux, noise, fwhm_pix=look.smooth_fwhm_pix)
-    if spectrum.medium == "air":
-        wave = air_to_vacuum(wave * u.um).to_value(u.um)
     return Trace(
         id=spectrum.aperture.id,
         name=spectrum.label,

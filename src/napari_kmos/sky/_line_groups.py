@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_kmos.sky._comb import FWHM_PER_SIGMA
-from napari_kmos.spectral.lines import air_to_vacuum
+from napari_kmos.spectral.lines import vacuum_um
 from napari_kmos.spectral.oh import sky_lines
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class LineGroups:
 
 def find_line_groups(cube: Cube, p: SecondPassParameters) -> LineGroups:
     """Return the groups whose lines lie on the wavelength axis of a cube, by wavelength of their brightest line."""
-    wave = cube.wavelength_um if cube.medium == "vacuum" else air_to_vacuum(cube.wavelength).to_value("um")
+    wave = vacuum_um(cube.wavelength, cube.medium)
     step = float(np.ptp(wave)) / max(wave.size - 1, 1)
     lines = sky_lines((wave[0] - _BEYOND * step, wave[-1] + _BEYOND * step), faintest=0.01 * p.faintest)
     names = np.array([_group_of(*line, p) for line in zip(lines.label, lines.n_upper, lines.f_upper, strict=True)])

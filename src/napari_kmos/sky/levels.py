@@ -29,7 +29,7 @@ from napari_kmos.sky._level_spectra import (
 from napari_kmos.sky._level_stars import star_features, star_templates
 from napari_kmos.sky._resample import fill_gaps
 from napari_kmos.sky.davies import subtract_davies
-from napari_kmos.spectral.lines import air_to_vacuum
+from napari_kmos.spectral.lines import vacuum_um
 from napari_kmos.spectral.nan import nan_median
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def _fit(seen: MeanSpectra, errors: tuple[Floats, Floats], cube: Cube, p: SkyPar
     """Make the comb of the sky and fit it to the object."""
     filled = [fill_gaps(spectrum[:, None])[:, 0] for spectrum in (seen.sky, *errors)]
     continuum = low_continuum(filled[0], p)
-    above, listed = filled[0] - continuum, find_groups(_vacuum_um(cube), p.comb_reach, p.faintest)
+    wave = vacuum_um(cube.wavelength, cube.medium)
+    above, listed = filled[0] - continuum, find_groups(wave, p.comb_reach, p.faintest)
     fwhm = measure_fwhm(above, p)
     groups = measure_lines(listed, above, filled[2], fwhm, p)
     comb = make_comb(above, filled[2], groups, fwhm, p)
@@ -151,12 +152,6 @@ def _starlight(
     level = robust_mean(left[:, dark], target.noise[:, dark], p.voxel_clip)[0]
     light = SpaxelSpectra(left[:, ~dark] - level[:, None], target.noise[:, ~dark], target.used)
     return star_templates(light, fitted.sigma, p)
-
-
-def _vacuum_um(cube: Cube) -> Floats:
-    """Wavelengths in vacuum."""
-    wavelength = air_to_vacuum(cube.wavelength) if cube.medium == "air" else cube.wavelength
-    return np.asarray(wavelength.to_value("um"), dtype=float)
 
 
 def _sky_terms(lines: Lines, sky: SpaxelSpectra, p: SkyParameters) -> SpaxelTerms:

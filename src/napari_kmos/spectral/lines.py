@@ -10,6 +10,8 @@ import numpy as np
 from astropy import units as u
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_kmos.spectrum import SpectralLine
 
 #: Rydberg constant in 1/cm for infinite mass (CODATA 2018), and electron masses per proton and alpha particle.
@@ -42,6 +44,11 @@ def air_to_vacuum(wavelength: u.Quantity) -> u.Quantity:
     for _ in range(_ITERATIONS):
         vacuum = wavelength * _refractive_index(vacuum.to_value(u.um))
     return vacuum
+
+
+def vacuum_um(wavelength: u.Quantity, medium: str) -> NDArray[np.float64]:
+    """Return wavelengths in micron and vacuum of those in ``"vacuum"`` or ``"air"``."""
+    return np.asarray((air_to_vacuum(wavelength) if medium == "air" else wavelength).to_value(u.um), dtype=float)
 
 
 def rydberg_wavelength(upper: int, lower: int, *, charge: int = 1) -> u.Quantity:
