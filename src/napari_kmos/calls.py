@@ -6,15 +6,19 @@ import dataclasses
 import functools
 import inspect
 import math
+import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: Size in bytes and time of the last change in ns.
+FileState: TypeAlias = tuple[int, int]
 
 #: Arguments that say how the work is done, not what comes of it.
 ASIDE = ("overwrite", "progress")
@@ -36,6 +40,8 @@ class Call:
         The argument that says where the products go.
     each : str
         The argument whose files are worked on one by one; empty if they belong together.
+    files : dict
+        The files among the arguments, with their states when it began.
     """
 
     recipe: str
@@ -43,6 +49,7 @@ class Call:
     hints: Mapping[str, str]
     out: str
     each: str = ""
+    files: dict[Path, FileState] = field(default_factory=dict)
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -76,7 +83,8 @@ def recorded(*, out: str = "out_dir", each: str = "") -> Callable[[Callable[P, R
                 return recipe(*args, **kwargs)  # which says better what is wrong
             given.apply_defaults()
             name = recipe.__module__.rpartition(".")[2]
-            token = _current.set(Call(recipe=name, arguments=given.arguments, hints=hints, out=out, each=each))
+            facts: dict[str, Any] = {"arguments": given.arguments, "hints": hints, "out": out, "each": each}
+            token = _current.set(Call(recipe=name, files=_files_among(given.arguments, hints, out), **facts))
             try:
                 return recipe(*args, **kwargs)
             finally:
@@ -85,6 +93,30 @@ def recorded(*, out: str = "out_dir", each: str = "") -> Callable[[Callable[P, R
         return call
 
     return decorate
+
+
+def file_state(path: Path) -> FileState | None:
+    """Return the state of a file; None of anything else."""
+    with suppress(OSError, ValueError):
+        status = path.stat()
+        return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+    return None
+
+
+def _files_among(arguments: Mapping[str, Any], hints: Mapping[str, str], out: str) -> dict[Path, FileState]:
+    """Return the files that arguments name, apart from where the products go."""
+    given = [value for name, value in arguments.items() if name != out and "Path" in hints[name]]
+    found = (path for value in given for path in _paths(value))
+    return {path.resolve(): state for path in found if (state := file_state(path)) is not None}
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """Yield what may be paths in an argument."""
+    if isinstance(value, str | Path):
+        yield Path(value)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _paths(one)
 
 
 def plain_arguments(call: Call, inputs: Collection[Path]) -> dict[str, Any]:

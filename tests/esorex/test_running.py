@@ -15,7 +15,8 @@ import pytest
 
 from napari_kmos.errors import EngineError
 from napari_kmos.esorex import Esorex, RecipeRun, find_esorex, run_recipes
-from napari_kmos.io import remove_leftovers
+from napari_kmos.io import temporary_beside
+from napari_kmos.io.atomic import remove_leftovers
 from napari_kmos.progress import Cancelled
 
 #: Far below the ten minutes that a slow recipe takes, far above what ending it takes.
@@ -126,8 +127,7 @@ def test_several_runs_at_once_all_end(esorex, run, tmp_path):
 def test_what_a_killed_process_leaves_is_removed(tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    left = tmp_path / f".run.{gone.pid}-0123abcd.part"
-    mine = tmp_path / f".run.{os.getpid()}-0123abcd.part"
+    left, mine = temporary_beside(tmp_path / "run", pid=gone.pid), temporary_beside(tmp_path / "run")
     for folder in (left, mine):
         folder.mkdir()
         (folder / "SKY_TWEAK.fits").write_text("half")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from napari_kmos.errors import KmosWarning, WriteError
-from napari_kmos.io import cache
+from napari_kmos.io import cache, temporary_beside
 from napari_kmos.progress import Cancelled
 
 MIB = 2**20
@@ -208,7 +208,7 @@ def test_waiting_is_told_and_can_be_cancelled(source):
 
 
 def test_what_a_killed_process_left_goes(source, cache_folder):
-    left = _keep(source).parent / ".spectra.999999-01234567.part.npy"
+    left = _keep(source).parent / temporary_beside(Path("spectra.npy"), pid=999999).name
     left.write_bytes(b"half")
     _keep(source, "white.npz")
     assert not left.exists()

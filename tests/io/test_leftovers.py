@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 
-from napari_kmos.io import atomic_path, remove_leftovers
+from napari_kmos.io import atomic_path
+from napari_kmos.io.atomic import remove_leftovers
 
 
 def test_leftovers_of_killed_writers_are_removed(tmp_path):

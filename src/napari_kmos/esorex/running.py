@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import secrets
 import shutil
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 from napari_kmos.errors import EngineError
 from napari_kmos.esorex.frames import RecipeRun, lay_out
 from napari_kmos.esorex.messages import last_error, message_of
-from napari_kmos.io import safe_name
+from napari_kmos.io import safe_name, temporary_beside
 from napari_kmos.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def run_recipes(
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                made.append(parent / f".{safe_name(waiting[0].name)}.{os.getpid()}-{secrets.token_hex(4)}.part")
+                made.append(temporary_beside(parent / safe_name(waiting[0].name)))
                 running.append(_start(esorex, waiting.popleft(), made[-1], said))
             progress(len(runs) - len(waiting) - len(running), len(runs), text)
             text = _newest(said) or text

@@ -120,7 +120,6 @@ def find_or_make(
                 _make_room(n_bytes)
             with atomic_path(target, overwrite=True) as temporary:
                 make(temporary)
-                _settle(temporary)
                 _stamps.write_stamp(target, temporary, identity)
         return target
 
@@ -189,12 +188,6 @@ def _spare(folder: Path) -> int:
 def _no_room(folder: Path, n_bytes: int) -> WriteError:
     free = _gib(shutil.disk_usage(folder).free)
     return WriteError(f"{folder}: {_gib(n_bytes)} do not fit on the disk, {free} are free; make room, or set {_FOLDER}")
-
-
-def _settle(path: Path) -> None:
-    """Wait until a file is on the disk: after a loss of power its name must not stand for something else."""
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
 
 
 @functools.cache

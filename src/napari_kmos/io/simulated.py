@@ -207,5 +207,5 @@ def write_fits_table(tables: Iterable[tuple[str, Table]], path: Path | str, *, o
         hdu.name = name
         hdus.append(hdu)
     with atomic_path(path, overwrite) as temporary:
-        fits.HDUList(hdus).writeto(temporary, checksum=True)
+        fits.HDUList(hdus).writeto(temporary, overwrite=True, checksum=True)
     return Path(path)

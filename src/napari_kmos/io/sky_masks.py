@@ -78,7 +78,7 @@ def write_sky_mask(
             header = extension_header(Image(data=image, **facts), _extension_name(cube.ifu, cube.name))
             hdus.append(fits.ImageHDU(image, header=header))
     with atomic_path(path, overwrite) as temporary:
-        fits.HDUList(hdus).writeto(temporary, checksum=True, output_verify="silentfix")
+        fits.HDUList(hdus).writeto(temporary, overwrite=True, checksum=True, output_verify="silentfix")
     return Path(path)
 
 

@@ -112,7 +112,7 @@ def write_spectrum(
         fits.ImageHDU(np.asarray(spectrum.coverage, dtype=float), name="COVERAGE"),
     ]
     with atomic_path(path, overwrite) as temporary:
-        fits.HDUList(hdus).writeto(temporary, checksum=True)
+        fits.HDUList(hdus).writeto(temporary, overwrite=True, checksum=True)
     return Path(path)
 
 

@@ -187,7 +187,7 @@ def write_image(
     for kind, other in others.items():
         hdus.append(fits.ImageHDU(np.asarray(other.data), header=extension_header(other, f"{name}.{kind}")))
     with atomic_path(path, overwrite) as temporary:
-        fits.HDUList(hdus).writeto(temporary, checksum=True, output_verify="silentfix")
+        fits.HDUList(hdus).writeto(temporary, overwrite=True, checksum=True, output_verify="silentfix")
     return Path(path)
 
 

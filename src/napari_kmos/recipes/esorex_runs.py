@@ -23,7 +23,7 @@ from napari_kmos.esorex import (
     named_esorex,
     run_recipes,
 )
-from napari_kmos.io import check_free, output_dir, remove_leftovers, safe_name, write_copy, write_record, write_text
+from napari_kmos.io import check_free, output_dir, safe_name, write_copy, write_record, write_text
 from napari_kmos.provenance import Step, defaults_of
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 
@@ -172,7 +172,6 @@ def do_tasks(tasks: Sequence[EsorexTask], work: EsorexWork, folder: Path, progre
             check_free(path, work.overwrite)
     by_run = {task.run: task for task in tasks}
     running = run_recipes(esorex, list(by_run), folder, jobs=work.options.jobs, progress=progress)
-    remove_leftovers(folder, below=False)  # of a run that was killed
     with _made(folder), contextlib.closing(running) as finished:
         kept = {one.run: _keep(one, by_run[one.run], work, (esorex, manual)) for one in finished}
     return join_outcomes([kept[run] for run in by_run])

@@ -13,6 +13,7 @@ from napari_kmos.extract import extract_sky, extract_spectra, extract_with_resid
 from napari_kmos.io import (
     GIVEN_ID,
     StarMark,
+    forget_record,
     read_cube,
     write_cube,
     write_image,
@@ -41,6 +42,7 @@ def extract_cube(task: ExtractTask, before: Before | None, progress: Progress) -
     """Extract and write the spectra of one cube, its sky, its table and its regions."""
     cube, how = task.source.cube, task.how
     _warn_of_overlaps(task)
+    forget_record(task.table)
     facts: dict[str, Any] = {"ifu": cube.ifu, "target": cube.name}
     try:
         for spectrum in _spectra_of(task, progress) if task.stars else ():

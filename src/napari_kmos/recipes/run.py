@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.esorex import EsorexOptions
-from napari_kmos.io import output_dir, remove_leftovers, safe_name
+from napari_kmos.io import claimed, output_dir, safe_name
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes import planned_steps as planned
 from napari_kmos.recipes.jobs import Job, do_job
@@ -71,8 +71,8 @@ def run_plan(
     Raises
     ------
     KmosError
-        If the plan cannot be used, the engine cannot do what it asks for, or a step fails; what was finished stays,
-        and the next run goes on from there.
+        If the plan cannot be used, the engine cannot do what it asks for, another process runs a plan in this folder,
+        or a step fails; what was finished stays, and the next run goes on from there.
 
     Notes
     -----
@@ -87,22 +87,27 @@ def run_plan(
         raise KmosError(msg)
     planned.dropped_files(plan)  # a wrong name is told before hours of work
     check_engines(plan, esorex or EsorexOptions())
-    remove_leftovers(output_dir(out_dir))
     run = _Run(from_step=from_step, esorex=esorex or EsorexOptions(), overwrite=overwrite, progress=progress)
+    with claimed(output_dir(out_dir) / "run"):
+        return _do_all(run, plan, Path(out_dir))
+
+
+def _do_all(run: _Run, plan: Plan, out_dir: Path) -> Outcome:
+    """Do all jobs of a plan."""
     has_apertures = planned.check_apertures_of(plan)
     spectra: list[Path] = []
     bands = planned.objects_by_band(plan)
     for band, objects in bands.items():
-        folder = Path(out_dir) / safe_name(band or "unknown_band") if len(bands) > 1 else Path(out_dir)
+        folder = out_dir / safe_name(band or "unknown_band") if len(bands) > 1 else out_dir
         cubes = _make_cubes(run, plan, objects, folder)
         if has_apertures:
             jobs = planned.extract_jobs(plan, cubes, combined=folder / "combine", folder=folder / "extract")
             spectra += [path for job, part in _counted(jobs) for path in run.do(job, part).products]
     spectra = [path for path in spectra if path.name.startswith("spec_") and path.suffix == ".fits"]
     if spectra:
-        run.do(planned.compare_job(plan, spectra, Path(out_dir) / "compare"))
+        run.do(planned.compare_job(plan, spectra, out_dir / "compare"))
     if not has_apertures:
-        warnings.warn(_NO_APERTURES, KmosWarning, stacklevel=2)
+        warnings.warn(_NO_APERTURES, KmosWarning, stacklevel=3)
     return run.outcome()
 
 

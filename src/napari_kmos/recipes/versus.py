@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from napari_kmos.calls import recorded
 from napari_kmos.combine import CombineParameters, VersusParameters
-from napari_kmos.io import check_free, output_dir, safe_name, write_figure, write_image, write_record, write_table
+from napari_kmos.io import (
+    check_free,
+    forget_record,
+    output_dir,
+    safe_name,
+    write_figure,
+    write_image,
+    write_record,
+    write_table,
+)
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.combine_tasks import CombineChoice
@@ -119,6 +128,7 @@ def write_comparison(
         defaults={**defaults_of(stars), **defaults_of(work.parameters), **CombineChoice().given},
         measured={"VERSUS SCATTER": round(found.scatter, 4), "VERSUS NSHARED": found.n_shared},
     )
+    forget_record(table)
     write_figure(versus_figure(found, told), figure, overwrite=overwrite)
     sides = {"SIGMA": dataclasses.replace(found.difference, data=found.sigma, unit=None)}
     sides |= {"A": found.a.image, "B": found.b.image, "UNION": found.union.image}
