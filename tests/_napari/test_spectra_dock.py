@@ -123,7 +123,7 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     assert spaxels(dock) == [pytest.approx(OTHER, abs=0.3)]
     hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert spaxels(dock) == [pytest.approx(STAR, abs=0.15)]
-    assert dock.message.text() == "Undone: moving"
+    assert dock.message.text().startswith("Undone: moved star 1 by 1.4")
 
     # Stars and sky areas by keys; the side of the ring; a spaxel left out.
     hand.move(OTHER[0] - 0.6, OTHER[1] + 0.7)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_kmos.aperture import Aperture
+from napari_kmos.extract import ExtractParameters
 from napari_kmos.offset import Offset
 from napari_kmos.report.traces import Look
 from napari_kmos.session import ActionLog, Alignment, Session, decisions, kinds_of_decisions
@@ -69,13 +70,27 @@ def test_changes_of_one_field_within_a_gesture_are_one_action(clock: Clock):
     assert [one.what for one in log.actions] == ["width of a star: 1"]
     clock.now += 1.1
     session.fwhm_arcsec = 1.1
+    clock.now += 0.1
     session.velocity_kms = 30.0
+    clock.now += 0.1
     session.fwhm_arcsec = 1.2
     assert [one.what for one in log.actions][1:] == [
         "width of a star: 1.1", "velocity of the marks: 30", "width of a star: 1.2"
     ]  # fmt: skip
     log.go_to(0)
     assert (session.fwhm_arcsec, session.velocity_kms) == (0.7, 0.0)
+
+
+def test_changes_that_come_at_once_are_one_action_and_so_is_what_they_go_on_as(clock: Clock):
+    session = Session()
+    log = ActionLog(session, clock=clock)
+    for value in (0.8, 0.9):
+        clock.now += 0.5
+        session.fwhm_arcsec = value
+        session.extract_parameters = ExtractParameters(fwhm_arcsec=value)
+    assert [one.what for one in log.actions] == ["width of a star: 0.9; extraction: fwhm_arcsec 0.9"]
+    log.undo()
+    assert (session.fwhm_arcsec, session.extract_parameters) == (0.7, None)
 
 
 def test_what_ends_where_it_began_is_no_action_and_joins_nothing_before_it(clock: Clock):
@@ -140,20 +155,24 @@ def test_only_so_many_actions_are_kept(clock: Clock):
 
 
 def test_actions_are_told_by_what_they_changed(tmp_path: Path):
-    session = Session()
-    log = ActionLog(session, gesture_s=0.0)
+    session, clock = Session(), Clock()
+    log = ActionLog(session, clock=clock)
     offset = Offset(
         exposure=1, file=str(tmp_path / "exp2.fits"), ifu=7, dra_arcsec=0.1, ddec_arcsec=0.0, err_arcsec=0.1,
         method="hand", decision="accepted",
     )  # fmt: skip
-    session.apertures = (STAR, Aperture(id="s1", kind="sky", ra=266.4, dec=-29.0, radius_arcsec=0.3))
-    session.apertures = (STAR,)
-    session.apertures = (Aperture(id="S2", ra=STAR.ra, dec=STAR.dec, radius_arcsec=0.3),)
-    session.alignment = Alignment(offsets=(offset,))
-    session.look = Look(normalised=True)
-    session.forms = {"combine": {"method": "user"}}
-    session.inputs = (tmp_path / "exp1.fits", tmp_path / "exp2.fits")
-    session.fit_um = (2.1, 2.2)
+    for name, value in (
+        ("apertures", (STAR, Aperture(id="s1", kind="sky", ra=266.4, dec=-29.0, radius_arcsec=0.3))),
+        ("apertures", (STAR,)),
+        ("apertures", (Aperture(id="S2", ra=STAR.ra, dec=STAR.dec, radius_arcsec=0.3),)),
+        ("alignment", Alignment(offsets=(offset,))),
+        ("look", Look(normalised=True)),
+        ("forms", {"combine": {"method": "user"}}),
+        ("inputs", (tmp_path / "exp1.fits", tmp_path / "exp2.fits")),
+        ("fit_um", (2.1, 2.2)),
+    ):
+        clock.now += 2
+        setattr(session, name, value)
     assert [one.what for one in log.actions] == [
         "added 2 stars and sky areas",
         "removed sky area s1",

@@ -16,6 +16,8 @@ from napari_kmos.session.telling import tell_changes
 
 #: Changes of one field that follow each other faster are one action: a number is spun, a window is drawn.
 _GESTURE_S = 1.0
+#: Changes that come so soon after each other are made by one hand at once, whatever fields they are of.
+_TOGETHER_S = 0.05
 _MOST_ACTIONS = 500
 
 
@@ -40,7 +42,7 @@ class ActionLog:
     """Listens to the decisions of a session.
 
     A change is an action by itself; those made in one `step` are one, whatever fields they are of, and so are those of
-    one field that follow each other within a gesture.
+    one field that follow each other within a gesture, and those that come at once.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ class ActionLog:
         Whose decisions they are.
     gesture_s : float
         Time within which changes of one field are one action.
+    together_s : float
+        Time within which changes of different fields are.
     most_actions : int
         So many are kept; the oldest are forgotten first.
     clock : callable
@@ -69,15 +73,17 @@ class ActionLog:
         session: Session,
         *,
         gesture_s: float = _GESTURE_S,
+        together_s: float = _TOGETHER_S,
         most_actions: int = _MOST_ACTIONS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session, self._clock = session, clock
-        self._gesture_s, self._most = gesture_s, most_actions
+        self._gesture_s, self._together_s, self._most = gesture_s, together_s, most_actions
         self._actions: tuple[Action, ...] = ()
         self._n_done = 0
         self._known = self._now()
-        self._gesture, self._until = "", 0.0
+        self._gesture: frozenset[str] = frozenset()
+        self._until, self._together = 0.0, -math.inf
         self._depth = 0
         self.is_walking = False
         session.events.connect(self._on_event)
@@ -119,11 +125,11 @@ class ActionLog:
         finally:
             self._depth -= 1
             if self._depth == 0 and not self.is_walking:
-                self._take(what, gesture, math.inf)
+                self._take(what, frozenset({gesture} - {""}), math.inf)
 
     def settle(self) -> None:
         """End the gesture that goes on: what comes is another action."""
-        self._gesture = ""
+        self._gesture, self._together = frozenset(), -math.inf
 
     def undo(self) -> str:
         """Take the last action back, and tell which it was; empty if there is none."""
@@ -173,15 +179,18 @@ class ActionLog:
     def _on_event(self, info: EmissionInfo) -> None:
         name = info.signal.name
         if not self._depth and not self.is_walking and name in kinds_of_decisions(undone=True):
-            self._take("", name, self._clock() + self._gesture_s)
+            self._take("", frozenset({name}), self._clock() + self._gesture_s)
 
-    def _take(self, what: str, gesture: str, until: float) -> None:
+    def _take(self, what: str, gesture: frozenset[str], until: float) -> None:
         """Take note of what has changed, as a part of the gesture that goes on if it is the same."""
-        goes_on = bool(gesture and self._n_done) and gesture == self._gesture and self._clock() <= self._until
+        now_s, is_step = self._clock(), until == math.inf
+        is_same = bool(gesture & self._gesture) and now_s <= self._until
+        goes_on = self._n_done > 0 and (is_same or (not is_step and now_s <= self._together))
         now = self._now()
         after = {name: one for name, one in now.items() if one is not self._known[name] and one != self._known[name]}
         if goes_on or after:
-            self._gesture, self._until = gesture, until
+            self._gesture, self._until = gesture | (self._gesture if goes_on else frozenset()), until
+            self._together = -math.inf if is_step else now_s + self._together_s
         if not after:
             return
         before = {name: self._known[name] for name in after}
