@@ -21,7 +21,7 @@ from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.light import Light, NoStarError, products_of, read_light, read_lights, write_lights
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.recipes.standards import MeasuredStandard, Standard
-from napari_kmos.report.telluric import telluric_figure, windows_table
+from napari_kmos.report.telluric import telluric_figure, traces_table, windows_table
 from napari_kmos.telluric import (
     Correction,
     StandardParameters,
@@ -78,9 +78,9 @@ def telluric(
     Returns
     -------
     Outcome
-        Products ``<stem>_TELLURIC.fits``. Extras of each: a figure (.png) an IFU, the fits of the windows (.ecsv), the
-        record; and ``<stem of the standard>_RESPONSE.ecsv``, which `calibrate` takes. Measured: ``windows``, by
-        product.
+        Products ``<stem>_TELLURIC.fits``. Extras of each: the fits of the windows (.ecsv), what they look like, as a
+        table (``_fit.ecsv``) and as a figure (.png) an IFU, and the record; and ``<standard's stem>_RESPONSE.ecsv``,
+        for `calibrate`. Measured: ``windows``, by product.
 
     Raises
     ------
@@ -92,6 +92,8 @@ def telluric(
     folder = output_dir(out_dir)
     p = parameters or TelluricParameters()
     targets = products_of(files, folder, _ENDING, overwrite=overwrite)
+    for target in targets.values():
+        check_free(traces_file(target), overwrite)
     star = None if standard is None else MeasuredStandard(standard)
     response = None if standard is None else folder / f"{fits_stem(standard.file)}_RESPONSE.ecsv"
     if response is not None:
@@ -124,14 +126,21 @@ class _Fitted:
 
 
 def _told(fitted: Sequence[_Fitted], target: Path, *, overwrite: bool) -> list[Path]:
-    """Write the figures, one an IFU, and the table of the windows."""
-    corrections = [(one.ifu, one.correction) for one in fitted]
-    extras = [write_table(windows_table(corrections), target.with_suffix(".ecsv"), overwrite=overwrite)]
+    """Write the table of the windows, that of the spectra in them, and the figures, one an IFU."""
+    windows = windows_table([(one.ifu, one.correction) for one in fitted])
+    traces = traces_table([(one.ifu, one.correction, one.star) for one in fitted])
+    tables = {target.with_suffix(".ecsv"): windows, traces_file(target): traces}
+    extras = [write_table(table, path, overwrite=overwrite) for path, table in tables.items()]
     for one in fitted:
         name = target.stem if len(fitted) == 1 else f"{target.stem}_IFU{one.ifu}"
         picture = target.with_name(f"{name}.png")
         extras.append(write_figure(telluric_figure(one.correction, one.star), picture, overwrite=overwrite))
     return extras
+
+
+def traces_file(product: Path) -> Path:
+    """Return the table beside a product that tells what the fits look like."""
+    return product.with_name(f"{product.stem}_fit.ecsv")
 
 
 def _corrected(light: Light, correction: Correction) -> Cube | StarSpectrum:
