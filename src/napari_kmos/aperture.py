@@ -73,6 +73,12 @@ class Aperture:
             raise ExtractionError(msg)
 
 
+def separation_arcsec(one: Aperture, other: Aperture) -> float:
+    """Return how far the centres of two apertures lie from each other, where that is a small angle."""
+    east = (other.ra - one.ra + 180) % 360 - 180
+    return 3600 * math.hypot(east * math.cos(math.radians(one.dec)), other.dec - one.dec)
+
+
 def check_apertures(apertures: Iterable[Aperture], where: str = "apertures") -> tuple[Aperture, ...]:
     """Return the apertures if there are some and their ids differ.
 

@@ -131,12 +131,12 @@ def test_other_files_are_told_and_the_rest_goes_on(tmp_path: Path, stars: Path):
     (tmp_path / "spec_other.fits").write_text("no FITS")
     again = tmp_path / "epoch2"
     again.mkdir()
-    write_star(again, "late_1", "late", seed=2)
+    write_star(again, "late_1", "late", seed=2, ra=RA + 2 / 3600)
     files = [stars / "spec_GC_ifu3_late_1.fits", tmp_path / "spec_other.fits", again]
 
     with (
         pytest.warns(KmosWarning, match=r"spec_other.fits: not a FITS file .*; it is left out"),
-        pytest.warns(KmosWarning, match="the id 'late_1' is in 2 files"),
+        pytest.warns(KmosWarning, match="the id 'late_1' is that of different places in .*_late_1.fits, epoch2/spec_"),
     ):
         outcome = measure(files, tmp_path / "out", lines=[], parameters=MeasureParameters(velocity="none"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from napari_kmos.aperture import separation_arcsec
 from napari_kmos.measure.velocities import correction_of
 from napari_kmos.spectral.lines import vacuum_um
 
@@ -73,7 +74,8 @@ def compare_pair(first: StarSpectrum, second: StarSpectrum) -> PairComparison:
     known = np.isfinite(first.flux) & np.isfinite(flux)
     if has_noise:
         known &= (first.noise > 0) & (noise > 0)
-    places = {"separation_arcsec": _separation_arcsec(first, second), "shift_kms": _shift_kms(first, second)}
+    apart = separation_arcsec(first.aperture, second.aperture)
+    places = {"separation_arcsec": apart, "shift_kms": _shift_kms(first, second)}
     n_points = int(np.count_nonzero(known))
     if n_points < _FEWEST:
         return PairComparison(n_points=n_points, **places)
@@ -103,12 +105,6 @@ def _ratio(fluxes: tuple[Floats, Floats], variances: tuple[Floats, Floats]) -> t
     total = variances[1] + ratio**2 * variances[0]
     level = (x * variances[1] + ratio * y * variances[0]) / total
     return ratio, 1 / math.sqrt(float(np.sum(level**2 / total))), float(found.fun)
-
-
-def _separation_arcsec(first: StarSpectrum, second: StarSpectrum) -> float:
-    one, other = first.aperture, second.aperture
-    east = (other.ra - one.ra + 180) % 360 - 180
-    return 3600 * math.hypot(east * math.cos(math.radians(one.dec)), other.dec - one.dec)
 
 
 def _shift_kms(first: StarSpectrum, second: StarSpectrum) -> float:

@@ -59,8 +59,9 @@ def compare(
     Parameters
     ----------
     spectra : sequence of path
-        Spectra of `extract`, their tables, or folders of them. Sky spectra are left out, and what is named twice is
-        taken once. A file that is no such spectrum, and an id that several files share, are warned of and noted.
+        Spectra of `extract`, their tables, or folders of them (those in it and up to two below it). Sky spectra are
+        left out, and what is named twice is taken once. A file that is no such spectrum, and an id that is of several
+        stars, are warned of; the rows have notes.
     out_dir : path
         Folder of the products; made if missing.
     windows : sequence of (start, end) in micron, text, or path, optional

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosError
 from napari_kmos.io import read_table
+from napari_kmos.recipes.folders import files_below
 
 if TYPE_CHECKING:
     from napari_kmos.report.spectra import TableRow
@@ -66,7 +67,7 @@ def _tables(path: Path) -> Iterable[Path]:
     """Tables that a path stands for."""
     if not path.is_dir():
         return [path]
-    found = sorted(path.rglob(_TABLES))
+    found = files_below(path, _TABLES)
     if not found:
         msg = f"{path}: no table of spectra in it ({_TABLES}); give the table that `napari-kmos extract` wrote"
         raise KmosError(msg)

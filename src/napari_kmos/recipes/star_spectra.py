@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_kmos.aperture import Aperture, separation_arcsec
 from napari_kmos.errors import ExtractionError, KmosError, KmosWarning
 from napari_kmos.io import read_spectrum, read_table
+from napari_kmos.recipes.folders import files_below
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
     from napari_kmos.spectrum import StarSpectrum
 
 _SPECTRA = "spec_*.fits"
+#: Ids that a message names.
+_MOST_NAMED = 3
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ def read_star_spectra(spectra: Sequence[Path | str], progress: Progress, *, n_mo
     Parameters
     ----------
     spectra : sequence of path
-        Spectra of `extract`, their tables, or folders of them.
+        Spectra of `extract`, their tables, or folders of them: those in it and up to two below it.
     progress : Progress
         Told each file.
     n_more : int
@@ -83,7 +87,7 @@ def read_star_spectra(spectra: Sequence[Path | str], progress: Progress, *, n_mo
         if failed:
             raise failed[0]
         what = f"{len(files)} files, no star's spectrum among them" if files else "no spectrum in what was given"
-        msg = f"{what}; give files that `napari-kmos extract` wrote ({_SPECTRA}), their table, or their folder"
+        msg = f"{what}; give files that `napari-kmos extract` wrote ({_SPECTRA}), their table, their folder or one above"
         raise ExtractionError(msg)
     for reason in failed:
         warnings.warn(f"{reason}; it is left out", KmosWarning, stacklevel=3)
@@ -105,22 +109,36 @@ def _listed(spectra: Sequence[Path | str]) -> tuple[list[Path], list[GivenSpectr
 
 
 def _with_namesakes(found: Sequence[GivenSpectrum]) -> list[GivenSpectrum]:
-    """Note which files have the same id: epochs or reductions of a star, or two stars of one name."""
-    files: dict[str, list[str]] = {}
+    """Note which files have the same id, as epochs or reductions of a star have; warn of several stars of one id."""
+    groups: dict[str, list[tuple[str, Aperture]]] = {}
     for one in found:
         if one.spectrum:
-            files.setdefault(one.spectrum.aperture.id, []).append(short_name(one.path))
-    repeated = {name: paths for name, paths in files.items() if len(paths) > 1}
-    for name, paths in repeated.items():
-        text = f"the id {name!r} is in {len(paths)} files: {', '.join(paths)}; rows tell them apart by file"
-        warnings.warn(text, KmosWarning, stacklevel=4)
+            groups.setdefault(one.spectrum.aperture.id, []).append((short_name(one.path), one.spectrum.aperture))
+    _warn_of_strangers({name: group for name, group in groups.items() if not _is_one_star(group)})
     noted = []
     for one in found:
-        others = repeated.get(one.spectrum.aperture.id, []) if one.spectrum else []
-        same = [path for path in others if path != short_name(one.path)]
+        others = groups[one.spectrum.aperture.id] if one.spectrum else []
+        same = [path for path, _ in others if path != short_name(one.path)]
         note = f"the same id in {', '.join(same)}" if same else one.note
         noted.append(GivenSpectrum(path=one.path, spectrum=one.spectrum, note=note))
     return noted
+
+
+def _is_one_star(group: Sequence[tuple[str, Aperture]]) -> bool:
+    """Tell whether apertures are those of one star: centres lie within the larger radius of the first's."""
+    first = group[0][1]
+    return all(separation_arcsec(first, one) <= max(first.radius_arcsec, one.radius_arcsec) for _, one in group)
+
+
+def _warn_of_strangers(groups: Mapping[str, Sequence[tuple[str, Aperture]]]) -> None:
+    """Name the ids that are of several stars, and the files of the first of them."""
+    for name, group in groups.items():
+        files = ", ".join(path for path, _ in group)
+        others = [repr(other) for other in groups if other != name]
+        more = f" (and so are {len(others)} more: {', '.join(others[:_MOST_NAMED])})" if others else ""
+        text = f"the id {name!r} is that of different places in {files}{more}; rows tell them apart by file"
+        warnings.warn(text, KmosWarning, stacklevel=5)
+        return
 
 
 def short_name(path: Path) -> str:
@@ -131,7 +149,7 @@ def short_name(path: Path) -> str:
 def _files(path: Path) -> Iterator[Path]:
     """Yield the spectra that a path stands for."""
     if path.is_dir():
-        yield from sorted(path.rglob(_SPECTRA))
+        yield from files_below(path, _SPECTRA)
     elif path.suffix.lower() == ".ecsv":
         # An empty cell is read as a masked one.
         files = read_table(path, required=("id", "file"))["file"]
