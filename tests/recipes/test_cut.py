@@ -15,7 +15,7 @@ from dithered_files import Visit, write_visits
 
 from napari_kmos.combine import CombineParameters
 from napari_kmos.errors import GeometryError, KmosError, KmosWarning, NotKmosError, WriteError
-from napari_kmos.io import read_cube, read_cuts, read_exposure, write_cube, write_offsets
+from napari_kmos.io import read_cube, read_cuts, read_exposure, read_exposure_times, write_cube, write_offsets
 from napari_kmos.offset import Offset
 from napari_kmos.progress import Cancelled
 from napari_kmos.recipes.combine import combine
@@ -97,6 +97,32 @@ def test_halves_are_cut_by_the_exposures(folder: Path, files: list[Path], mosaic
         low, high = np.min(corners, axis=(0, 2)), np.max(corners, axis=(0, 2))
         assert np.floor(low + 0.51).tolist() == [told["rows"][0], told["columns"][0]]
         assert np.ceil(high + 0.49).tolist() == [told["rows"][1], told["columns"][1]]
+
+
+def test_a_half_tells_of_its_own_exposures(folder: Path, files: list[Path], mosaic: Path, tmp_path: Path):
+    """By the exposures and by the dates in a log; of a half that only a table tells nothing is known."""
+
+    def minutes_of(products) -> list[list[float]]:
+        times = [read_exposure_times(fits.getheader(product)) for product in products]
+        return [[round((one.middle_mjd - 59000.2) * 1440 - one.seconds / 120, 2) for one in part] for part in times]
+
+    parameters = CutParameters(ifus="12")
+    by_exposures = cut(mosaic, tmp_path / "a", source=CutSource(exposures=files), parameters=parameters)
+    assert minutes_of(by_exposures.products) == [[0, 3], [30, 33]]
+    header = fits.getheader(by_exposures.products[1])
+    assert "ESO QC COMBINE MJD3" not in header
+    assert header["ESO QC COMBINE MJDMEAN"] > 59000.2 + 30 / 1440
+    log = (folder / "esorex.log").read_text()
+    for number, minutes in enumerate(MINUTES):
+        log = log.replace(f"exp{number}.fits", f"tpl/KMOS.2020-05-31T04:{minutes + 48:02d}:00.880.fits")
+    (tmp_path / "dated.log").write_text(log.replace("04:78", "05:18").replace("04:81", "05:21"))
+    by_log = cut(mosaic, tmp_path / "b", source=CutSource(log=tmp_path / "dated.log"), parameters=parameters)
+    assert minutes_of(by_log.products) == [[0, 3], [30, 33]]
+    (table,) = (one for one in by_exposures.extras if one.name.endswith("_cuts.ecsv"))
+    by_table = cut(mosaic, tmp_path / "c", source=CutSource(table=table), parameters=parameters)
+    assert minutes_of(by_table.products) == [[], []]
+    whole = cut(mosaic, tmp_path / "d", source=CutSource(log=folder), parameters=CutParameters(ifus="12", halves=False))
+    assert minutes_of(whole.products) == [[0, 3, 30, 33]]
 
 
 def test_the_product_says_from_which_pixels_it_is(files: list[Path], mosaic: Path, tmp_path: Path):

@@ -30,7 +30,7 @@ from napari_kmos.io.curves import (
 from napari_kmos.io.cut_tables import CutRow, read_cuts, write_cuts
 from napari_kmos.io.esorex_log import LoggedShift, find_log, read_logged_shifts
 from napari_kmos.io.exposure_facts import exposure_facts
-from napari_kmos.io.exposure_times import times_of, with_exposure_times
+from napari_kmos.io.exposure_times import read_exposure_times, times_of, with_exposure_times
 from napari_kmos.io.figures import write_figure
 from napari_kmos.io.frame_facts import FrameFacts, read_frame_facts
 from napari_kmos.io.history import RecipeBlock, read_history, read_recipe_blocks
@@ -110,6 +110,7 @@ __all__ = [
     "read_curves",
     "read_cuts",
     "read_exposure",
+    "read_exposure_times",
     "read_frame_facts",
     "read_history",
     "read_images",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from napari_kmos.io import (
     check_free,
     output_dir,
     read_exposure,
+    read_exposure_times,
+    with_exposure_times,
     write_cube,
     write_cuts,
     write_record,
@@ -25,10 +29,15 @@ from napari_kmos.recipes.offset_rows import cut_name, cuts_name
 from napari_kmos.recipes.outcome import Outcome, join_outcomes
 from napari_kmos.recipes.product_cube import check_product, product_category
 from napari_kmos.spatial.footprints import cut_out
+from napari_kmos.times import ExposureTime
 
 if TYPE_CHECKING:
     from napari_kmos.cube import Cube
     from napari_kmos.exposure import Exposure
+
+_DAY_S = 86400
+#: Names of frames have the time to the second or to the minute in which they began.
+_SAME_S = 60.0
 
 
 @recorded()
@@ -90,7 +99,8 @@ def cut(
         step = _step(inputs, place, chosen)
         part = cut_out(dataclasses.replace(cube, ifu=place.ifu, name=place.name or cube.name), place.footprint)
         told = part_of(progress, number, len(places))
-        facts = {"step": step, "primary": exposure.header, "category": product_category(exposure)}
+        primary = with_exposure_times(exposure.header, _times(place, read_exposure_times(exposure.header)))
+        facts = {"step": step, "primary": primary, "category": product_category(exposure)}
         write_cube(part, target, **facts, overwrite=overwrite, progress=told)
         record = write_record(target, step, overwrite=overwrite)
         outcomes.append(Outcome(products=(target,), extras=(record,), measured={target.name: _measured(part, place)}))
@@ -114,6 +124,23 @@ def _places(cube: Cube, source: CutSource, parameters: CutParameters) -> tuple[P
     if source.log is not None:
         return places_by_log(cube, Path(source.log), parameters, files=source.exposures)
     return places_by_exposures(cube, source.exposures, parameters, offsets=source.offsets)
+
+
+def _times(place: Place, known: Sequence[ExposureTime]) -> Sequence[ExposureTime]:
+    """Return when the exposures of a cut were taken: as they tell, else those of the mosaic that began then.
+
+    Of a part whose exposures nothing tells these are none: those of the mosaic were not all its own.
+    """
+    starts = [start for start, _ in place.taken]
+    if not (starts and all(map(math.isfinite, starts))):
+        return () if place.half else known
+    if all(math.isfinite(seconds) for _, seconds in place.taken):
+        return [ExposureTime(start + 0.5 * seconds / _DAY_S, seconds) for start, seconds in sorted(place.taken)]
+    return [
+        one
+        for one in known
+        if any(abs(one.middle_mjd - 0.5 * one.seconds / _DAY_S - start) * _DAY_S < _SAME_S for start in starts)
+    ]
 
 
 def _step(inputs: tuple[Path, ...], place: Place, parameters: CutParameters) -> Step:

@@ -39,12 +39,16 @@ _TOLERANCE_PIX = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an IFU, or a half of it, lies in a mosaic; the name is that of its target, if it is known."""
+    """Where an IFU, or a half of it, lies in a mosaic; the name is that of its target, if it is known.
+
+    Where the exposures are known, ``taken`` has the start (MJD) and length (s) of each, NaN where it does not tell.
+    """
 
     ifu: int
     half: int | None = None
     name: str = ""
     footprint: Footprint
+    taken: tuple[tuple[float, float], ...] = ()
 
 
 def places_by_exposures(
@@ -70,9 +74,10 @@ def places_by_exposures(
     """
     exposures = [read_exposure(file) for file in files]
     rows = None if offsets is None else read_offsets(offsets)
-    halves = halves_of([time_of(exposure) for exposure in exposures], parameters)
+    times = [time_of(exposure) for exposure in exposures]
+    halves = halves_of(times, parameters)
     found: list[Place] = []
-    for exposure, half in zip(exposures, halves, strict=True):
+    for exposure, taken, half in zip(exposures, times, halves, strict=True):
         for cube in exposure.cubes:
             if cube.ifu is None:
                 msg = f"{exposure.label}: does not tell which IFU it is; expected exposures with IFU.<n>.DATA"
@@ -81,7 +86,7 @@ def places_by_exposures(
             placed = cube if offset is None else corrected(cube, offset)
             footprint = footprint_of(field_of(placed), mosaic.wcs)
             if footprint is not None:
-                found.append(Place(ifu=cube.ifu, half=half, name=cube.name, footprint=footprint))
+                found.append(Place(ifu=cube.ifu, half=half, name=cube.name, footprint=footprint, taken=(taken,)))
     return _joined(found)
 
 
@@ -117,10 +122,10 @@ def places_by_log(
     times = _times(shifts, files, log) if files else [(shift.mjd, math.nan) for shift in shifts]
     halves = halves_of(times, parameters)
     found = []
-    for shift, half in zip(shifts, halves, strict=True):
+    for shift, taken, half in zip(shifts, times, halves, strict=True):
         low = (y + shift.dy - 0.5, x - shift.dx - 0.5)
         footprint = footprint_between(low, (low[0] + side, low[1] + side))
-        found.append(Place(ifu=shift.ifu, half=half, footprint=footprint))
+        found.append(Place(ifu=shift.ifu, half=half, footprint=footprint, taken=(taken,)))
     if min(math.hypot(shift.dx, shift.dy) for shift in shifts) > _TOLERANCE_PIX:
         text = f"{log}: no IFU has shift zero: the reference is not logged, and the cut of its IFU may lack a part"
         warnings.warn(text, KmosWarning, stacklevel=2)
@@ -223,7 +228,8 @@ def _joined(found: Iterable[Place]) -> tuple[Place, ...]:
             text += f"cut of {whole.n_x} x {whole.n_y} spaxels holds what is between them too"
             warnings.warn(text, KmosWarning, stacklevel=3)
         name = names[0] if len(names) == 1 else ""
-        joined.append(Place(ifu=ifu, half=half or None, name=name, footprint=whole))
+        taken = tuple(dict.fromkeys(one for place in members for one in place.taken))
+        joined.append(Place(ifu=ifu, half=half or None, name=name, footprint=whole, taken=taken))
     return tuple(joined)
 
 

@@ -87,7 +87,7 @@ def read_star_spectra(spectra: Sequence[Path | str], progress: Progress, *, n_mo
         if failed:
             raise failed[0]
         what = f"{len(files)} files, no star's spectrum among them" if files else "no spectrum in what was given"
-        msg = f"{what}; give files that `napari-kmos extract` wrote ({_SPECTRA}), their table, their folder or one above"
+        msg = f"{what}; give files that `napari-kmos extract` wrote ({_SPECTRA}), their table, or folder"
         raise ExtractionError(msg)
     for reason in failed:
         warnings.warn(f"{reason}; it is left out", KmosWarning, stacklevel=3)
