@@ -104,6 +104,7 @@ _MAKERS: Mapping[str, Callable[[np.random.Generator, Path], Any]] = {
         for ifu in (3, 7)
     ),
     "apertures": lambda rng, _folder: tuple(make_aperture(str(one), rng) for one in range(rng.integers(4))),
+    "radius_arcsec": _number,
     "snapping": _one_of("centroid", "brightest", "off"),
     "fwhm_arcsec": _number,
     "extract_method": _one_of("aperture", "optimal", "psf"),

@@ -123,7 +123,7 @@ def test_what_takes_long_is_told_and_the_last_result_stays(view: SkyView):
 
 
 def test_of_two_skies_it_is_said_whose_mask_is_shown(qtbot: QtBot, preview: Preview):
-    qtbot.addWidget(page := SkyMaskPage(ViewerModel()))
+    qtbot.addWidget(page := SkyMaskPage(ViewerModel(), Session()))
     page.show_preview(preview)
     assert "mask of its own" not in page.text.text()
     source = preview.source
@@ -180,3 +180,25 @@ def test_a_splitter_needs_the_room_of_one_of_its_widgets(qtbot: QtBot):
         both.resize(*size)
         assert both.orientation() == orientation
         assert both.minimumSizeHint() == QSize(200, 120)
+
+
+def test_what_was_painted_is_kept_in_the_session_and_stays_the_same_object(qtbot: QtBot, preview: Preview):
+    session = Session()
+    qtbot.addWidget(page := SkyMaskPage(ViewerModel(), session))
+    page.show_preview(preview)
+    heard = []
+    page.changed.connect(lambda: heard.append(page.given))
+    mask = np.array([[True, False, True], [False, False, True]])
+    page.layer.painted.emit(mask)
+    (path,) = page.given
+    assert path == preview.sky_path
+    assert session.painted[0].rows == ("101", "001")
+    np.testing.assert_array_equal(page.given[path].by_ifu[preview.sky.ifu], mask)
+    assert page.given[path] is page.given[path]  # what was found with it is not looked for again
+    other = dataclasses.replace(session.painted[0], file="/other.fits")
+    before = page.given[path]
+    session.painted = (*session.painted, other)
+    assert page.given[path] is before
+    page.find_again()
+    assert session.painted == (other,)
+    assert len(heard) == 3

@@ -12,7 +12,6 @@ from napari.layers.base import ActionType
 
 from napari_kmos._napari.frames import Frame
 from napari_kmos._napari.points import (
-    RADIUS_ARCSEC,
     drawable,
     ensure_points_layer,
     is_being_shown,
@@ -51,7 +50,7 @@ class ApertureSync:
         self, viewer: ViewerModel, session: Session, settle: Callable[[Aperture], Aperture] = lambda one: one
     ) -> None:
         self.viewer, self.session, self.settle = viewer, session, settle
-        self.radius_arcsec = RADIUS_ARCSEC
+        self.tell: Callable[[str], None] = lambda _text: None
         self.log = log_of(viewer)
         self._followed: list[Points] = []
         self._n_points: dict[Points, int] = {}
@@ -62,6 +61,11 @@ class ApertureSync:
         self._busy = False
         stage_of(viewer)
         self.log.walked.connect(self._on_walked)
+
+    @property
+    def radius_arcsec(self) -> float:
+        """Radius of new apertures."""
+        return self.session.radius_arcsec
 
     def follow(self) -> None:
         """Listen to the points layers there are, and take over what they show.
@@ -162,11 +166,12 @@ class ApertureSync:
 
     def resize(self, radius_arcsec: float) -> None:
         """Give the selected apertures, and those to come, a radius."""
-        self.radius_arcsec = radius_arcsec
         with self._own_change():
             for layer in self._followed:
                 layer.current_size = 2 * radius_arcsec
-        self.change_selected(lambda one: dataclasses.replace(one, radius_arcsec=radius_arcsec), "the radius")
+        with self.log.step("the radius"):
+            self.session.radius_arcsec = radius_arcsec
+            self.change_selected(lambda one: dataclasses.replace(one, radius_arcsec=radius_arcsec), "the radius")
 
     def select(self, ids: Sequence[str]) -> None:
         """Select apertures by id."""
@@ -207,7 +212,9 @@ class ApertureSync:
 
     def _remove(self, gone: set[str]) -> None:
         left = [one for one in self.session.apertures if one.id not in gone]
-        self.show(left, f"removing {', '.join(sorted(gone))}")
+        names = ", ".join(sorted(gone))
+        self.show(left, f"removing {names}")
+        self.tell(f"Removed: {names}" if gone else "Nothing is selected")
 
     def _take_over(self) -> None:
         """Read the points; without a cube they have no place on the sky, and what is known stays."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from napari_kmos.exposure import Exposure
 from napari_kmos.io import read_exposure
 from napari_kmos.progress import Progress, silent
 from napari_kmos.recipes.finding import find_exposures
+from napari_kmos.session import PaintedMask
 from napari_kmos.sky import (
     SkyChoice,
     SkyParameters,
@@ -47,6 +49,21 @@ class Masks:
     """
 
     by_ifu: Mapping[int | None, NDArray[np.bool_]]
+
+
+def masks_of(painted: Iterable[PaintedMask], file: str) -> Masks:
+    """Return the masks of a sky exposure among those a session keeps; as long as they are the same, the same object."""
+    return _masks(tuple(one for one in painted if one.file == file))
+
+
+@functools.lru_cache(maxsize=64)
+def _masks(painted: tuple[PaintedMask, ...]) -> Masks:
+    return Masks({one.ifu: np.array([[letter == "1" for letter in row] for row in one.rows]) for one in painted})
+
+
+def painted_mask(path: Path, ifu: int | None, sky_mask: NDArray[np.bool_]) -> PaintedMask:
+    """Return a mask, True = sky, as a session keeps it."""
+    return PaintedMask(file=str(path), ifu=ifu, rows=tuple("".join("01"[one] for one in row) for row in sky_mask * 1))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

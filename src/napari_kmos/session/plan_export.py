@@ -82,6 +82,8 @@ def _found(values: Mapping[str, Any], progress: Progress) -> list[Found]:
     if not (objects or values["files"]):
         msg = "no exposure is open or chosen; open some, and choose their skies in the dock Sky tweak"
         raise KmosError(msg)
+    only = str(values["forms"].get("sky-tweak", {}).get("pick", "")).removeprefix("only ")
+    skies = [path for path in skies if path.name == only] or skies
     given = dict.fromkeys([*objects, *skies] if objects else [*values["files"], *skies])
     roles = {**dict.fromkeys(objects, "object"), **dict.fromkeys(skies, "sky")}
     found = find_exposures(list(given), progress=progress)
@@ -144,6 +146,11 @@ def _settings(values: Mapping[str, Any], tables: Sequence[str]) -> dict[str, dic
         if name is not None:
             chosen[step]["apertures" if setting == "stars" else setting] = name
     return {
-        step: {name: one for name, one in some.items() if name in STEPS[step] and one != STEPS[step][name].default}
-        for step, some in chosen.items()
+        step: {name: one for name, one in some.items() if _is_setting(step, name, one)} for step, some in chosen.items()
     }
+
+
+def _is_setting(step: str, name: str, value: Any) -> bool:
+    """Tell whether a plan has a setting, and it is not the default."""
+    setting = STEPS[step].get(name)
+    return setting is not None and value != setting.default and (not setting.choices or value in setting.choices)

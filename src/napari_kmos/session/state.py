@@ -94,6 +94,8 @@ class Session:
         Stars and sky areas, in the order they were made.
     selected : tuple of str
         Ids of the selected apertures.
+    radius_arcsec : float
+        Of new apertures.
     snapping : str
         One of `spatial.snapping.SNAPPING`: where on a star a click puts an aperture.
     hovering : str
@@ -155,6 +157,7 @@ class Session:
     painted: tuple[PaintedMask, ...] = field(default=(), metadata=_decides("painted star masks"))
     apertures: tuple[Aperture, ...] = field(default=(), metadata=_decides("stars and sky areas"))
     selected: tuple[str, ...] = ()
+    radius_arcsec: float = field(default=0.3, metadata=_decides("radius of new stars"))
     snapping: str = field(default="centroid", metadata=_decides("snapping"))
     hovering: str = "spaxel"
     fwhm_arcsec: float = field(default=0.7, metadata=_decides("width of a star"))

@@ -27,6 +27,7 @@ from napari_kmos._napari.widgets.pair_bar import PairBar
 from napari_kmos._napari.widgets.parts import button, row_of
 from napari_kmos._napari.widgets.proposal_bar import ProposalBar
 from napari_kmos._napari.widgets.reference_edit import ReferenceEdit
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos._napari.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class AlignParts:
         self.pair = PairBar(dock)
         self.by_half = QCheckBox("Whole half")
         self.by_half.setToolTip("Move and decide all exposures of the IFU in the same epoch and half together")
+        kept = {"method": self.measure.method, "refine_rotation": self.measure.turns, "by_half": self.by_half}
+        self.remembered = Remembered(dock.session, "align", kept)
         self._actions = {
             ACCEPT: dock.accept,
             REJECT: lambda: dock.decide("rejected"),

@@ -19,6 +19,7 @@ from napari_kmos._napari.widgets.engine_edit import EngineEdit
 from napari_kmos._napari.widgets.files import OFFSETS, FileList, PathField
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import button, folded, row_of
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos._napari.widgets.versus import VersusEdit
 from napari_kmos._napari.zero_points import mixed_zeros
 from napari_kmos.combine import COMBINE_METHODS, PLACING_METHODS, CombineParameters
@@ -30,6 +31,7 @@ from napari_kmos.recipes.outcome import Outcome
 
 STEP = "combine"
 USER = "user"
+_KEPT = ("what", "which", "method", "cmethod", "unaccepted")
 _ENGINE = (
     f"ESO's kmos_combine combines exposures, not mosaics; of the parameters it has {', '.join(SHARED)}. Subsets are "
     "compared by the native engine"
@@ -65,6 +67,8 @@ class CombineDock(Dock):
         self._doubt = ""
         self.versus, self.comparer = VersusEdit(), Comparer()
         self.run_button = button("Combine", "Run in the background; the results come as layers", self.run)
+        fields = {name: getattr(self, name) for name in _KEPT}
+        self.remembered = Remembered(self.session, STEP, {**fields, "engine": self.engine.engine}, self.form)
         self._build()
 
     def links(self) -> Iterable[Link]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
+from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from magicgui.widgets import LineEdit, create_widget
@@ -73,8 +74,22 @@ class ParameterForm(QWidget):
 
     def show_parameters(self, parameters: Any) -> None:
         """Show parameters; does not tell."""
-        for name, row in self.rows.items():
-            value = getattr(parameters, name)
+        self._show({name: getattr(parameters, name) for name in self.rows})
+
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show parameters by their names, as somebody may have written them; others, and those that are none, stay."""
+        before = {name: row.value for name, row in self.rows.items()}
+        try:
+            self._show({name: values[name] for name in self.rows if name in values})
+            self.parameters()
+        except (KmosError, TypeError, ValueError):
+            for name, row in self.rows.items():
+                with row.changed.blocked():
+                    row.value = before[name]
+
+    def _show(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            row = self.rows[name]
             with row.changed.blocked():
                 row.value = ("" if value is None else str(value)) if name in self._optional else value
 

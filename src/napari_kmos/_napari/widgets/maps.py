@@ -22,6 +22,7 @@ from napari_kmos._napari.widgets.maps_files import ALL, DRAWN, IN_LINE, MapsFile
 from napari_kmos._napari.widgets.maps_plot import WindowPlot
 from napari_kmos._napari.widgets.maps_windows import WindowsPanel
 from napari_kmos._napari.widgets.parts import SideBySide, button, folded, row_of
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos._napari.widgets.thickness import Thickness
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import ExtractParameters
@@ -55,6 +56,8 @@ class MapsDock(Dock):
         self.thickness = Thickness(self.viewer)
         self.form = ParameterForm(MapParameters, exclude=("moments",))
         self.files = MapsFiles()
+        kept = {"wave": self.files.wave, "sky": self.files.sky}
+        self.remembered = Remembered(self.session, "map", kept, self.form)
         self._is_making = self._again = False
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._build()

@@ -12,6 +12,7 @@ from napari_kmos._napari.measuring import fit_text
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import Message, button, folded, row_of
 from napari_kmos._napari.widgets.plot_windows import WindowsEdit
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos._napari.widgets.tables import ResultTable
 from napari_kmos.measure import PROFILES, LineFit, MeasureParameters, StarMeasurement
 from napari_kmos.measure.indices import BR_GAMMA, CO, Index
@@ -69,6 +70,7 @@ class MeasureEdit(QWidget):
         self.profile.addItems(list(PROFILES))
         self.fit = Message()
         self.form = ParameterForm(MeasureParameters, exclude=("profile",))
+        self.remembered = Remembered(session, "measure", {}, self.form)
         self.overwrite = QCheckBox("replace")
         self.overwrite.setToolTip("Replace files that exist")
         measure = button("Measure all", "Measure every spectrum that is plotted", self.measure_requested.emit)

@@ -6,9 +6,8 @@ import dataclasses
 from typing import get_args
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
 
-from napari_kmos._napari.points import RADIUS_ARCSEC
 from napari_kmos._napari.widgets.parts import button, number, row_of
 from napari_kmos.errors import KmosError
 from napari_kmos.extract import EXTRACT_METHODS, PSF_METHODS, ExtractParameters
@@ -24,7 +23,7 @@ _TIPS = {
     "psf": "All stars of a cube fitted together, for crowded fields; the plot shows the last fit",
 }
 _ARCSEC, _FWHM = "″", "FWHM"
-_NARROW = 92
+_NARROW = 104
 
 
 class SkyEdit(QWidget):
@@ -45,9 +44,9 @@ class SkyEdit(QWidget):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.session, self._radius = session, RADIUS_ARCSEC
+        self.session, self._radius, self._is_typed = session, session.radius_arcsec, False
         known = self.parameters()
-        self.radius = number(0.01, 100.0, RADIUS_ARCSEC, step=0.05, tip="Radius of the selected apertures and new ones")
+        self.radius = number(0.01, 100.0, self._radius, step=0.05, tip="Radius of the selected apertures and new ones")
         self.unit = _choice((_ARCSEC, _FWHM))
         self.fwhm = number(0.05, 10.0, session.fwhm_arcsec, unit="″", step=0.05, tip="Full width of a star at half")
         self.method = _choice(tuple(EXTRACT_METHODS), session.extract_method)
@@ -68,6 +67,8 @@ class SkyEdit(QWidget):
             field.setMinimumWidth(_NARROW)
         self._build()
         self.show_state()
+        session.events.extract_parameters.connect(self._show_parameters)
+        session.events.radius_arcsec.connect(self.show_radius)
 
     def parameters(self) -> ExtractParameters:
         """Return the parameters as they are in the session."""
@@ -91,6 +92,30 @@ class SkyEdit(QWidget):
             field.setEnabled(self.session.extract_method in PSF_METHODS)
         self.statistic.setEnabled(self.sky.currentText() != "none")
         self.show_radius(self._radius)
+
+    def _show_parameters(self) -> None:
+        """Show the parameters of the session, if they were not typed here; does not tell."""
+        if self._is_typed:
+            return
+        known = self.parameters()
+        _show(self.sky, known.sky)  # first: it says whose statistic is shown
+        for name, field in self._fields().items():
+            _show(field, getattr(known, name))
+        self.show_state()
+
+    def _fields(self) -> dict[str, QComboBox | QDoubleSpinBox]:
+        """Return the fields by the names of the parameters."""
+        return {
+            "sky": self.sky,
+            "inner": self.inner,
+            "outer": self.outer,
+            "side": self.side,
+            "areas_statistic" if self.sky.currentText() == "areas" else "ring_statistic": self.statistic,
+            "avoid_arcsec": self.avoid,
+            "position_error_arcsec": self.position,
+            "blend_fwhm": self.blend,
+            "background": self.background,
+        }
 
     def _build(self) -> None:
         form = QFormLayout(self)
@@ -134,21 +159,17 @@ class SkyEdit(QWidget):
     def _on_edited(self) -> None:
         """Take the parameters over; while they make no sense, the last ones hold."""
         typed = {
-            "sky": self.sky.currentText(),
-            "inner": self.inner.value(),
-            "outer": self.outer.value(),
-            "side": self.side.currentText(),
-            self._statistic(): self.statistic.currentText(),
-            "avoid_arcsec": self.avoid.value(),
-            "fwhm_arcsec": self.session.fwhm_arcsec,
-            "position_error_arcsec": self.position.value(),
-            "blend_fwhm": self.blend.value(),
-            "background": self.background.currentText(),
+            name: field.currentText() if isinstance(field, QComboBox) else field.value()
+            for name, field in self._fields().items()
         }
+        self._is_typed = True
         try:
-            self.session.extract_parameters = dataclasses.replace(self.parameters(), **typed)
+            self.session.extract_parameters = dataclasses.replace(
+                self.parameters(), **typed, fwhm_arcsec=self.session.fwhm_arcsec
+            )
         except KmosError as err:
             self.refused.emit(str(err))
+        self._is_typed = False
         self.show_state()
 
     def _on_sky(self) -> None:
@@ -159,6 +180,12 @@ class SkyEdit(QWidget):
 
     def _statistic(self) -> str:
         return "areas_statistic" if self.sky.currentText() == "areas" else "ring_statistic"
+
+
+def _show(field: QComboBox | QDoubleSpinBox, value: str | float) -> None:
+    """Show a value; does not tell."""
+    with QSignalBlocker(field):
+        (field.setCurrentText if isinstance(field, QComboBox) else field.setValue)(value)
 
 
 def _choice(names: tuple[str, ...], chosen: str = "", *, tip: str = "") -> QComboBox:

@@ -13,11 +13,12 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QVBoxLayout, QWidget
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.sky_layers import MaskLayer, shown_cube
-from napari_kmos._napari.sky_preview import Masks, Preview
+from napari_kmos._napari.sky_preview import Masks, Preview, masks_of, painted_mask
 from napari_kmos._napari.steps import mask_name
 from napari_kmos._napari.widgets.files import NEW_CUBE, ask_open, ask_save
 from napari_kmos._napari.widgets.parts import button, row_of
 from napari_kmos.io import read_sky_mask
+from napari_kmos.session import PaintedMask, Session
 
 _EXPLAINED = (
     "Stars in the sky exposure would be subtracted from the object: their spaxels are filled with sky first. Show the "
@@ -35,6 +36,8 @@ class SkyMaskPage(QWidget):
     ----------
     viewer : ViewerModel
         Shows it.
+    session : Session
+        Keeps what was painted.
     """
 
     #: Another mask, or none, is to be used.
@@ -42,11 +45,9 @@ class SkyMaskPage(QWidget):
     #: All masks of the sky are to be written to this file.
     save_requested = Signal(object)
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
         super().__init__()
-        self.viewer = viewer
-        #: Masks that were painted or read, by sky exposure.
-        self.given: dict[Path, Masks] = {}
+        self.viewer, self._session = viewer, session
         self.layer = MaskLayer(viewer)
         self._preview: Preview | None = None
         self.fills = QCheckBox("Fill spaxels with stars by sky")
@@ -57,6 +58,12 @@ class SkyMaskPage(QWidget):
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self._build()
+
+    @property
+    def given(self) -> dict[Path, Masks]:
+        """Masks that were painted or read, by sky exposure; the same objects while they are the same."""
+        painted = self._session.painted
+        return {Path(name): masks_of(painted, name) for name in dict.fromkeys(one.file for one in painted)}
 
     def show_preview(self, preview: Preview) -> None:
         """Say what is masked in the sky of a preview, and show it if that is asked for."""
@@ -85,8 +92,8 @@ class SkyMaskPage(QWidget):
 
     def find_again(self) -> None:
         """Forget what was painted or read for this sky."""
-        if self._preview is not None and self.given.pop(self._preview.sky_path, None) is not None:
-            self.changed.emit()
+        if self._preview is not None:
+            self._session.painted = self._others()
 
     def _build(self) -> None:
         explained = QLabel(_EXPLAINED)
@@ -104,6 +111,7 @@ class SkyMaskPage(QWidget):
         column.addWidget(explained)
         column.addStretch()
         self.fills.toggled.connect(lambda _: self.changed.emit())
+        self._session.events.painted.connect(self._on_given)
         self.show_button.toggled.connect(self._on_shown)
         self.layer.painted.connect(self._on_painted)
         self.layer.removed.connect(self._on_removed)
@@ -114,8 +122,13 @@ class SkyMaskPage(QWidget):
         return {} if given is None else dict(given.by_ifu)
 
     def _give(self, masks: dict[int | None, NDArray[np.bool_]]) -> None:
-        self.given[self._preview.sky_path] = Masks({**self._by_ifu(), **masks})
-        self.changed.emit()
+        by_ifu = {**self._by_ifu(), **masks}
+        new = (painted_mask(self._preview.sky_path, ifu, mask) for ifu, mask in by_ifu.items())
+        self._session.painted = (*self._others(), *new)
+
+    def _others(self) -> tuple[PaintedMask, ...]:
+        """Return the masks of other skies."""
+        return tuple(one for one in self._session.painted if one.file != str(self._preview.sky_path))
 
     def _show_layer(self) -> None:
         preview = self._preview
@@ -134,6 +147,9 @@ class SkyMaskPage(QWidget):
             with notified(self.text.setText):
                 add_file(self.viewer, preview.sky_path)
         self._show_layer()
+
+    def _on_given(self) -> None:
+        self.changed.emit()
 
     def _on_painted(self, sky_mask: NDArray[np.bool_]) -> None:
         self._give({self._preview.sky.ifu: sky_mask})

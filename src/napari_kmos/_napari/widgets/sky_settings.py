@@ -13,11 +13,15 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QTabWidget, QVBoxLayout, QWid
 from napari_kmos._napari.sky_preview import Wish
 from napari_kmos._napari.widgets.form import ParameterForm
 from napari_kmos._napari.widgets.parts import Scrolled, scrolled_past
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos._napari.widgets.sky_choice import SkyChoice
 from napari_kmos._napari.widgets.sky_files import SkyFilesPage
 from napari_kmos._napari.widgets.sky_mask_page import SkyMaskPage
 from napari_kmos.session import Session
 from napari_kmos.sky import DEFAULT_METHOD, SKY_METHODS, SkyParameters
+
+#: Name of the step, as a plan has it.
+STEP = "sky-tweak"
 
 
 class SkySettings(QWidget):
@@ -39,7 +43,7 @@ class SkySettings(QWidget):
     def __init__(self, viewer: ViewerModel, session: Session, open_paths: Callable[[], Sequence[Path]]) -> None:
         super().__init__()
         self._session = session
-        self.choice, self.mask, self.files = SkyChoice(), SkyMaskPage(viewer), SkyFilesPage(open_paths)
+        self.choice, self.mask, self.files = SkyChoice(), SkyMaskPage(viewer, session), SkyFilesPage(open_paths)
         self.method = QComboBox()
         self.method.addItems(list(SKY_METHODS))
         self.method.setCurrentText(DEFAULT_METHOD)
@@ -61,6 +65,8 @@ class SkySettings(QWidget):
         self.method.currentTextChanged.connect(lambda _: self.changed.emit())
         for part in (self.form, self.mask, self.choice):
             part.changed.connect(self.changed)
+        fields = {"method": self.method, "pick": self.choice.sky, "fills_stars": self.mask.fills}
+        self.remembered = Remembered(session, STEP, {**fields, "engine": self.files.engine.engine}, self.form)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ask for no more width than is needed, whatever is written on the pages: the rest is for the spectra."""
@@ -72,6 +78,7 @@ class SkySettings(QWidget):
         self.files.skies.show_paths(self._session.skies)
         self.files.out_dir.show_path(self._session.out_dir)
         self.choice.show_files(self._session.objects, self._session.skies)
+        self.remembered.show_state()  # one sky alone can be chosen now
 
     def skies(self) -> tuple[Path, ...]:
         """Return the sky exposures that are used."""

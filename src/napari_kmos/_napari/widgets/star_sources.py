@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_kmos._napari.widgets.aperture_files import ApertureFiles
 from napari_kmos._napari.widgets.parts import button, number, row_of
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos.session import Session
 from napari_kmos.stars import FindParameters
 
@@ -40,6 +41,7 @@ class StarSources(QWidget):
         tip = "How far the stars stand out that Find adds, in sigma of the white light"
         self.threshold = number(1, 1000, FindParameters().threshold, unit=" sigma", step=1, tip=tip)
         self.threshold.setMinimumWidth(_WIDTH)
+        self.remembered = Remembered(session, "find", {"threshold": self.threshold})
         self.files = ApertureFiles(session)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
