@@ -11,7 +11,7 @@ from astropy import units as u
 from numpy.testing import assert_allclose
 
 from napari_kmos.aperture import Aperture
-from napari_kmos.errors import WriteError
+from napari_kmos.errors import NotKmosError, WriteError
 from napari_kmos.io import read_spectrum, write_spectrum, write_spectrum_text
 from napari_kmos.spectrum import StarSpectrum
 
@@ -62,6 +62,32 @@ def test_text_is_what_loadtxt_reads(tmp_path: Path):
     assert "# columns: wavelength (micron, vacuum), flux (erg / (s um cm2)), 1 sigma" in text
     with pytest.raises(WriteError, match="exists already"):
         write_spectrum_text(spectrum, path)
+
+
+@pytest.mark.parametrize(("unit", "medium"), [(u.adu / u.s, "air"), (None, "vacuum")])
+def test_text_is_read_back(tmp_path: Path, unit: u.Unit | None, medium: str):
+    """With its gaps; planes before the first and behind the last with data are gone."""
+    flux = np.append(np.nan, star_spectrum(2048).flux[:-1])
+    written = dataclasses.replace(star_spectrum(2048), flux=flux, mask=np.isnan(flux), unit=unit, medium=medium)
+
+    read = read_spectrum(write_spectrum_text(written, tmp_path / "s.txt"))
+
+    assert (read.aperture.id, read.unit, read.medium, read.method) == ("é 1", unit, medium, "aperture")
+    assert_allclose([read.aperture.ra, read.aperture.dec, read.aperture.radius_arcsec], [266.4, -29.0, 0.5], rtol=1e-9)
+    assert_allclose(read.wavelength_um, written.wavelength_um[1:], atol=5e-9)
+    assert_allclose(read.flux, written.flux[1:], rtol=1e-9)
+    assert_allclose(read.noise[~read.mask], written.noise[1:][~read.mask], rtol=1e-6)
+    assert "no date" in read.note
+
+
+def test_other_text_is_refused(tmp_path: Path):
+    own = write_spectrum_text(star_spectrum(), tmp_path / "own.txt").read_text(encoding="utf-8")
+    others = ["2.1 1.0\n2.2 1.1\n", "", "# id: a\n2.1 1 1\n", own + "2.1 x y\n", own + "2.4501 1 1\n", own[:300]]
+    for number, text in enumerate(others):
+        path = tmp_path / f"{number}.txt"
+        path.write_text(text)
+        with pytest.raises(NotKmosError, match=f"{number}.txt: text of another kind; expected a spectrum of"):
+            read_spectrum(path)
 
 
 @pytest.mark.parametrize("n_places", [1, 2, 3, 20])

@@ -28,6 +28,7 @@ from napari_kmos.io._psf_cards import psf_cards, psf_fit
 from napari_kmos.io.apertures import read_spaxels_text, spaxels_text
 from napari_kmos.io.atomic import atomic_path
 from napari_kmos.io.exposure_facts import exposure_facts, fact_cards, with_facts
+from napari_kmos.io.spectrum_text import is_text, read_spectrum_text
 from napari_kmos.spectrum import StarSpectrum
 
 if TYPE_CHECKING:
@@ -117,19 +118,21 @@ def write_spectrum(
 
 
 def read_spectrum(path: Path | str) -> StarSpectrum:
-    """Read a spectrum written by `write_spectrum`.
+    """Read a spectrum written by `write_spectrum`, or by `write_spectrum_text`.
 
     Returns
     -------
     StarSpectrum
-        The same as was written; further columns of the aperture table are not in the file.
+        The same as was written; further columns of the aperture table are not in the file. Text tells less.
 
     Raises
     ------
     NotKmosError
-        If the file is not FITS, or not such a spectrum.
+        If the file is neither FITS nor text, or not such a spectrum.
     """
     path = Path(path)
+    if is_text(path):
+        return read_spectrum_text(path)
     with open_fits(path) as hdus:
         header = legible(hdus[0]).copy()
         images = [hdu for hdu in hdus if _ID in header and hdu.is_image]  # of a mosaic no planes are read

@@ -238,9 +238,11 @@ def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: f
     variance = 1.0 if data.has_noise else chi2
     significance = math.sqrt(max(float(last.explained[0]), 0.0) / variance) if variance > 0 else math.inf
     found |= {"significance": significance, "chi2": chi2 if data.has_noise else math.nan}
-    if curve[peak] <= 0 or significance < least:
-        reason = f"no lines like those of the template: they explain {significance:.1f} sigma, {least:g} are wanted"
-        return Correlation(**found, reason=reason), left
+    if significance < least or curve[peak] <= 0:
+        why = f"they explain {significance:.1f} sigma, {least:g} are wanted"
+        if significance >= least:
+            why = "what they explain best is the other way round, emission for absorption"
+        return Correlation(**found, reason=f"no lines like those of the template: {why}"), left
     if peak in (0, trial.size - 1):
         reason = f"the correlation still rises at {velocity:.0f} km/s; look further (max_kms)"
         return Correlation(**found, reason=reason), left
