@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from napari_kmos.spectral.windows import Window
 
 #: Where the bands of H2O, O2, CO2 and CH4 lie in the KMOS bands, in micron: set by hand from where they are known
-#: to lie, to some 0.005 micron, and not computed from a model of the atmosphere. Weak lines between them are left out,
-#: and how much is absorbed varies from night to night; what stars saw is measured by a standard (`telluric`).
+#: to lie, and not computed from a model of the atmosphere. Between H and K they are wider by 0.015 to 0.05 micron than
+#: where more than a tenth is lost at airmass 1.5 and 1.6 mm of water. Weak lines between them are left out, and how
+#: much is absorbed varies from night to night; what stars saw is measured by a standard (`telluric`).
 TELLURIC_RANGES: tuple[Window, ...] = (
     (0.8120, 0.8360),
     (0.8920, 0.9900),
