@@ -157,6 +157,21 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     viewer.mouse_over_canvas = True  # keys are for what is beneath the mouse, without a click
     assert viewer.window._qt_window.focusWidget() is hand.canvas
 
+    dock.sky.sky.setFocus()
+    viewer.mouse_over_canvas = False
+    viewer.mouse_over_canvas = True
+    assert viewer.window._qt_window.focusWidget() is hand.canvas
+
+    # What is removed is told; of circles that overlap, which does.
+    hand.press(Qt.Key.Key_Delete)
+    assert dock.message.text() == "Removed: 2"
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert dock.session.selected == ("2",)
+    dock.sync.select(("1", "2"))
+    dock.sync.resize(0.75)
+    qtbot.waitUntil(lambda: "1: overlaps the aperture of 2" in dock.message.text(), timeout=WAIT_MS)
+    dock.sync.resize(0.3)
+
     # A ring that makes no sense is told, and the last one holds; so is an aperture without sky.
     dock.sync.select(("1",))
     dock.sky.outer.setValue(1.0)
@@ -214,10 +229,20 @@ def test_regions_in_pixels_are_those_of_the_only_cube(
     dock.read(regions)
     assert spaxels(dock) == [pytest.approx(STAR, abs=1e-3)]
     assert dock.session.apertures[0].radius_arcsec == pytest.approx(0.4, rel=1e-3)  # 2 spaxels of 0.2"
+
+    # The same list once more adds nothing; what is no aperture is named.
+    y, x = OTHER
+    regions.write_text(f"{regions.read_text()}circle({x + 1},{y + 1},2) # text={{B}}\nbox(5,5,2,2,0)\n")
+    dock.read(regions)
+    assert dock.message.text() == (
+        "pixels.reg: 1 there already; 2 apertures now; "
+        "region 3 is RectanglePixel and left out; apertures are circles, points and texts"
+    )
+
     add_file(viewer, exposure_file("second.fits", ifus=(5,), seed=2))
     dock.read(regions)
     assert "it is in image pixels, and it is not clear of which image" in dock.message.text()
-    assert len(dock.session.apertures) == 1
+    assert len(dock.session.apertures) == 2
 
 
 def far_and_near():

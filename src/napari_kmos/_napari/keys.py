@@ -11,11 +11,13 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QAbstractItemView, QWidget
+from qtpy.QtWidgets import QLineEdit, QPlainTextEdit, QTextEdit, QWidget
 
 #: Steps (east, north): east is left on the screen.
 _STEPS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
 _MODIFIERS = {"": 1.0, "Shift-": 0.1, "Control-": 10.0}
+
+_TYPED = (QLineEdit, QPlainTextEdit, QTextEdit)
 
 
 @dataclass(eq=False)
@@ -81,10 +83,10 @@ def focus_canvas(viewer: ViewerModel) -> None:
         window._qt_viewer.canvas.native.setFocus()  # napari gives no other way to its canvas
 
 
-def focus_canvas_from_lists(viewer: ViewerModel) -> None:
-    """Let keys go to the canvas if they go to a table or list; what is being typed goes on."""
+def focus_canvas_unless_typing(viewer: ViewerModel) -> None:
+    """Let keys go to the canvas if they go to a table, a button or a choice; text that is being typed goes on."""
     window = getattr(viewer, "window", None)
-    if window is not None and isinstance(window._qt_window.focusWidget(), QAbstractItemView):
+    if window is not None and not isinstance(window._qt_window.focusWidget(), _TYPED):
         focus_canvas(viewer)
 
 

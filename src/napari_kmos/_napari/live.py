@@ -17,7 +17,7 @@ from napari.components import ViewerModel
 from napari_kmos._napari.curves import Curve
 from napari_kmos._napari.layers import active_layer, cube_layers, kmos_of
 from napari_kmos._napari.under import moved_cube
-from napari_kmos.aperture import Aperture
+from napari_kmos.aperture import Aperture, separation_arcsec
 from napari_kmos.cube import Cube, pixel_scale_arcsec
 from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_inside, extract_spectra
 from napari_kmos.io.source import Box, hold_box, holdable_side, is_held, read_spaxels
@@ -89,7 +89,7 @@ def spectra_of(
             continue
         is_star = aperture.kind == "star"
         as_star = dataclasses.replace(aperture, kind="star")
-        others = _that_matter(cube, aperture, known, parameters) if is_star else []
+        others = _that_matter(aperture, known, parameters) if is_star else []
         how = parameters if is_star else dataclasses.replace(parameters, sky="none")
         model = find_noise_model(cube) if cube.noise is None else None
         found += extract_spectra(
@@ -194,18 +194,14 @@ def _around(cube: Cube, middle: NDArray[np.float64], reach_pix: float) -> Box:
     return rows, columns
 
 
-def _that_matter(
-    cube: Cube, star: Aperture, known: Sequence[Aperture], parameters: ExtractParameters
-) -> list[Aperture]:
-    """Sky areas, if the sky comes from there, and stars that the ring keeps away from: few of many, found quickly."""
-    if parameters.sky == "areas":
-        return [one for one in known if one.kind == "sky"]
-    reach = (parameters.outer * star.radius_arcsec + parameters.avoid_arcsec) / 3600
-    if not parameters.avoid_arcsec or parameters.sky != "annulus":
-        return []
-    near = [one for one in known if one.kind == "star" and one.id != star.id and abs(one.dec - star.dec) < reach]
-    scale = math.cos(math.radians(star.dec))
-    return [one for one in near if abs((one.ra - star.ra + 180) % 360 - 180) * scale < reach]
+def _that_matter(star: Aperture, known: Sequence[Aperture], parameters: ExtractParameters) -> list[Aperture]:
+    """Sky areas, if the sky comes from there, and the stars it overlaps or its ring keeps away from: few of many."""
+    areas = [one for one in known if one.kind == "sky"] if parameters.sky == "areas" else []
+    keeps_away = parameters.sky == "annulus" and parameters.avoid_arcsec > 0
+    ring = parameters.outer * star.radius_arcsec + parameters.avoid_arcsec if keeps_away else 0.0
+    stars = (one for one in known if one.kind == "star" and one.id != star.id)
+    reaches = ((one, max(ring, star.radius_arcsec + one.radius_arcsec)) for one in stars)
+    return [*areas, *(one for one, reach in reaches if separation_arcsec(star, one) < reach)]
 
 
 def curves_of(spectra: Sequence[StarSpectrum], *, with_method: bool = False) -> tuple[list[Curve], str]:

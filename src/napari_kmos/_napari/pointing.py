@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.commands import current_plane, thickness
-from napari_kmos._napari.keys import Keys, focus_canvas_from_lists
+from napari_kmos._napari.keys import Keys, focus_canvas_unless_typing
 from napari_kmos._napari.live import CURSOR, HOVERING
 from napari_kmos._napari.points import KEY, points_layer
 from napari_kmos._napari.under import Under, cube_holding, cube_under, sky_at
@@ -39,8 +39,8 @@ KEY_TEXTS = (
 )
 _SIDES = {"Left": "left", "Right": "right", "Up": "up", "Down": "down"}
 ALL = "all"
-#: How far about a star its width is fitted.
-_FIT_ARCSEC, _LEAST_FIT_PIX = 1.0, 3.0
+#: So far about a star its width is fitted, at least.
+_LEAST_FIT_PIX = 3.0
 NO_STAR = "Select a star first"
 NO_CUBE = "There is no cube beneath the cursor"
 
@@ -66,7 +66,7 @@ class Pointer(QObject):
     def __init__(self, sync: ApertureSync, session: Session) -> None:
         super().__init__()
         self.sync, self.session = sync, session
-        sync.settle = self.settled
+        sync.settle, sync.tell = self.settled, self.told.emit
         self._keys_of_viewer = Keys(sync.viewer, self._functions(is_layer=False))
         self._keys: dict[Points, Keys] = {}
         self.is_active = False
@@ -153,7 +153,7 @@ class Pointer(QObject):
         if under is None:
             raise KmosError(NO_STAR)
         scale = pixel_scale_arcsec(under.cube.wcs)
-        reach = max(_FIT_ARCSEC / scale, _LEAST_FIT_PIX)
+        reach = max(self.session.fwhm_arcsec / scale, _LEAST_FIT_PIX)  # neighbours lie further out
         image, (row, column) = under.image(current_plane(self.viewer), thickness(self.viewer), reach)
         return fit_centroid(image, start=(under.y - row, under.x - column), radius_pix=reach).fwhm_pix * scale
 
@@ -218,11 +218,11 @@ class Pointer(QObject):
             self.moved.emit()
 
     def _on_over(self) -> None:
-        """Tell that the mouse has left; where it comes from a table or list, the keys come along."""
+        """Tell that the mouse has left; where it comes from a table or a field, the keys come along."""
         if not self.viewer.mouse_over_canvas:
             self.left.emit()
         else:
-            focus_canvas_from_lists(self.viewer)
+            focus_canvas_unless_typing(self.viewer)
 
     def _on_press(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Let a star be dragged while clicks add others: on a star napari's own way of selecting does that."""

@@ -85,6 +85,8 @@ class ApertureTable(QTableWidget):
             self.clearSelection()
             for row in rows:
                 self.selectionModel().select(self.model().index(row, _ID), flags)
+        if rows:
+            self.scrollToItem(self.item(min(rows), _ID))
 
     def _on_edited(self, item: QTableWidgetItem) -> None:
         before, wanted = self._rows[item.row()][_ID], item.text().strip()

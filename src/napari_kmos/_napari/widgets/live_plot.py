@@ -71,7 +71,10 @@ class LivePlot(SpectrumPlot):
     def _on_ready(self, answer: tuple[tuple[Aperture, ...], Spectra, str]) -> None:
         wanted, spectra, note = answer
         outside = () if spectra else wanted[:1]
-        notes = [*(one.note for one in spectra if one.note), *(f"{one.id}: {_OUTSIDE}" for one in outside)]
+        notes = [
+            *(f"{one.aperture.id}: {one.note}" for one in spectra if one.note),
+            *(f"{one.id}: {_OUTSIDE}" for one in outside),
+        ]
         self._names_method = bool(note)
         self._show(spectra, "; ".join([*([note] if note else []), *notes]))
 

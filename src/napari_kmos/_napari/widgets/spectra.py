@@ -9,9 +9,8 @@ from pathlib import Path
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from napari_kmos._napari import commands, live
+from napari_kmos._napari import commands
 from napari_kmos._napari.apertures import ApertureSync
-from napari_kmos._napari.errors import notified
 from napari_kmos._napari.following import Follower
 from napari_kmos._napari.layers import kmos_layers, open_paths
 from napari_kmos._napari.pixels import KEY as PIXELS
@@ -27,7 +26,6 @@ from napari_kmos._napari.widgets.spectra_steps import SpectraSteps
 from napari_kmos._napari.widgets.star_sources import StarSources
 from napari_kmos._napari.widgets.tabs import tabs_of
 from napari_kmos._napari.widgets.write_edit import WriteEdit
-from napari_kmos.io import read_apertures, write_apertures
 
 _ADDING = {
     "star": "Click on stars, drag one to move it; key 3 or a click in the table ends that",
@@ -90,22 +88,11 @@ class SpectraDock(Dock):
             self.say(_NO_CUBE)
 
     def read(self, path: Path) -> None:
-        """Read apertures, or the stars of a catalogue, and add them to those there are."""
-        if not kmos_layers(self.viewer):
+        """Read apertures, or the stars of a catalogue, and add those that are not there yet."""
+        if kmos_layers(self.viewer):
+            self.steps.read(path)
+        else:
             self.say(_NO_CUBE)
-            return
-        with notified(self.say):
-            found = read_apertures(path, radius_arcsec=self.sync.radius_arcsec, wcs=live.only_wcs(self.viewer))
-            self.sync.add(found, f"reading {path.name}")
-            self.session.apertures_file = path if path.suffix in (".ecsv", ".reg") else self.session.apertures_file
-            self.say(f"{path.name}: {len(self.session.apertures)} apertures now")
-
-    def save(self, path: Path) -> None:
-        """Write all apertures to an ECSV or region file."""
-        with notified(self.say):
-            write_apertures(self.session.apertures, path, overwrite=True)
-            self.session.apertures_file = path
-            self.say(f"Written: {path}")
 
     def give_back(self) -> None:
         """Leave the keys to another dock, but those of the active layer of apertures."""
@@ -127,7 +114,7 @@ class SpectraDock(Dock):
         column.addWidget(self.index)
         self.body.addWidget(SideBySide(controls, self.plot))
         self.sources.files.read_requested.connect(self.read)
-        self.sources.files.save_requested.connect(self.save)
+        self.sources.files.save_requested.connect(self.steps.save)
         self.output.extract_requested.connect(self.steps.extract)
         self.output.write_requested.connect(self.steps.write)
         self.output.apply_requested.connect(self.steps.write)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_kmos._napari import live
-from napari_kmos._napari.errors import notified
+from napari_kmos._napari.errors import notified, notify, overheard
 from napari_kmos._napari.extracting import (
+    LINK_ARCSEC,
     Extracted,
     extract_list,
     find_in,
@@ -20,14 +21,19 @@ from napari_kmos._napari.extracting import (
 )
 from napari_kmos._napari.positions import warn_of_moved
 from napari_kmos._napari.steps import write_spectra
-from napari_kmos.aperture import Aperture
+from napari_kmos.aperture import Aperture, separation_arcsec
+from napari_kmos.errors import KmosWarning
 from napari_kmos.extract import ExtractParameters
+from napari_kmos.io import read_apertures, write_apertures
 from napari_kmos.recipes.outcome import Outcome
 from napari_kmos.stars import FindParameters
 from napari_kmos.words import counted
 
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.spectra import SpectraDock
+
+#: So many warnings of a file stand in a line; all of them are notifications.
+_MOST_TOLD = 3
 
 
 class SpectraSteps:
@@ -41,6 +47,29 @@ class SpectraSteps:
 
     def __init__(self, dock: SpectraDock) -> None:
         self.dock, self.session = dock, dock.session
+
+    def read(self, path: Path) -> None:
+        """Read apertures, or the stars of a catalogue; say what was left out, and add what is not there yet."""
+        with notified(self.dock.say):
+            how = {"radius_arcsec": self.dock.sync.radius_arcsec, "wcs": live.only_wcs(self.dock.viewer)}
+            with overheard() as warned:
+                found = read_apertures(path, **how)
+            for text in warned:
+                notify(KmosWarning(text))
+            new = [one for one in found if not _is_known(one, self.session.apertures)]
+            self.dock.sync.add(new, f"reading {path.name}")
+            self.session.apertures_file = path if path.suffix in (".ecsv", ".reg") else self.session.apertures_file
+            known = [f"{len(found) - len(new)} there already"] if len(new) < len(found) else []
+            told = (*known, f"{len(self.session.apertures)} apertures now", *warned[:_MOST_TOLD])
+            more = [f"and {len(warned) - _MOST_TOLD} warnings more"] if len(warned) > _MOST_TOLD else []
+            self.dock.say(f"{path.name}: {'; '.join((*told, *more)).replace(f'{path}: ', '')}")
+
+    def save(self, path: Path) -> None:
+        """Write all apertures to an ECSV or region file."""
+        with notified(self.dock.say):
+            write_apertures(self.session.apertures, path, overwrite=True)
+            self.session.apertures_file = path
+            self.dock.say(f"Written: {path}")
 
     def find(self) -> None:
         """Find the stars of the visible cubes."""
@@ -107,8 +136,10 @@ class SpectraSteps:
         if found.residual is not None:
             show_residual(self.dock.viewer, found.residual)
         changes = _changes(snr_by_id(found.spectra), self.session.snr_before)
-        stars = counted(len(snr_by_id(found.spectra)), "star")
-        self.dock.say("; ".join((f"Spectra of {stars}", *changes, *found.problems)))
+        known = snr_by_id(found.spectra)
+        without = dict.fromkeys(one.aperture.id for one in found.spectra if one.aperture.id not in known)
+        none = [f"none of {', '.join(without)}, see the remarks"] if without else []
+        self.dock.say("; ".join((f"Spectra of {counted(len(known), 'star')}", *none, *changes, *found.problems)))
 
     def _on_written(self, outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, "extract": outcome}
@@ -119,6 +150,12 @@ class SpectraSteps:
         changes = _changes(now, snr_by_id(self.session.spectra))
         text = f"{len(outcome.products)} files written to {self.session.out_dir}"
         self.dock.say("; ".join((text, *changes, *left_out)))
+
+
+def _is_known(one: Aperture, apertures: Sequence[Aperture]) -> bool:
+    """Tell whether an aperture is there already: of the same kind and id, and at the same place."""
+    same = (other for other in apertures if (other.kind, other.id) == (one.kind, one.id))
+    return any(separation_arcsec(one, other) < LINK_ARCSEC for other in same)
 
 
 def _changes(now: dict[str, float], before: dict[str, float]) -> list[str]:
