@@ -1,4 +1,4 @@
-"""Make the pictures of the dock *Align IFUs* in docs/images anew, of a simulated night and in a real window.
+"""Make the pictures of the docks *Align IFUs* and *Telluric* in docs/images anew, of a simulated night, in a window.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/pictures.py [FOLDER]
 
@@ -16,7 +16,9 @@ from pathlib import Path
 
 from astropy.table import Table
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+IMAGES = HERE.parent / "docs" / "images"
 SIZE = (1600, 1000)
 PATIENCE_S = 120.0
 REST_MS = 2000
@@ -27,15 +29,30 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as made:
         os.environ["NAPARI_CONFIG"] = f"{made}/napari.yaml"  # the windows of whoever runs this are left alone
         os.environ["XDG_STATE_HOME"] = made
-        paths, stars = night(Path(made))
-        bench = Bench(paths)
-        bench.propose()
-        bench.choose(5)
-        bench.keep(folder / "aligning.png")
-        bench.choose(5, against=stars)
-        bench.propose()
-        bench.keep(folder / "aligning-catalogue.png")
-        bench.viewer.close()
+        align(Path(made), folder)
+        correct(Path(made), folder)
+
+
+def align(made: Path, folder: Path) -> None:
+    """Measure offsets, against each other and against a catalogue."""
+    paths, stars = night(made)
+    bench = AlignBench(paths)
+    bench.propose()
+    bench.choose(5)
+    bench.keep(folder / "aligning.png")
+    bench.choose(5, against=stars)
+    bench.propose()
+    bench.keep(folder / "aligning-catalogue.png")
+    bench.viewer.close()
+
+
+def correct(made: Path, folder: Path) -> None:
+    """Take the atmosphere out of an exposure."""
+    cube, standard = observation(made / "telluric")
+    bench = TelluricBench(cube, made / "corrected")
+    bench.correct(standard, magnitude="8.31")
+    bench.keep(folder / "telluric.png")
+    bench.viewer.close()
 
 
 def night(folder: Path) -> tuple[list[Path], Path]:
@@ -51,8 +68,27 @@ def night(folder: Path) -> tuple[list[Path], Path]:
     return [path for path in written if "Half" in path.name], folder / "survey.ecsv"
 
 
+def observation(folder: Path) -> tuple[Path, Path]:
+    """Simulate an exposure of a star whose sky is subtracted, and a standard, seen through other air."""
+    import numpy as np
+    import observed_stars as stars
+
+    from napari_kmos.io import write_spectrum
+    from napari_kmos.recipes.simulate import simulate
+    from napari_kmos.recipes.sky_tweak import sky_tweak
+    from napari_kmos.simulate import SimulationParameters
+
+    parameters = SimulationParameters(seed=8, ifus=2, exposures=1, epochs=1, density=4.0, telluric=True)
+    written = simulate(folder, parameters=parameters)
+    n_objects = written.measured["n_objects"]
+    targets, skies = written.products[:n_objects], written.products[n_objects:]
+    cube = sky_tweak(targets[:1], skies, folder).products[0]
+    seen = stars.see(stars.hot_star, airmass=1.0, water=1.6, snr=300.0, rng=np.random.default_rng(8))
+    return cube, write_spectrum(stars.star_spectrum(seen), folder / "STAR_SPEC.fits")
+
+
 class Bench:
-    """The window with its dock, used by mouse.
+    """A window with files open, used by mouse.
 
     Parameters
     ----------
@@ -62,32 +98,10 @@ class Bench:
 
     def __init__(self, paths: list[Path]) -> None:
         from napari_kmos._napari.app import make_viewer
-        from napari_kmos._napari.widgets.align import AlignDock
 
         self.viewer = make_viewer(paths)
         self.window = self.viewer.window._qt_window
         self.window.resize(*SIZE)
-        self.dock = self.window.findChild(AlignDock)
-        self.rest()
-
-    def propose(self) -> None:
-        """Measure all rows."""
-        self.dock.parts.measure.all.click()
-        self.rest()
-
-    def choose(self, row: int, *, against: Path | None = None) -> None:
-        """Click a row, and open what it is compared with."""
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
-
-        table = self.dock.table
-        place = table.visualItemRect(table.item(row, 2)).center()
-        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-        if against is not None:
-            self.dock.parts.files.open_reference(against)
-        self.rest()
-        self.wait(lambda: self.dock.parts.pair.view.images is not None)
-        self.rest()
 
     def keep(self, path: Path) -> None:
         """Write what is seen."""
@@ -111,6 +125,70 @@ class Bench:
             if time.monotonic() > until:
                 msg = f"nothing came within {PATIENCE_S} s: {self.dock.message.text()}"
                 raise TimeoutError(msg)
+
+
+class AlignBench(Bench):
+    """The dock *Align IFUs*; see `Bench`."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        from napari_kmos._napari.widgets.align import AlignDock
+
+        super().__init__(paths)
+        self.dock = self.window.findChild(AlignDock)
+        self.rest()
+
+    def propose(self) -> None:
+        """Measure all rows."""
+        self.dock.parts.measure.all.click()
+        self.rest()
+
+    def choose(self, row: int, *, against: Path | None = None) -> None:
+        """Click a row, and open what it is compared with."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        table = self.dock.table
+        place = table.visualItemRect(table.item(row, 2)).center()
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        if against is not None:
+            self.dock.parts.files.open_reference(against)
+        self.rest()
+        self.wait(lambda: self.dock.parts.pair.view.images is not None)
+        self.rest()
+
+
+class TelluricBench(Bench):
+    """The dock *Telluric*, where the menu *Plugins* opens it.
+
+    Parameters
+    ----------
+    cube : Path
+        Exposure to open.
+    out_dir : Path
+        Folder of the products.
+    """
+
+    def __init__(self, cube: Path, out_dir: Path) -> None:
+        from napari_kmos._napari.widgets.telluric import TelluricDock
+
+        super().__init__([cube])
+        self.dock = TelluricDock(self.viewer)
+        self.viewer.window.add_dock_widget(self.dock, name="Telluric (KMOS)", area="right", tabify=True)
+        self.dock.session.out_dir = out_dir
+        self.rest()
+
+    def correct(self, standard: Path, *, magnitude: str) -> None:
+        """Choose the files, type in what their headers lack, and look at the window that is absorbed most."""
+        page = self.dock.correct_page
+        page.files.add_open.click()
+        page.standard.show_path(standard)
+        for field, text in ((page.airmass, "1.2"), (page.standard_airmass, "1.0"), (page.magnitude, magnitude)):
+            field.setText(text)
+        page.run_button.click()
+        self.rest()
+        self.dock.view.table.selectRow(0)
+        self.viewer.fit_to_view()
+        self.rest()
 
 
 if __name__ == "__main__":

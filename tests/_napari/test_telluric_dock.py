@@ -116,6 +116,7 @@ def test_from_files_to_flux(make_napari_viewer: Callable[..., Viewer], qtbot: Qt
     stored, told = read_table(product.with_suffix(".ecsv")), dock.view.table
     assert told.rowCount() == len(stored) == 2
     assert told.item(0, 2).text() == f"{stored['water'][0]:.3f} ± {stored['water_err'][0]:.3f}"
+    assert told.item(0, told.columnCount() - 1).text() == ""
     traces = read_table(product.with_name("cube_TELLURIC_fit.ecsv"))
     for row in (0, 1):
         told.selectRow(row)

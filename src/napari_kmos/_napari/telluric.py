@@ -210,7 +210,8 @@ def _told(row: Row) -> tuple[str | float | int, ...]:
     powers = (_with_error(row[name], row[f"{name}_err"]) for name in ("airmass", "water"))
     rms = (100 * float(row[name]) for name in ("rms_before", "rms_after"))
     place = f"{row['start_um']:.3f}-{row['end_um']:.3f}"
-    return (place, *powers, float(row["shift_pix"]), *rms, int(row["n_planes"]), str(row["note"]))
+    note = "" if np.ma.is_masked(row["note"]) else str(row["note"])  # empty texts of a table come back masked
+    return (place, *powers, float(row["shift_pix"]), *rms, int(row["n_planes"]), note)
 
 
 def _with_error(value: float, error: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.layers import open_paths
@@ -20,6 +20,7 @@ from napari_kmos._napari.widgets.telluric_pages import CalibratePage, CorrectPag
 from napari_kmos._napari.widgets.telluric_view import TelluricView
 from napari_kmos.words import counted
 
+_SHARES = (2, 3)  # of the height, where one lies below the other: the fields that are always needed can be seen
 Step: TypeAlias = Callable[..., Corrected]
 Done: TypeAlias = Callable[[Corrected], None]
 
@@ -73,7 +74,12 @@ class TelluricDock(Dock):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.pages, stretch=1)
         column.addLayout(form)
-        self.body.addWidget(SideBySide(settings, self.view))
+        halves = SideBySide(settings, self.view)
+        for number, share in enumerate(_SHARES):
+            halves.setStretchFactor(number, share)
+        self.body.addWidget(halves)
+        # else napari leaves the lower half of a dock at the side empty
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.correct_page.run_requested.connect(self.correct)
         self.calibrate_page.run_requested.connect(self.calibrate)
         self.out_dir.changed.connect(self.choose_folder)

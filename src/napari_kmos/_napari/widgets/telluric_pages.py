@@ -104,15 +104,15 @@ class CorrectPage(_Page):
         self.magnitude.setPlaceholderText("2MASS: the response gets a zero point")
         self.edges.setPlaceholderText("micron, two at most; empty: those of the band")
         rows = {
-            "Airmass": self.airmass,
-            "IFU": self.ifu,
-            "Fitted to": self.reference,
             "By": self.way,
             "Standard": self.standard,
             "Its airmass": self.standard_airmass,
-            "Its IFU": self.standard_ifu,
             "Its magnitude": self.magnitude,
+            "Its IFU": self.standard_ifu,
             "Its template": self.template,
+            "Target's airmass": self.airmass,
+            "Target's IFU": self.ifu,
+            "Fitted to": self.reference,
             "Windows meet at": self.edges,
         }
         for name, field in rows.items():
