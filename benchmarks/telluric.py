@@ -6,7 +6,8 @@ of this: it has powers of what the instrument showed, and water's part by bands.
 the truth where 0.5 to 0.97 of the light comes through, without the target's own noise: after `telluric`, by the true
 response of the instrument, which is still in; and after `calibrate`, by that of the standard. Level is how far the flux
 is off, by the standard's magnitude. Below the table the same by how much more water one of the two was seen through,
-airmass counted in: about that ratio is what the fit gives as the power of water, so that users can look it up.
+airmass counted in, with the power of water that was fitted (or one over it) in the window of the shortest wavelengths,
+so that users can look up what to expect: lines are saturated, and the power grows slower than the water.
 
     python benchmarks/telluric.py [--trials 60] [--seed 1] [--planes 2048] [--bands IZ YJ H HK]
     python benchmarks/telluric.py --mosaic FILE [--folder DIR] [--repeats 3]     (a whole cube, against copying it)
@@ -83,13 +84,13 @@ def main() -> None:
             told = f"flexure up to {flexure:g} planes, {given.trials} nights, {given.planes} planes: median (worst)"
             print(f"\n{band}, {told}\n")
             nights = [_trial([given.seed, one], flexure, given.planes, band) for one in range(given.trials)]
-            found = {name: np.array([night[name] for _, night in nights]) for name in WAYS}
+            found = {name: np.array([night[name] for _, _, night in nights]) for name in WAYS}
             _print(found)
-            _print_by_water(np.array([ratio for ratio, _ in nights]), found[OURS])
+            _print_by_water(*(np.array(values) for values in list(zip(*nights, strict=True))[:2]), found[OURS])
 
 
-def _trial(seed: list[int], flexure: float, nz: int, band: str) -> tuple[float, dict[str, tuple[float, float, float]]]:
-    """Return by how much water differs in a night, and the three numbers of each way."""
+def _trial(seed: list[int], flexure: float, nz: int, band: str) -> tuple[float, float, dict[str, tuple[float, ...]]]:
+    """Return by how much water differs in a night, the power of it that is found, and the three numbers of each way."""
     rng = np.random.default_rng(seed)
     airmass, water = rng.uniform(1.0, 1.7, 2), rng.uniform(1.0, 3.5, 2)
     shift = rng.uniform(-flexure, flexure, 2)
@@ -113,7 +114,8 @@ def _trial(seed: list[int], flexure: float, nz: int, band: str) -> tuple[float, 
         level = 100 * abs(float(np.nanmedian(flux)) - 1) if has_level else np.nan
         found[name] = (_rms(corrected / clean.truth, clean), _rms(flux, clean), level)
     columns = airmass * water
-    return float(columns.max() / columns.min()), found
+    power = correction.windows[0].water  # of the last way, which is ours
+    return float(columns.max() / columns.min()), max(power, 1 / power), found
 
 
 def _factor(throughput: Throughput) -> tuple[np.ndarray, bool]:
@@ -138,8 +140,7 @@ def _print(found: dict[str, np.ndarray]) -> None:
     """Print the table and the ratios."""
     print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for name, values in found.items():
-        median, worst = np.median(values, axis=0), np.max(values, axis=0)
-        print(f"| {name} | " + " | ".join(f"{a:.2f} ({b:.2f})" for a, b in zip(median, worst, strict=True)) + " |")
+        print(f"| {name} | {' | '.join(_told(column) for column in values.T)} |")
     ours = found[OURS]
     columns = [column for column in zip(COLUMNS, BOUNDS, ours.T, strict=True) if np.isfinite(column[-1]).all()]
     told = (f"{name} {bound:g}: {np.mean(values <= bound):.0%}" for name, bound, values in columns)
@@ -148,17 +149,23 @@ def _print(found: dict[str, np.ndarray]) -> None:
         print(f"rms after calibrate, {name} over {OURS}: {np.median(found[name][:, 1] / ours[:, 1]):.2f}")
 
 
-def _print_by_water(ratios: np.ndarray, ours: np.ndarray) -> None:
+def _print_by_water(ratios: np.ndarray, powers: np.ndarray, ours: np.ndarray) -> None:
     """Print the nights by how much water differs: how many, the rms, and how many are within the bound."""
-    print(f"\n| water differs by | nights | {' | '.join(COLUMNS[:2])} | within {BOUNDS[1]:g} % after calibrate |")
-    print("|---|---|---|---|---|")
+    headings = ("water differs by", "its power", "nights", *COLUMNS[:2], f"within {BOUNDS[1]:g} % after calibrate")
+    print(f"\n| {' | '.join(headings)} |\n{'|---' * len(headings)}|")
     for low, high in itertools.pairwise(RATIOS):
-        chosen = ours[(ratios >= low) & (ratios < high)]
+        inside = (ratios >= low) & (ratios < high)
+        chosen = ours[inside]
         name = f"{low:g}-{high:g}" if np.isfinite(high) else f"more than {low:g}"
         if chosen.size:
-            told = (f"{np.median(column):.2f} ({column.max():.2f})" for column in chosen.T[:2])
             n_within = np.count_nonzero(chosen[:, 1] <= BOUNDS[1])
-            print(f"| {name} | {len(chosen)} | {' | '.join(told)} | {n_within} |")
+            cells = (name, _told(powers[inside]), len(chosen), *(_told(column) for column in chosen.T[:2]), n_within)
+            print(f"| {' | '.join(str(cell) for cell in cells)} |")
+
+
+def _told(values: np.ndarray) -> str:
+    """Return the median and the worst."""
+    return f"{np.median(values):.2f} ({values.max():.2f})" if np.isfinite(values).all() else "not known"
 
 
 def _stream(mosaic: Path, folder: Path | None, repeats: int) -> None:
