@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import factories
@@ -72,6 +73,30 @@ def test_a_star_is_added_where_it_is_and_not_where_the_cursor_was_unless_snappin
     pointer.session.snapping = "centroid"
     points_layer(pointer.viewer, "star").add(pointer.viewer.layers[0].data_to_world((0, OTHER[0], OTHER[1] + 1))[1:])
     assert places(pointer)[3] == pytest.approx(OTHER, abs=0.1)  # by napari's own tool, after the sky area
+
+
+@pytest.mark.parametrize(("moved", "chosen"), [(0.0, ("1",)), (0.3, ())])
+def test_a_click_on_a_star_chooses_it_while_a_drag_moves_the_view(
+    pointer: Pointer, moved: float, chosen: tuple[str, ...]
+):
+    point_at(pointer, *STAR)
+    pointer.add("star")
+    before = list(pointer.viewer.mouse_drag_callbacks)
+    pointer.begin()
+    pointer.sync.select(())
+    viewer, stars = pointer.viewer, points_layer(pointer.viewer, "star")
+    stars.mode = "pan_zoom"
+    viewer.layers.selection.active = viewer.layers[0]
+    place = np.append(0.0, stars.data[0])
+    event = SimpleNamespace(button=1, type="mouse_press", position=place, is_dragging=False, modifiers=())
+    running = [one for call in viewer.mouse_drag_callbacks if next(one := call(viewer, event), "ended") is None]
+    event.type, event.is_dragging, event.position = "mouse_move", True, place + moved
+    running = [one for one in running if next(one, "ended") is None]
+    event.type = "mouse_release"
+    assert [next(one, "ended") for one in running] == ["ended"] * len(running)
+    assert pointer.session.selected == chosen
+    pointer.end()
+    assert viewer.mouse_drag_callbacks == before
 
 
 def test_a_cursor_beside_all_cubes_adds_nothing_and_says_so(pointer: Pointer):

@@ -83,6 +83,8 @@ def test_two_epochs_are_named_by_their_folders_and_keep_their_colours():
     epochs = [Sourced(spectrum=star(name).spectrum, source=f"{year}/{name}.fits") for year in (1, 2) for name in "ab"]
     traces = prepare_traces(epochs, look=Look(compared=True))
     assert [trace.name for trace in traces.spectra] == ["a, 1", "b, 1", "a, 2", "b, 2"]
+    seen = Sourced(spectrum=epochs[0].spectrum, source="as seen")
+    assert [trace.name for trace in prepare_traces([epochs[0], seen], look=Look()).spectra] == ["a, 1", "a, as seen"]
     assert [(trace.name, trace.place) for trace in traces.differences] == [("a, 1 - 2", 0), ("b, 1 - 2", 1)]
     assert banded(traces.spectra, ()) == (0, 2)
     figure = traces_figure(traces, look=Look())

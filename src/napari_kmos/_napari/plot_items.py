@@ -54,6 +54,15 @@ class DrawBox(pg.ViewBox):
             super().mouseDragEvent(ev, axis=axis)
 
 
+class Marker(pg.InfiniteLine):
+    """The wavelength cursor, dragged by the mouse; with Shift held a window is drawn across it."""
+
+    def mouseDragEvent(self, ev: Any) -> None:  # noqa: N802 - pyqtgraph's name
+        """Leave it to the view while Shift is held."""
+        if not ev.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            super().mouseDragEvent(ev)
+
+
 class ErrorBand(pg.GraphicsObject):
     """What lies within the error of a curve, as a bar a column of pixels; a polygon takes twenty times as long."""
 
@@ -264,8 +273,7 @@ class EdgeNames(_OverView):
 
     def paint(self, painter: QPainter, *_: object) -> None:
         """Write those in view."""
-        place = painter.transform()
-        view = self._in_pixels(painter)
+        place, view = painter.transform(), self._in_pixels(painter)
         for name in self.names:
             y = place.m22() * name.level + place.dy()
             if view.top() <= y <= view.bottom():

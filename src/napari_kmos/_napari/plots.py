@@ -16,7 +16,7 @@ from napari_kmos._napari.schemes import Scheme, ThemedWidget
 try:
     import pyqtgraph as pg
 
-    from napari_kmos._napari.plot_items import DrawBox, EdgeNames, ErrorBand, Grid, LineMarks, Shades
+    from napari_kmos._napari.plot_items import DrawBox, EdgeNames, ErrorBand, Grid, LineMarks, Marker, Shades
 except ImportError:  # an optional part of the plugin, said in its place
     pg = None
 
@@ -72,7 +72,7 @@ class SpectrumPlot(ThemedWidget):
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         self.plot.setLabel("bottom", "wavelength (µm)")
-        self.marker = pg.InfiniteLine(movable=True)
+        self.marker = Marker(movable=True)
         self.marker.sigDragged.connect(self._on_marker_dragged)
         self.shades, self.marks, self.edge_names = Shades(), LineMarks(), EdgeNames()
         overlays = ((self.shades, _LOWEST), (self.marks, _MARKS), (self.edge_names, _NAMES), (self.marker, _MARKER))

@@ -16,6 +16,7 @@ from napari_kmos._napari.apertures import ApertureSync
 from napari_kmos._napari.commands import current_plane, thickness
 from napari_kmos._napari.keys import Keys, focus_canvas_unless_typing
 from napari_kmos._napari.live import CURSOR, HOVERING
+from napari_kmos._napari.picking import Picker
 from napari_kmos._napari.points import KEY, points_layer
 from napari_kmos._napari.under import Under, cube_holding, cube_under, sky_at
 from napari_kmos.aperture import KINDS, Aperture
@@ -69,6 +70,7 @@ class Pointer(QObject):
         sync.settle, sync.tell = self.settled, self.told.emit
         self._keys_of_viewer = Keys(sync.viewer, self._functions(is_layer=False))
         self._keys: dict[Points, Keys] = {}
+        self._picker = Picker(sync.viewer, sync.choose)
         self.is_active = False
 
     @property
@@ -82,6 +84,7 @@ class Pointer(QObject):
             self.is_active = True
             self.viewer.mouse_move_callbacks.append(self._on_move)
             self.viewer.mouse_drag_callbacks.append(self._on_press)
+            self._picker.begin()
             self.viewer.events.mouse_over_canvas.connect(self._on_over)
         self._keys_of_viewer.take()
         self.adopt_layers()
@@ -108,6 +111,7 @@ class Pointer(QObject):
             self.is_active = False
             self.viewer.mouse_move_callbacks.remove(self._on_move)
             self.viewer.mouse_drag_callbacks.remove(self._on_press)
+            self._picker.end()
             self.viewer.events.mouse_over_canvas.disconnect(self._on_over)
 
     def settled(self, aperture: Aperture) -> Aperture:

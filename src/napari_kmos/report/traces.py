@@ -272,8 +272,8 @@ def _names(traces: Sequence[Trace]) -> list[str]:
 def _where(trace: Trace, traces: Sequence[Trace]) -> str:
     """Return what tells a trace from others of its label: the folder, as that of an epoch, if that is enough."""
     sources = [other.source for other in traces if other.name == trace.name]
-    folders = {source.rpartition("/")[0] for source in sources} - {""}
-    where = trace.source.rpartition("/")[0] if len(folders) == len(sources) else trace.source
+    folders = {source: source.rpartition("/")[0] or source for source in sources}
+    where = folders[trace.source] if len(set(folders.values())) == len(sources) else trace.source
     return where if len(sources) > 1 else ""
 
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from napari_kmos._napari import commands
 from napari_kmos._napari.errors import notified
 from napari_kmos._napari.measuring import measure_spectra, question_of
+from napari_kmos._napari.picking import Picker
 from napari_kmos._napari.plotted import Drawn, Plotted, lines_of, marked_lines
 from napari_kmos._napari.points import select_points, selected_ids, selection_events
 from napari_kmos._napari.widgets.dock import Dock, Link
@@ -45,6 +46,7 @@ class PlotDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.plotted = Plotted(self.viewer, self.session)
+        self.picker = Picker(self.viewer, self._select)
         self.drawn: Drawn | None = None
         self.canvas = PlotCanvas()
         here = partial(commands.current_wavelength, self.viewer)
@@ -120,6 +122,7 @@ class PlotDock(Dock):
         self.out_dir.changed.connect(self.choose_folder)
 
     def _show_state(self) -> None:
+        self.picker.begin()
         self.out_dir.show_path(self.session.out_dir)
         self.controls.show_state()
         self._show_results()
@@ -128,9 +131,13 @@ class PlotDock(Dock):
         self.plotted.read()
         self.plotted.look()
 
+    def _on_hidden(self) -> None:
+        self.picker.end()
+
     def _show_marks(self) -> None:
         look = self.session.look or Look()
-        self.canvas.show_lines(self._marked() if look.marks else ())
+        is_seen = look.marks and bool(self.plotted.spectra())
+        self.canvas.show_lines(self._marked() if is_seen else ())
         self.controls.lines.show_state()
 
     def _marked(self) -> tuple[SpectralLine, ...]:
@@ -154,9 +161,12 @@ class PlotDock(Dock):
         self.pages.setCurrentWidget(self.results)
         self.say(f"Measured: {counted(len(stars), 'row')}")
 
-    def _on_chosen(self, ids: tuple[str, ...]) -> None:
+    def _select(self, ids: tuple[str, ...]) -> None:
         select_points(self.viewer, ids)
         self.session.selected = ids
+
+    def _on_chosen(self, ids: tuple[str, ...]) -> None:
+        self._select(ids)
         for star in self.session.measured:
             if star.id in ids[:1]:
                 commands.look_at_star(self.viewer, star.ra, star.dec)
