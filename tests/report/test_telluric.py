@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import observed_stars as stars
 
-from napari_kmos.report.telluric import telluric_figure, windows_table
+from napari_kmos.report.telluric import telluric_figure, traces_table, windows_table
 from napari_kmos.telluric import Correction, WindowFit
 
 
@@ -26,9 +26,20 @@ def test_every_window_has_its_row_and_its_panel():
     assert table["water"].tolist() == [1.4, 1.2]
     assert table["standard"].tolist() == ["STAR_SPEC.fits"] * 2
     assert table["ifu"].tolist() == [5, 5]
-    figure = telluric_figure(correction, stars.star_spectrum(seen))
+    star = stars.star_spectrum(seen)
+    figure = telluric_figure(correction, star)
     titles = [axes.get_title() for axes in figure.axes]
     assert "water x1.400" in titles[0]
     assert "rms 0.0500 to 0.0100" in titles[0]
     assert titles[1].endswith("not fitted, as asked for")
     assert [len(axes.lines) for axes in figure.axes] == [3, 3]
+    traces = traces_table([(5, correction, star), (None, correction, star)])
+    assert set(traces["ifu"]) == {0, 5}
+    assert set(traces["window"]) == {1, 2}
+    drawn = traces[(traces["ifu"] == 5) & (traces["window"] == 2)]
+    assert [line.get_label() for line in figure.axes[1].lines] == traces.colnames[3:]
+    for line in figure.axes[1].lines:
+        np.testing.assert_array_equal(drawn[line.get_label()], line.get_ydata())
+    known = np.isfinite(drawn["transmission"])
+    np.testing.assert_allclose(drawn["before"][known], (drawn["after"] * drawn["transmission"])[known], rtol=1e-12)
+    assert np.nanmedian(drawn["after"]) == 1
