@@ -132,6 +132,17 @@ def test_each_ifu_of_an_exposure_has_its_zero_point(inputs, tmp_path: Path):
         calibrate([path], tmp_path / "no", response=response, zero_point=20.0, check_magnitude=9.0)
 
 
+def test_exposure_of_one_ifu_stays_an_exposure(inputs, tmp_path: Path):
+    """Else what reads its arms, as `align` and `combine` do, would take it for a combined cube."""
+    _, response = inputs
+    path = write_exposure(factories.make_exposure(ifus=(5,)), tmp_path / "exposure.fits")
+    (product,) = calibrate([path], tmp_path / "out", response=response, zero_point=20.0).products
+    found, before = read_exposure(product), read_exposure(path)
+    assert (found.kind, found.category) == (before.kind, before.category)
+    assert [arm.number for arm in found.arms] == [arm.number for arm in before.arms]
+    assert [(cube.ifu, cube.unit) for cube in found.cubes] == [(5, FLUX_UNIT)]
+
+
 def test_what_cannot_be_done_is_told(inputs, tmp_path: Path):
     cube, response = inputs
     with pytest.raises(KmosError, match="no zero point in it; give one"):

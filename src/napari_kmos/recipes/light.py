@@ -113,13 +113,15 @@ def read_light(path: Path | str, ifu: int | None = None) -> Light:
 def read_lights(path: Path | str, ifu: int | None = None) -> tuple[Light, ...]:
     """Read a cube, the spectrum of a star, or, where no IFU is given, the cubes of all arms of an exposure with data.
 
+    An exposure stays one, also if it has one arm with data only.
+
     Raises
     ------
     KmosError
         If the file holds nothing of these.
     """
     found = _read(Path(path))
-    if isinstance(found, Light) or ifu is not None or len(found.cubes) < 2:
+    if isinstance(found, Light) or ifu is not None or found.kind != "exposure" or not found.cubes:
         return (read_light(path, ifu),)
     how = {"path": Path(path), "header": found.header, "category": found.category, "exposure": found}
     return tuple(Light(data=cube, **how) for cube in found.cubes)
