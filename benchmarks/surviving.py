@@ -159,6 +159,8 @@ def _child(task: list[str] | Callable[[], object], said: Path) -> NoReturn:
             from napari_kmos.cli.main import main
 
             status = main([*task, "-q"])
+    except SystemExit as stop:
+        status = int(stop.code or 0)
     except BaseException:  # noqa: BLE001 - whatever it is, the parent counts it
         traceback.print_exc(file=sys.stderr)
     finally:
@@ -243,7 +245,7 @@ def _lies(record: Path) -> Iterator[str]:
     content = json.loads(record.read_text())
     if content.get("state", "done") != "done":
         return
-    for entry in content.get("products", ()):
+    for entry in (each for each in content.get("products", ()) if isinstance(each, dict)):
         path = record.parent / entry["file"]
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
             yield f"{path.name}: is not what {record.name} tells of"
