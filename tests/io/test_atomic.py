@@ -153,12 +153,12 @@ def test_another_process_at_the_same_file_is_told(tmp_path):
     target = tmp_path / "cube.fits"
     theirs = temporary_beside(target, pid=os.getppid())
     theirs.touch()
-    with pytest.raises(WriteError, match=rf"cube\.fits: is being written by another process \({os.getppid()}\)"):
+    with pytest.raises(WriteError, match=rf"cube\.fits: another process \({os.getppid()}\) is at work on it"):
         write_text("mine", target)
     with atomic_path(tmp_path / "cube.txt") as path:
         path.write_text("mine")
     theirs = theirs.rename(tmp_path / f".cube.{os.getppid()}-01234567-abcdef01.part.fits")
-    with pytest.raises(WriteError, match=r"of another computer\); wait .*, or remove .*part\.fits if it was"):
+    with pytest.raises(WriteError, match=r"of another computer\) is at work .*, or remove .*part\.fits if it was"):
         write_text("mine", target)
     theirs.unlink()
     assert write_text("mine", target).read_text() == "mine"

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 
 import pytest
 from astropy.io import fits
 
-from napari_kmos.errors import KmosError, KmosWarning
-from napari_kmos.io import read_apertures, read_cube, read_exposure, read_offsets, write_apertures, write_offsets
+from napari_kmos.errors import KmosError, KmosWarning, WriteError
+from napari_kmos.io import (
+    read_apertures,
+    read_cube,
+    read_exposure,
+    read_offsets,
+    temporary_beside,
+    write_apertures,
+    write_offsets,
+)
 from napari_kmos.progress import Cancelled, silent
 from napari_kmos.recipes.demo_clicks import click_list
 from napari_kmos.recipes.plan import make_plan
@@ -223,6 +232,17 @@ def test_stopped_run_goes_on(night, tmp_path):
     assert not list((tmp_path / "products").rglob("*.part*"))
     outcome = run_plan(tmp_path / "night.toml", tmp_path / "products")
     assert _steps(outcome) == ["combine", "extract", "compare"]
+
+
+def test_of_two_runs_in_one_folder_the_second_is_told(finished):
+    """Each would take what the other has just written for its own."""
+    theirs = temporary_beside(finished / "products" / "run", pid=os.getppid())
+    theirs.touch()
+    try:
+        with pytest.raises(WriteError, match=rf"run: another process \({os.getppid()}\) is at work on it; wait"):
+            run_plan(finished / "night.toml", finished / "products")
+    finally:
+        theirs.unlink()
 
 
 @pytest.mark.filterwarnings("default::napari_kmos.errors.KmosWarning")

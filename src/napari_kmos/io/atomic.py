@@ -242,7 +242,7 @@ def _check_alone(target: Path) -> None:
         if is_here and (int(match["pid"]) == os.getpid() or not is_running(int(match["pid"]))):
             continue
         who = f"another process ({match['pid']}{'' if is_here else ' of another computer'})"
-        msg = f"{target}: is being written by {who}; wait until that ends, or remove {path} if it was killed"
+        msg = f"{target}: {who} is at work on it; wait until that ends, or remove {path} if it was killed"
         raise WriteError(msg)
 
 
