@@ -1,8 +1,9 @@
-"""Make the pictures of the docks *Align IFUs* and *Telluric* in docs/images anew, of a simulated night, in a window.
+"""Make the pictures of the docks *Align IFUs*, *Telluric*, *Spectra* and *Plot* in docs/images anew, in a window.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/pictures.py [FOLDER]
 
-They are written into FOLDER, docs/images if none is given. Look at them before they are committed.
+They show simulated nights, and are written into FOLDER, docs/images if none is given. Look at them before they are
+committed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def main(folder: Path) -> None:
         os.environ["XDG_STATE_HOME"] = made
         align(Path(made), folder)
         correct(Path(made), folder)
+        point(Path(made), folder)
 
 
 def align(made: Path, folder: Path) -> None:
@@ -55,6 +57,17 @@ def correct(made: Path, folder: Path) -> None:
     bench.viewer.close()
 
 
+def point(made: Path, folder: Path) -> None:
+    """Find stars, extract them, and look at their spectra together."""
+    bench = SpectraBench(exposure(made / "crowd", seed=5, ifus=2, density=40.0))
+    bench.extract()
+    bench.choose(0)
+    bench.keep(folder / "pointing.png")
+    bench.plot()
+    bench.keep(folder / "plot.png")
+    bench.viewer.close()
+
+
 def night(folder: Path) -> tuple[list[Path], Path]:
     """Simulate a night of two halves, and the catalogue of its stars."""
     from napari_kmos.recipes.simulate import simulate
@@ -68,21 +81,27 @@ def night(folder: Path) -> tuple[list[Path], Path]:
     return [path for path in written if "Half" in path.name], folder / "survey.ecsv"
 
 
+def exposure(folder: Path, **facts: object) -> Path:
+    """Simulate an exposure, and subtract its sky."""
+    from napari_kmos.recipes.simulate import simulate
+    from napari_kmos.recipes.sky_tweak import sky_tweak
+    from napari_kmos.simulate import SimulationParameters
+
+    parameters = SimulationParameters(exposures=1, epochs=1, **facts)
+    written = simulate(folder, parameters=parameters)
+    n_objects = written.measured["n_objects"]
+    targets, skies = written.products[:n_objects], written.products[n_objects:]
+    return sky_tweak(targets[:1], skies, folder).products[0]
+
+
 def observation(folder: Path) -> tuple[Path, Path]:
     """Simulate an exposure of a star whose sky is subtracted, and a standard, seen through other air."""
     import numpy as np
     import observed_stars as stars
 
     from napari_kmos.io import write_spectrum
-    from napari_kmos.recipes.simulate import simulate
-    from napari_kmos.recipes.sky_tweak import sky_tweak
-    from napari_kmos.simulate import SimulationParameters
 
-    parameters = SimulationParameters(seed=8, ifus=2, exposures=1, epochs=1, density=4.0, telluric=True)
-    written = simulate(folder, parameters=parameters)
-    n_objects = written.measured["n_objects"]
-    targets, skies = written.products[:n_objects], written.products[n_objects:]
-    cube = sky_tweak(targets[:1], skies, folder).products[0]
+    cube = exposure(folder, seed=8, ifus=2, density=4.0, telluric=True)
     seen = stars.see(stars.hot_star, airmass=1.0, water=1.6, snr=300.0, rng=np.random.default_rng(8))
     return cube, write_spectrum(stars.star_spectrum(seen), folder / "STAR_SPEC.fits")
 
@@ -188,6 +207,67 @@ class TelluricBench(Bench):
         self.rest()
         self.dock.view.table.selectRow(0)
         self.viewer.fit_to_view()
+        self.rest()
+
+
+class SpectraBench(Bench):
+    """The docks *Spectra* and *Plot*, without those at the side.
+
+    Parameters
+    ----------
+    cube : Path
+        Exposure to open.
+    """
+
+    def __init__(self, cube: Path) -> None:
+        from napari_kmos._napari.widgets.align import AlignDock
+        from napari_kmos._napari.widgets.combine import CombineDock
+        from napari_kmos._napari.widgets.plot import PlotDock
+        from napari_kmos._napari.widgets.session import SessionDock
+        from napari_kmos._napari.widgets.spectra import SpectraDock
+
+        super().__init__([cube])
+        for kind in (AlignDock, CombineDock, SessionDock):
+            self.window.findChild(kind).parent().close()
+        self.dock, self.plots = self.window.findChild(SpectraDock), self.window.findChild(PlotDock)
+        self.rest()
+        self.viewer.fit_to_view()
+        self.dock.view_bar.white.click()
+        self.rest()
+
+    def extract(self) -> None:
+        """Find the stars and extract them."""
+        for step in (self.dock.steps.find, self.dock.steps.extract):
+            step()
+            self.rest()
+
+    def choose(self, row: int) -> None:
+        """Click a star, whose sky shall be one side of the ring."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        table = self.dock.table
+        place = table.visualItemRect(table.item(row, 0)).center()
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        self.dock.pointer.take_side("left")
+        self.dock.say("")
+        self.rest()
+
+    def plot(self) -> None:
+        """Stack what was extracted, normalised, measure it, and fit a line of the star that was chosen."""
+        from napari_kmos.report.traces import Look
+
+        session = self.dock.session
+        self.plots.parent().raise_()
+        self.dock = self.plots
+        session.plots_live, session.plots_list = False, True
+        session.look = Look(arrangement="stack", normalised=True, telluric=True)
+        session.snr_um, session.fit_um = ((2.242, 2.258), (2.268, 2.279)), (2.2025, 2.2125)
+        self.rest()
+        self.plots.run()
+        self.rest()
+        self.plots.pages.setCurrentWidget(self.plots.canvas)
+        self.plots.controls.setCurrentIndex(self.plots.controls.count() - 1)
         self.rest()
 
 
