@@ -107,6 +107,21 @@ def test_fluxes_profile_and_positions_are_found_with_errors_that_tell_how_well()
     assert "outer" not in spectra[0].parameters
 
 
+def test_a_list_that_is_off_as_a_whole_is_told():
+    """By 0.36 arcsec where 0.1 was expected: beyond three times that, and what was expected or held is not told."""
+    cube, _ = make_field(n_wave=16)
+    apertures = apertures_of(cube, tuple((y + 1.4, x - 1.2, flux) for y, x, flux in STARS))
+
+    with pytest.warns(KmosWarning, match=r"all stars lie 0\.3\d arcsec from where they were given, 3\.\d times"):
+        spectra = extract_spectra(cube, apertures, method="psf")
+
+    assert all("all stars lie 0.3" in one.note for one in spectra)
+    for error in (0.3, 0.0):
+        how = ExtractParameters(shift_error_arcsec=error)
+        spectra = extract_spectra(cube, apertures, method="psf", parameters=how)
+        assert not any("all stars lie" in one.note for one in spectra)
+
+
 def test_light_of_stars_outside_the_field_is_theirs():
     outside = (4.6, -0.9, 900.0)
     cube, truth = make_field((*STARS, outside))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +14,10 @@ import dask.array as da
 import numpy as np
 
 from napari_kmos.cube import pixel_scale_arcsec
+from napari_kmos.errors import KmosWarning
 from napari_kmos.extract.field_data import collapsed, field_data
 from napari_kmos.extract.fields import FieldFit, fields_of
-from napari_kmos.extract.psf_facts import extraction_of
+from napari_kmos.extract.psf_facts import extraction_of, far_shift
 from napari_kmos.extract.psf_fit import BinFit, PsfSolution, outshone
 from napari_kmos.extract.psf_model import LN_FWHM, BandImages, PsfModel, background_terms
 from napari_kmos.extract.psf_planes import solve_planes, whole_variance
@@ -137,6 +139,12 @@ def fit_crowded(
         fits.append(fit)
         for place, number in enumerate(field.members[: field.n_own]):
             extractions[number] = extraction_of(reader.cube, fit, members, place, parameters)
+    far = max((far_shift(reader.cube, fit, parameters) for fit in fits if fit is not None), default="")
+    if far:
+        text = f"{reader.cube.label}: {far}: take the offset off (align --catalogue) or expect as much; "
+        warnings.warn(
+            text + "else fluxes of stars in a crowd are wrong, as the residual shows", KmosWarning, stacklevel=2
+        )
     return CrowdedFit(reader.cube, tuple(fits)), [extractions[number] for number in range(len(stars))]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: A star with less of its light on data is remarked upon.
 _LITTLE_LIGHT = 0.5
+#: A shift of all stars is told if it is so many times its error.
+_FAR_SIGMA = 3.0
 
 
 def extraction_of(
@@ -42,8 +44,20 @@ def extraction_of(
         sky=members[place].area_pix * _level(fit, place),
         coverage=light,
         n_sky=fit.background.shape[1] if len(fit.background) else 0,
-        note=_remark(flux, light, facts),
+        note="; ".join(filter(None, (_remark(flux, light, facts), far_shift(cube, fit, parameters)))),
         psf=facts,
+    )
+
+
+def far_shift(cube: Cube, fit: FieldFit, parameters: PsfParameters) -> str:
+    """Say that all stars lie far from where they were given; empty if they do not, or were held."""
+    scale, expected = pixel_scale_arcsec(cube.wcs), parameters.shift_error_arcsec
+    moved = math.hypot(*fit.solution.theta[SHIFT]) * scale
+    known = math.sqrt(max(float(np.trace(fit.solution.covariance[SHIFT, SHIFT])), 0.0)) * scale
+    if not (expected > 0 and moved > _FAR_SIGMA * max(expected, known)):
+        return ""
+    return (
+        f"all stars lie {moved:.2f} arcsec from where they were given, {moved / expected:.1f} times shift_error_arcsec"
     )
 
 
