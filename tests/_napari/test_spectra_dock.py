@@ -244,6 +244,11 @@ def test_regions_in_pixels_are_those_of_the_only_cube(
     assert "it is in image pixels, and it is not clear of which image" in dock.message.text()
     assert len(dock.session.apertures) == 2
 
+    # Without a cube no star can be found.
+    viewer.layers.clear()
+    dock.steps.find()
+    assert dock.message.text() == "there is no cube to find stars in; open one first"
+
 
 def far_and_near():
     """A catalogue of one source in the field and one elsewhere."""

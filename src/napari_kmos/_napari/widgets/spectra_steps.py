@@ -22,7 +22,7 @@ from napari_kmos._napari.extracting import (
 from napari_kmos._napari.positions import warn_of_moved
 from napari_kmos._napari.steps import write_spectra
 from napari_kmos.aperture import Aperture, separation_arcsec
-from napari_kmos.errors import KmosWarning
+from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.io import read_apertures, write_apertures
 from napari_kmos.recipes.outcome import Outcome
@@ -32,6 +32,7 @@ from napari_kmos.words import counted
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.spectra import SpectraDock
 
+_NO_CUBES = "there is no cube to find stars in; open one first"
 #: So many warnings of a file stand in a line; all of them are notifications.
 _MOST_TOLD = 3
 
@@ -74,12 +75,13 @@ class SpectraSteps:
     def find(self) -> None:
         """Find the stars of the visible cubes."""
         with notified(self.dock.say):
+            if not (cubes := live.cubes_as_seen(self.dock.viewer)):
+                raise KmosError(_NO_CUBES)
             how = FindParameters(
                 threshold=self.dock.sources.threshold.value(),
                 fwhm_arcsec=self.session.fwhm_arcsec,
                 radius_arcsec=self.dock.sync.radius_arcsec,
             )
-            cubes = live.cubes_as_seen(self.dock.viewer)
             self.dock.start(find_in, cubes, self.session.apertures, parameters=how, done=self._on_found)
 
     def take_catalogue(self) -> None:
