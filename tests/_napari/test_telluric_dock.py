@@ -138,7 +138,11 @@ def test_from_files_to_flux(make_napari_viewer: Callable[..., Viewer], qtbot: Qt
     assert read_spectrum(dock.session.plotted[-1]).unit == FLUX_UNIT
     click(flux, "Calibrate")
     done("exists")
-    page.way.setCurrentText(MODEL)
+    kept = dock.session.forms
+    assert kept["telluric"]["standard"] == str(standard)
+    assert kept["calibrate"] == {"response": str(flux.response.path())}
+    dock.session.forms = {"telluric": {"way": MODEL}, "standard": {"order": 4}}  # as a session that is restored
+    assert (page.standard.path(), page.dividing.rows["order"].value, flux.response.path()) == (None, 4, None)
     assert not page.standard.isEnabled()
 
 

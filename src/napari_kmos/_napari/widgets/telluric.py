@@ -16,6 +16,7 @@ from napari_kmos._napari.telluric import Corrected, calibrate_files, correct_fil
 from napari_kmos._napari.widgets.dock import Dock, Link
 from napari_kmos._napari.widgets.files import PathField
 from napari_kmos._napari.widgets.parts import SideBySide
+from napari_kmos._napari.widgets.remembered import Remembered
 from napari_kmos._napari.widgets.telluric_pages import CalibratePage, CorrectPage
 from napari_kmos._napari.widgets.telluric_view import TelluricView
 from napari_kmos.words import counted
@@ -42,6 +43,12 @@ class TelluricDock(Dock):
         self.view = TelluricView()
         self.out_dir = PathField("Folder for the products", placeholder="folder for the products")
         self.overwrite = QCheckBox("Replace products that exist")
+        correct, flux = self.correct_page, self.calibrate_page
+        self.remembered = (
+            Remembered(self.session, "telluric", correct.kept(), correct.scaling),
+            Remembered(self.session, "standard", {}, correct.dividing),
+            Remembered(self.session, "calibrate", flux.kept()),
+        )
         self._build()
 
     def links(self) -> Iterable[Link]:
@@ -86,6 +93,9 @@ class TelluricDock(Dock):
 
     def _show_state(self) -> None:
         self.out_dir.show_path(self.session.out_dir)
+        for one in self.remembered:
+            one.show_state()
+        self.correct_page.look()
 
     def _open_files(self) -> tuple[Path, ...]:
         """Return the cubes that are open, and the spectra that *Plot* shows."""

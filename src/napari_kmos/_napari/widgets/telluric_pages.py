@@ -28,6 +28,7 @@ class _Page(QWidget):
     """
 
     run_requested = Signal()
+    keeps: tuple[str, ...] = ()
 
     def __init__(self, open_paths: Callable[[], Sequence[Path]], *, does: str, tip: str) -> None:
         super().__init__()
@@ -44,6 +45,11 @@ class _Page(QWidget):
         column.addWidget(Scrolled(fields), stretch=1)
         column.addWidget(self.run_button)
 
+    def kept(self) -> dict[str, QWidget]:
+        """Return the fields in ``keeps``, which are kept with the session, by their names there."""
+        fields = {name: getattr(self, name) for name in self.keeps}
+        return {name: getattr(field, "line", field) for name, field in fields.items()}
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ask for no more width than is needed: the rest is for the spectra."""
         return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
@@ -51,6 +57,11 @@ class _Page(QWidget):
 
 class CorrectPage(_Page):
     """By which star the atmosphere is taken out of which files, and how."""
+
+    keeps = (
+        *("way", "standard", "standard_airmass", "magnitude", "standard_ifu", "template"),
+        *("airmass", "ifu", "reference", "edges"),
+    )
 
     def __init__(self, open_paths: Callable[[], Sequence[Path]]) -> None:
         tip = "Take out the absorption of the atmosphere, in the background; cubes come back as layers"
@@ -84,6 +95,12 @@ class CorrectPage(_Page):
             "reference": self.reference.path(),
             "ifu": typed_ifu(self.ifu.text()),
         }
+
+    def look(self) -> None:
+        """Ask the headers of the files for their airmasses."""
+        standard = self.standard.path()
+        self.airmass.look(self.files.paths())
+        self.standard_airmass.look(() if standard is None else (standard,))
 
     def _standard(self) -> Standard | None:
         """Return the star; None if no file is chosen."""
@@ -127,9 +144,9 @@ class CorrectPage(_Page):
         for field in (self.airmass, self.standard_airmass):
             field.told.connect(self.said.say)
 
-    def _on_standard(self, path: Path | None) -> None:
+    def _on_standard(self) -> None:
         self.said.say("")
-        self.standard_airmass.look(() if path is None else (path,))
+        self.look()
 
     def _on_way(self, way: str) -> None:
         for field in (*self._of_the_star, self.dividing):
@@ -138,6 +155,8 @@ class CorrectPage(_Page):
 
 class CalibratePage(_Page):
     """By which response and zero point files become flux."""
+
+    keeps = ("response", "telluric", "zero_point", "check_magnitude", "ifu")
 
     def __init__(self, open_paths: Callable[[], Sequence[Path]]) -> None:
         tip = "Bring counts to flux, in the background; cubes come back as layers"
