@@ -213,6 +213,14 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     found = read_spectrum(tmp_path / "spectra" / "spec_star5_ifu5_2.fits")
     assert (found.aperture.sky_side, found.aperture.id) == ("up", "2")
 
+    # What is written of a cube that was moved lies elsewhere than what is seen: that is told.
+    cube = viewer.layers[0]
+    cube.translate = np.add(cube.translate, (0, 0.2, 0.2))
+    dock.output.overwrite.setChecked(True)
+    dock.steps.write()
+    qtbot.waitUntil(lambda: "was moved on the screen" in dock.message.text(), timeout=WAIT_MS)
+    assert "files written" in dock.message.text()
+
     # Gone from view, the dock leaves keys, mouse and canvas as they were.
     dock.parentWidget().close()
     assert pixels_layer(viewer) is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +55,8 @@ class SpectraSteps:
         """Read apertures, or the stars of a catalogue; say what was left out, and add what is not there yet."""
         with notified(self.dock.say):
             how = {"radius_arcsec": self.dock.sync.radius_arcsec, "wcs": live.only_wcs(self.dock.viewer)}
-            with overheard() as warned:
+            with _told_later() as warned:
                 found = read_apertures(path, **how)
-            for text in warned:
-                notify(KmosWarning(text))
             new = [one for one in found if not _is_known(one, self.session.apertures)]
             self.dock.sync.add(new, f"reading {path.name}")
             self.session.apertures_file = path if path.suffix in (".ecsv", ".reg") else self.session.apertures_file
@@ -105,7 +105,8 @@ class SpectraSteps:
         """Write the spectra of all stars in some files, those chosen in the dock by default."""
         with notified(self.dock.say):
             files = self.dock.output.files() if files is None else files
-            warn_of_moved(self.dock.viewer, files)
+            with _told_later() as warned:
+                warn_of_moved(self.dock.viewer, files)
             self.dock.start(
                 write_spectra,
                 files,
@@ -114,7 +115,7 @@ class SpectraSteps:
                 parameters=self._parameters(),
                 out_dir=self.session.out_dir,
                 overwrite=self.dock.output.overwrite.isChecked(),
-                done=self._on_written,
+                done=partial(self._on_written, tuple(warned)),
             )
 
     def _parameters(self) -> ExtractParameters:
@@ -143,7 +144,7 @@ class SpectraSteps:
         none = [f"none of {', '.join(without)}, see the remarks"] if without else []
         self.dock.say("; ".join((f"Spectra of {counted(len(known), 'star')}", *none, *changes, *found.problems)))
 
-    def _on_written(self, outcome: Outcome) -> None:
+    def _on_written(self, warned: Sequence[str], outcome: Outcome) -> None:
         self.session.outcomes = {**self.session.outcomes, "extract": outcome}
         rows = outcome.measured["spectra"]
         now = {row["id"]: row["snr"] for row in rows if np.isfinite(row["snr"])}
@@ -151,7 +152,16 @@ class SpectraSteps:
         left_out = [f"outside every cube: {', '.join(outside)}"] if outside else []
         changes = _changes(now, snr_by_id(self.session.spectra))
         text = f"{len(outcome.products)} files written to {self.session.out_dir}"
-        self.dock.say("; ".join((text, *changes, *left_out)))
+        self.dock.say("; ".join((text, *changes, *left_out, *warned)))
+
+
+@contextmanager
+def _told_later() -> Iterator[list[str]]:
+    """Collect the warnings of the block for the line of the dock; they are notifications, too."""
+    with overheard() as warned:
+        yield warned
+    for text in warned:
+        notify(KmosWarning(text))
 
 
 def _is_known(one: Aperture, apertures: Sequence[Aperture]) -> bool:
