@@ -362,3 +362,12 @@ def test_a_template_of_fluxes_is_divided_by_its_continuum(light: str):
     # the two continua differ by what a cubic makes of CO, which the fit of the star's own takes back
     assert_allclose(found.velocity_kms, expected.velocity_kms, atol=0.1)
     assert_allclose([found.err_kms, found.depth], [expected.err_kms, expected.depth], rtol=0.03)
+
+
+def test_emission_where_the_template_absorbs_is_no_velocity():
+    """A significant fit of lines upside down is of another kind of star, or of what the sky left."""
+    upside = 2.0 - observed(late(), 30.0) / np.median(observed(late(), 30.0))
+    found = correlate(K, upside, late(), noise=np.full(K.size, 0.02))
+    assert np.isnan(found.velocity_kms)
+    assert found.significance > 6
+    assert "emission for absorption" in found.reason

@@ -44,7 +44,7 @@ def extraction_of(
         sky=members[place].area_pix * _level(fit, place),
         coverage=light,
         n_sky=fit.background.shape[1] if len(fit.background) else 0,
-        note="; ".join(filter(None, (_remark(flux, light, facts), far_shift(cube, fit, parameters)))),
+        note=_remark(flux, light, facts, far_shift(cube, fit, parameters)),
         psf=facts,
     )
 
@@ -56,9 +56,8 @@ def far_shift(cube: Cube, fit: FieldFit, parameters: PsfParameters) -> str:
     known = math.sqrt(max(float(np.trace(fit.solution.covariance[SHIFT, SHIFT])), 0.0)) * scale
     if not (expected > 0 and moved > _FAR_SIGMA * max(expected, known)):
         return ""
-    return (
-        f"all stars lie {moved:.2f} arcsec from where they were given, {moved / expected:.1f} times shift_error_arcsec"
-    )
+    times = f"{moved / expected:.1f} times shift_error_arcsec"
+    return f"all stars lie {moved:.2f} arcsec from where they were given, {times}"
 
 
 def psf_facts(cube: Cube, fit: FieldFit, members: Sequence[Placed], place: int, blend_fwhm: float) -> PsfFit:
@@ -107,7 +106,7 @@ def _level(fit: FieldFit, place: int) -> np.ndarray:
     return np.asarray(level * fit.scale)
 
 
-def _remark(flux: np.ndarray, light: np.ndarray, facts: PsfFit) -> str:
+def _remark(flux: np.ndarray, light: np.ndarray, facts: PsfFit, far: str) -> str:
     """Say what is to be known of the spectrum."""
     if not np.isfinite(flux).any():
         return f"no data: at most {100 * light.max():.0f} % of the star's light falls on data"
@@ -117,4 +116,4 @@ def _remark(flux: np.ndarray, light: np.ndarray, facts: PsfFit) -> str:
     share = float(np.median(light[np.isfinite(flux)]))
     if share < _LITTLE_LIGHT:
         remarks.append(f"only {100 * share:.0f} % of the star's light falls on data")
-    return "; ".join(remarks)
+    return "; ".join([*remarks, far] if far else remarks)

@@ -238,7 +238,8 @@ def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: f
     variance = 1.0 if data.has_noise else chi2
     significance = math.sqrt(max(float(last.explained[0]), 0.0) / variance) if variance > 0 else math.inf
     found |= {"significance": significance, "chi2": chi2 if data.has_noise else math.nan}
-    if significance < least or curve[peak] <= 0:
+    depth = depth_of(data, shapes, velocity, last)
+    if significance < least or curve[peak] <= 0 or depth <= 0:
         why = f"they explain {significance:.1f} sigma, {least:g} are wanted"
         if significance >= least:
             why = "what they explain best is the other way round, emission for absorption"
@@ -252,7 +253,7 @@ def _best(data: Compared, shapes: Sequence[CubicSpline], trial: Floats, least: f
         velocity_kms=velocity,
         err_kms=error_of(data, slope, left, max(chi2, 1.0) if data.has_noise else chi2),
         middle_um=float(np.average(data.wave, weights=slope * whole)),
-        depth=depth_of(data, shapes, velocity, last),
+        depth=depth,
     )
     return best, left
 
