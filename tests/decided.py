@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from napari_kmos.aperture import KINDS, SIDES, Aperture
 from napari_kmos.extract import ExtractParameters
 from napari_kmos.measure import ContinuumParameters
 from napari_kmos.offset import DECISIONS, Offset
 from napari_kmos.report.traces import Continuum, Look
-from napari_kmos.session import Alignment, PaintedMask
+from napari_kmos.session import Alignment, PaintedMask, Session, decisions
 from napari_kmos.spectrum import SpectralLine
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def make_decision(name: str, rng: np.random.Generator, folder: Path, *, unlike: Any = None) -> Any:
@@ -137,3 +137,20 @@ _MAKERS: Mapping[str, Callable[[np.random.Generator, Path], Any]] = {
     "apertures_file": lambda rng, folder: folder / f"stars{rng.integers(5)}.ecsv",
     "out_dir": lambda rng, folder: folder / f"products{rng.integers(5)}",
 }
+
+
+def decide_everything(session: Session, folder: Path) -> dict[str, Any]:
+    """Decide of everything, of the files that are open so that they can be so, and return the decisions."""
+    rng = np.random.default_rng(5)
+    for name, value in decisions(Session()).items():
+        if name not in ("files", "layout"):
+            setattr(session, name, make_decision(name, rng, folder, unlike=value))
+    offset = Offset(
+        exposure=1, file=str(session.files[1]), ifu=5, dra_arcsec=0.3, ddec_arcsec=-0.1, err_arcsec=0.1,
+        method="hand", decision="accepted",
+    )  # fmt: skip
+    session.alignment = Alignment(offsets=(offset,), proposals=session.alignment.proposals)
+    near = {"ra": 266.41, "dec": -29.0}
+    star = Aperture(id="1", **near, radius_arcsec=0.4, sky_side="left", excluded_spaxels=((266.41, -29.0),))
+    session.apertures = (star, dataclasses.replace(make_aperture("S2", rng), **near))
+    return decisions(session)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 import killed_viewer
 import pytest
+
+from napari_kmos.session import kinds_of_decisions
 
 pytestmark = pytest.mark.viewer
 
@@ -63,6 +66,28 @@ def test_a_killed_viewer_finds_its_offsets_again(pair_of_files: tuple[Path, Path
     assert found["rows"] == done["rows"]
     assert found["layers"] == [pytest.approx(place, abs=2e-5) for place in ((0, 0), done["undone"])]
     assert found["said"].startswith("Restored 2 offsets, 1 of them decided")
+
+
+def test_every_decision_of_a_killed_viewer_is_offered_and_comes_back(pair_of_files: tuple[Path, Path], tmp_path: Path):
+    for number in range(5):  # what is decided speaks of these, too; for one that is gone the dock would ask
+        shutil.copy(pair_of_files[0], tmp_path / f"exp{number}.fits")
+    with running("decide", pair_of_files, tmp_path) as run:
+        done = told(run, tmp_path / "decide.err")
+        time.sleep(KEPT_S)
+        assert run.poll() is None
+        run.send_signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+    assert set(done["decisions"]) == set(kinds_of_decisions())
+    with running("restore", pair_of_files[1:], tmp_path) as run:
+        found = told(run, tmp_path / "restore.err")
+    assert found["said"].startswith("Restored kmos_")
+    for name, value in done["decisions"].items():
+        if name == "files":
+            assert set(value) == set(found["decisions"][name])  # the one that was opened first is the first
+        else:
+            assert (name, found["decisions"][name]) == (name, value)
+    assert sorted(found["layers"]) == [pytest.approx(place, abs=2e-5) for place in sorted(done["layers"])]
+    assert found["stars"] == done["stars"] == 2
 
 
 def test_python_ends_well_with_a_dock_that_no_window_has_and_without_an_event_loop(tmp_path: Path):

@@ -144,6 +144,18 @@ def test_derived_fields_and_what_is_open_are_no_actions(tmp_path: Path):
     assert (log.undo(), log.redo(), log.undoable, log.redoable) == ("", "", "", "")
 
 
+def test_what_the_program_did_by_itself_is_undone_and_is_no_reason_to_keep_a_session():
+    session = Session()
+    log = ActionLog(session)
+    with log.step("found", by_itself=True):
+        session.velocity_kms = 10.0
+    assert not log.is_worth_keeping
+    session.fwhm_arcsec = 0.9
+    assert log.is_worth_keeping
+    log.go_to(0)
+    assert session.velocity_kms == 0.0
+
+
 def test_only_so_many_actions_are_kept(clock: Clock):
     session = Session()
     log = ActionLog(session, clock=clock, most_actions=3)

@@ -13,7 +13,7 @@ import pytest
 from napari_kmos.errors import WriteError
 from napari_kmos.io.session_file import known_file
 from napari_kmos.session import Alignment, Session, decisions, kinds_of_decisions
-from napari_kmos.session.saved import data_files, is_worth_keeping, load, save
+from napari_kmos.session.saved import data_files, load, save
 
 
 @pytest.fixture
@@ -47,8 +47,6 @@ def test_what_nobody_decided_is_not_written_and_comes_back_as_in_a_new_session(n
     path = saved(values, night)
     assert json.loads(path.read_text())["decisions"] == {"velocity_kms": 5.0}
     assert load(path).values == values
-    assert is_worth_keeping(values)
-    assert not is_worth_keeping({**decisions(Session()), "files": (night / "exp1.fits",), "layout": "sheet"})
 
 
 def test_a_folder_that_moved_as_a_whole_is_the_same_session(night: Path, tmp_path: Path):

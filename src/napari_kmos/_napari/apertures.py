@@ -12,6 +12,7 @@ from napari.layers.base import ActionType
 
 from napari_kmos._napari.frames import Frame
 from napari_kmos._napari.points import (
+    are_being_drawn,
     drawable,
     ensure_points_layer,
     is_being_shown,
@@ -83,7 +84,7 @@ class ApertureSync:
             layer.events.size.connect(self._on_size)
             layer.events.features.connect(self._on_dragged)
             layer.selected_data.events.items_changed.connect(self._on_selected)
-        is_whole = not self._busy  # a layer that is being made here is empty yet
+        is_whole = not self._busy and not are_being_drawn(self.viewer)  # a layer that is being made is empty yet
         if is_whole and (self._followed or self._had_layers):  # one that was removed has taken its apertures along
             with self.log.step():
                 self._take_over()

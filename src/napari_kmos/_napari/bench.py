@@ -81,8 +81,8 @@ class Bench:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Files without layers that have rows, too."""
-        return self.session.row_files
+        """Files without layers that have rows, too; one that is gone has none until it is back."""
+        return tuple(path for path in self.session.row_files if path.is_file())
 
     def rows(self) -> tuple[AlignRow, ...]:
         """Return the rows, by IFU, then by exposure; those too that are there to be compared with only."""
@@ -102,7 +102,7 @@ class Bench:
         """
         for path in paths:
             read_file(path)
-        self.session.row_files = tuple(dict.fromkeys((*self.files, *paths)))
+        self.session.row_files = tuple(dict.fromkeys((*self.session.row_files, *paths)))
         self.adopt()
 
     def set_by_half(self, by_half: bool) -> None:
@@ -120,7 +120,8 @@ class Bench:
         if restored != self.state:
             offsets = set(restored.offsets) - set(self.state.offsets)
             decided = sum(bool(one.decision) for one in offsets)
-            self._step(restored, what := f"Restored {counted(len(offsets), 'offset')}, {decided} of them decided")
+            what = f"Restored {counted(len(offsets), 'offset')}, {decided} of them decided"
+            self._step(restored, what, by_itself=True)
             self.restored.emit(what)
         known = {row.identity for row in self.rows() if bench_state.has(self.state, row)}
         layers = layers_by_identity(self.viewer)
@@ -258,10 +259,10 @@ class Bench:
         here = self._moved(row, *place_of(row)) if row.offset.method == HEADER else row.offset
         return dataclasses.replace(named(row, here), accepted=decision == "accepted", decision=decision)
 
-    def _step(self, state: Alignment, what: str) -> None:
+    def _step(self, state: Alignment, what: str, *, by_itself: bool = False) -> None:
         """Take a step: layers and apertures follow."""
         before = self._places()
-        with self.log.step(what), self._own():
+        with self.log.step(what, by_itself=by_itself), self._own():
             self._anchors.look()
             self.session.alignment = state  # the stage puts layers there
             moves = {one: place - before.get(one, place) for one, place in self._places().items()}

@@ -18,14 +18,14 @@ from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from napari_kmos._napari import bench_state
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.once import once_a_viewer
-from napari_kmos._napari.session import session_of
+from napari_kmos._napari.session import log_of, session_of
 from napari_kmos._napari.stage import stage_of
 from napari_kmos._napari.workers import Latest
 from napari_kmos.io.decisions import NAME, Decisions, write_decisions
 from napari_kmos.io.session_file import DataFile, known_file, left_open, new_places
 from napari_kmos.progress import Progress
 from napari_kmos.session import Alignment, decisions, kinds_of_decisions
-from napari_kmos.session.saved import data_files, is_worth_keeping, save
+from napari_kmos.session.saved import data_files, save
 
 #: Changes that come together are written once; well within a second of the first.
 _PATIENCE_MS = 250
@@ -68,7 +68,7 @@ class Keeper(QObject):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
-        self._viewer, self._session = ref(viewer), session_of(viewer)
+        self._viewer, self._session, self._log = ref(viewer), session_of(viewer), log_of(viewer)
         stage_of(viewer)
         self.place: Path | None = None
         self.offer: Path | None = None
@@ -161,7 +161,7 @@ class Keeper(QObject):
             self._looking.request(lambda _progress: left_open(new))
 
     def _on_looked(self, found: Sequence[Path]) -> None:
-        if found and self.offer is None and not is_worth_keeping(decisions(self._session)):
+        if found and self.offer is None:
             self.offer = found[0]
             notify(f"{self.offer.name} was not closed: the dock Session can restore it")
             self.offered.emit(self.offer)
@@ -182,7 +182,7 @@ class Keeper(QObject):
         """Return what is to be written now."""
         values = self._before if self._before is not None else decisions(self._session)
         files, known = data_files(values), self._of_files(values["alignment"])
-        is_kept = self.place is not None or (files and is_worth_keeping(values))
+        is_kept = self.place is not None or (files and self._log.is_worth_keeping)
         self._turn += 1
         return _Order(
             turn=self._turn,

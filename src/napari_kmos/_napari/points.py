@@ -30,6 +30,7 @@ _ABOVE = 1.3
 _SAME_DEG, _SAME_SHARE = 2e-8, 1e-6
 
 _shown_now: WeakSet[Points] = WeakSet()
+_drawn_now: WeakSet[ViewerModel] = WeakSet()
 
 
 def points_layer(viewer: ViewerModel, kind: str) -> Points | None:
@@ -111,6 +112,21 @@ def show_points(viewer: ViewerModel, apertures: Sequence[Aperture]) -> None:
 
     What was selected stays so, as far as it is there.
     """
+    is_first = viewer not in _drawn_now
+    _drawn_now.add(viewer)
+    try:
+        _draw(viewer, apertures)
+    finally:
+        if is_first:
+            _drawn_now.discard(viewer)
+
+
+def are_being_drawn(viewer: ViewerModel) -> bool:
+    """Tell whether the apertures of a viewer are being drawn: layers that are made for that do not show all of them."""
+    return viewer in _drawn_now
+
+
+def _draw(viewer: ViewerModel, apertures: Sequence[Aperture]) -> None:
     for kind in KINDS if frames_of(viewer) else ():
         chosen = [aperture for aperture in apertures if aperture.kind == kind]
         if not chosen and points_layer(viewer, kind) is None:

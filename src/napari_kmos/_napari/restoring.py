@@ -9,11 +9,12 @@ from typing import Any
 import napari
 from napari.components import ViewerModel
 
+from napari_kmos._napari.align_rows import read_file
 from napari_kmos._napari.commands import look_at_all
 from napari_kmos._napari.errors import notified, notify
 from napari_kmos._napari.keeper import keeper_of
 from napari_kmos._napari.layers import open_paths
-from napari_kmos._napari.points import drawable, show_points
+from napari_kmos._napari.points import drawable
 from napari_kmos._napari.positions import layout_of, show_layout
 from napari_kmos._napari.reader import add_file
 from napari_kmos._napari.session import log_of, session_of
@@ -74,11 +75,14 @@ def restore(
         _open(viewer, saved.values["files"])
         with notified():
             stars = drawable(viewer, saved.values["apertures"])
-        for name, value in {**saved.values, "apertures": tuple(stars)}.items():
+        rows = tuple(path for path in saved.values["row_files"] if _is_usable(path))
+        for name, value in {**saved.values, "apertures": tuple(stars), "row_files": rows}.items():
             if name not in ("files", "layout"):
                 setattr(session, name, value)
         _lay_out(viewer, saved.values)
-        session.files = tuple(dict.fromkeys((*session.files, *saved.missing)))
+        missing = (path for path in saved.values["files"] if path in saved.missing)
+        session.files = tuple(dict.fromkeys((*session.files, *missing)))
+    log_of(viewer).walked.emit()
     keeper.go_on_in(None if saved.is_in_use else path.absolute())
     in_use = (
         (f"{path.name} is open in another window: this one goes on in a file of its own",) if saved.is_in_use else ()
@@ -94,6 +98,16 @@ def _open(viewer: ViewerModel, files: Sequence[Path]) -> None:
                 add_file(viewer, path)
 
 
+def _is_usable(path: Path) -> bool:
+    """Tell whether a file can be aligned, or may be when it is found again; one that cannot is told."""
+    if path.is_file():
+        with notified():
+            read_file(path)
+            return True
+        return False
+    return True
+
+
 def _lay_out(viewer: ViewerModel, values: Mapping[str, Any]) -> None:
     """Draw everything where it was."""
     stage = stage_of(viewer)
@@ -101,6 +115,5 @@ def _lay_out(viewer: ViewerModel, values: Mapping[str, Any]) -> None:
         with notified():
             show_layout(viewer, values["layout"])
     stage.place()
-    show_points(viewer, session_of(viewer).apertures)
     stage.note_files()
     look_at_all(viewer)

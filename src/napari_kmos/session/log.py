@@ -31,11 +31,14 @@ class Action:
         In words.
     before, after : mapping
         Values of the fields that changed.
+    by_itself : bool
+        Whether the program did it, and nobody decided anything.
     """
 
     what: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    by_itself: bool = False
 
 
 class ActionLog:
@@ -62,7 +65,7 @@ class ActionLog:
     changed : Signal
         After an action came, was taken back or done again.
     walked : Signal
-        After decisions were set to what they were, back or forth; after `changed`.
+        After decisions were set to what they were, back or forth, or as a session file has them; after `changed`.
     """
 
     changed = Signal()
@@ -108,8 +111,13 @@ class ActionLog:
         """What redoing does again; empty if there is nothing."""
         return self._actions[self._n_done].what if self._n_done < len(self._actions) else ""
 
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether anybody decided anything."""
+        return any(not one.by_itself for one in self._actions)
+
     @contextmanager
-    def step(self, what: str = "", *, gesture: str = "") -> Iterator[None]:
+    def step(self, what: str = "", *, gesture: str = "", by_itself: bool = False) -> Iterator[None]:
         """Make what is decided in the block one action; in a step within a step it is the outer one's.
 
         Parameters
@@ -118,6 +126,8 @@ class ActionLog:
             What was done; told by what changed if empty.
         gesture : str
             Name of what goes on: one action with the step before, if that was of the same gesture.
+        by_itself : bool
+            Whether the program does it by itself, as when it brings back what is known of a file.
         """
         self._depth += 1
         try:
@@ -125,7 +135,7 @@ class ActionLog:
         finally:
             self._depth -= 1
             if self._depth == 0 and not self.is_walking:
-                self._take(what, frozenset({gesture} - {""}), math.inf)
+                self._take(what, frozenset({gesture} - {""}), math.inf, by_itself=by_itself)
 
     def settle(self) -> None:
         """End the gesture that goes on: what comes is another action."""
@@ -181,7 +191,7 @@ class ActionLog:
         if not self._depth and not self.is_walking and name in kinds_of_decisions(undone=True):
             self._take("", frozenset({name}), self._clock() + self._gesture_s)
 
-    def _take(self, what: str, gesture: frozenset[str], until: float) -> None:
+    def _take(self, what: str, gesture: frozenset[str], until: float, *, by_itself: bool = False) -> None:
         """Take note of what has changed, as a part of the gesture that goes on if it is the same."""
         now_s, is_step = self._clock(), until == math.inf
         is_same = bool(gesture & self._gesture) and now_s <= self._until
@@ -200,7 +210,8 @@ class ActionLog:
             before, after = {**before, **last.before}, {**last.after, **after}
         self._known = now
         if any(before[name] != after[name] for name in after):
-            done = (*done, Action(what=what or tell_changes(before, after), before=before, after=after))
+            what = what or tell_changes(before, after)
+            done = (*done, Action(what=what, before=before, after=after, by_itself=by_itself))
         else:
             self.settle()
         self._actions = done[-self._most :]

@@ -20,7 +20,7 @@ from napari_kmos.io.session_file import (
     read_session,
     write_session,
 )
-from napari_kmos.session.state import Alignment, Session, decisions, kinds_of_decisions
+from napari_kmos.session.state import Alignment, Session, decisions
 from napari_kmos.session.values import from_plain, to_plain
 
 if TYPE_CHECKING:
@@ -51,12 +51,6 @@ class Saved:
     problems: tuple[str, ...]
     missing: tuple[Path, ...]
     is_in_use: bool
-
-
-def is_worth_keeping(values: Mapping[str, Any]) -> bool:
-    """Tell whether anything was decided but which files are open."""
-    nothing = decisions(Session())
-    return any(values[name] != nothing[name] for name in kinds_of_decisions(undone=True))
 
 
 def data_files(values: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -131,7 +131,8 @@ class MapsDock(Dock):
     def _show_state(self) -> None:
         self.files.out_dir.show_path(self.session.out_dir)
         if self.session.line_um is None:
-            self.windows.put_around_slider()
+            with self.log.step(by_itself=True):
+                self.windows.put_around_slider()
         self.windows.show_state()
         self._show_marker()
         self.thickness.show_state()

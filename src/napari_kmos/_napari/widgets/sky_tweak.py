@@ -56,8 +56,7 @@ class SkyTweakDock(Dock):
         """Files and folder, which other docks may change too; what is looked at; and the slider."""
         events, layers = self.session.events, self.viewer.layers
         return (
-            (events.objects, self._show_state),
-            (events.skies, self._show_state),
+            *((event, self._show_state) for event in (events.objects, events.skies)),
             (events.out_dir, self.settings.files.out_dir.show_path),
             (layers.selection.events.active, self._on_activated),
             (layers.events.inserted, self._on_inserted),
@@ -134,7 +133,8 @@ class SkyTweakDock(Dock):
         """Ask for a preview of what is chosen now."""
         if not (self.session.objects or self.session.skies) and (open_now := open_paths(self.viewer)) != self._open:
             self._open = open_now
-            self.session.objects, self.session.skies = guess_files(open_now)
+            with self.log.step(by_itself=True):
+                self.session.objects, self.session.skies = guess_files(open_now)
             if self.session.objects:  # asked for anew by now
                 return
         try:
