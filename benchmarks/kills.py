@@ -33,6 +33,7 @@ from surviving import (
     import_everything,
     leftovers,
     make_night,
+    must,
     run_in_fork,
     unequal,
 )
@@ -83,17 +84,15 @@ def _arguments() -> argparse.Namespace:
 def _kill_all(step: str, night: Night, box: Path, n_kills: int, n_steps: int, rng: np.random.Generator) -> Tally:
     """Kill a step its share of times."""
     box.mkdir()
-    before = checksums(night.folder)
     said, whole = box / "said.txt", box / "whole"
     seconds = []
     for _ in range(2):  # the first is slower: it compiles
         shutil.rmtree(whole, ignore_errors=True)
         started = time.monotonic()
-        if run_in_fork(STEPS[step](night, whole), said):
-            raise RuntimeError(said.read_text())
+        must(STEPS[step](night, whole), said)
         seconds.append(time.monotonic() - started)
-    tally = Tally(seconds[-1])
-    while tally.kills + tally.late < n_kills // n_steps:
+    tally, before = Tally(seconds[-1]), checksums(night.folder)
+    while tally.kills < n_kills // n_steps:
         _kill_in_a_row(step, night, box, tally, rng)
         changed = [path.name for path, digest in checksums(night.folder).items() if before.get(path) != digest]
         tally.losses += [f"{name}: an input, changed" for name in changed]

@@ -35,7 +35,10 @@ class Night:
     folder: Path
 
     def files(self, pattern: str) -> list[str]:
-        """Return files of the night by name."""
+        """Return files of the night by name; what a step has to make of them is made when it is first asked for."""
+        place = pattern.split("/")[0]
+        if place in _MADE_BY and not (self.folder / place).exists():
+            must(_MADE_BY[place](self, self.folder / place), self.folder / "log.txt")
         found = sorted(map(str, self.folder.glob(pattern)))
         if not found:
             msg = f"{self.folder}: no {pattern}"
@@ -90,6 +93,14 @@ STEPS: Mapping[str, Step] = {
     "cache": _cache,
     "run": lambda night, out: ["run", str(night.folder / "night.toml"), "-o", str(out)],
 }
+#: What makes the files of a night that later steps work on.
+_MADE_BY: Mapping[str, Step] = {
+    "tweaked": lambda night, out: [*_tweak(night, out), "--method", "plain", "--no-figures"],
+    "cubes": STEPS["combine"],
+    "mosaic": lambda night, out: ["combine", *night.subtracted, "--mosaic", "-o", str(out)],
+    "offsets.ecsv": lambda night, out: ["align", *night.subtracted, "--method", "header", "-o", str(out)],
+    "spectra": _extract,
+}
 
 
 def import_everything() -> None:
@@ -102,13 +113,9 @@ def import_everything() -> None:
 
 
 def make_night(folder: Path, *, n_wave: int = 320) -> Night:
-    """Make the files, with what the later steps need."""
+    """Make the files that a night gives, and a plan."""
     night = Night(folder)
-    run_in_fork(lambda: _simulated(folder, n_wave), folder / "log.txt")
-    for name, step in (("tweaked", "sky-tweak"), ("cubes", "combine")):
-        done = run_in_fork(STEPS[step](night, folder / name), folder / "log.txt")
-        if done:
-            raise RuntimeError((folder / "log.txt").read_text())
+    must(lambda: _simulated(folder, n_wave), folder / "log.txt")
     return night
 
 
@@ -141,6 +148,12 @@ def fork(task: list[str] | Callable[[], object], said: Path) -> int:
 def run_in_fork(task: list[str] | Callable[[], object], said: Path) -> int:
     """Run a command or a callable to its end; return its status."""
     return os.waitstatus_to_exitcode(os.waitpid(fork(task, said), 0)[1])
+
+
+def must(task: list[str] | Callable[[], object], said: Path) -> None:
+    """Run what has to end well."""
+    if run_in_fork(task, said):
+        raise RuntimeError(said.read_text())
 
 
 def _child(task: list[str] | Callable[[], object], said: Path) -> NoReturn:

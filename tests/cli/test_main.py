@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -35,6 +36,7 @@ ACTIONS = {
     "kmos": lambda: _raise(KmosError("a.fits: two\nlines")),
     "write": lambda: _raise(WriteError("out.fits exists; use --overwrite")),
     "missing": lambda: Path("/no/such/file").read_text() and None,
+    "full": lambda: _raise(OSError(errno.ENOSPC, "No space left on device")),
     "bug": lambda: {}["key"],
     "cancelled": lambda: _raise(Cancelled()),
     "interrupted": lambda: _raise(KeyboardInterrupt()),
@@ -119,6 +121,7 @@ def test_library_output_does_not_spoil_json(fake, capsys):
     [
         ("kmos", 2, "error: a.fits: two lines"),
         ("write", 2, "error: out.fits exists; use --overwrite"),
+        ("full", 2, "error: output: cannot be read or written (No space left on device); make room, try again"),
         ("missing", 2, "error: /no/such/file: No such file or directory; give a path that exists and may be used"),
         ("bug", 1, "error: KeyError: 'key'; this is a bug: please report it with the command and the traceback that"),
         ("cancelled", 130, "error: cancelled"),

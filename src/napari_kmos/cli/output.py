@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 DONE, BUG, BAD_INPUT, CANCELLED = 0, 1, 2, 130
 _REPORT = "this is a bug: please report it with the command and the traceback that -v shows"
 _MIN_SECONDS = 0.1
+#: What a disk says that takes no more: where it is told by no writer, the output of the command itself went there.
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE)
 
 
 class ProgressLine:
@@ -169,6 +172,9 @@ def guarded(action: Callable[[], int | None], *, verbose: bool = False) -> int:
         return BAD_INPUT
     except Exception as err:  # noqa: BLE001 - the last stop: a bug must end with a line, too
         _tell_traceback(verbose)
+        if isinstance(err, OSError) and err.errno in _OF_DISKS:
+            tell_error(f"{err.filename or 'output'}: cannot be read or written ({err.strerror}); make room, try again")
+            return BAD_INPUT
         tell_error(f"{type(err).__name__}: {err}; {_REPORT}")
         return BUG
 
