@@ -255,7 +255,10 @@ def _open(path: Path) -> None:
 
 def _lies(record: Path) -> Iterator[str]:
     """Yield what a record says that is not so; a product may be absent."""
-    content = json.loads(record.read_text())
+    try:
+        content = json.loads(record.read_text())
+    except ValueError:
+        return  # half a file, which is told as such
     if content.get("state", "done") != "done":
         return
     for entry in (each for each in content.get("products", ()) if isinstance(each, dict)):

@@ -121,19 +121,15 @@ def temporary_beside(target: Path, *, pid: int | None = None) -> Path:
     return target.with_name(f".{target.stem}.{owner}.part{target.suffix}")
 
 
-def remove_leftovers(folder: Path | str, *, below: bool = True) -> None:
-    """Remove what writers that were killed have left in a folder, and below it: temporary files and folders.
+def remove_leftovers(folder: Path | str) -> None:
+    """Remove what writers that were killed have left in a folder and below it: temporary files and folders.
 
     Those of processes that still run, or ran on another computer, stay.
     """
-    for path, match in _temporaries(Path(folder), below=below):
-        if match["host"] != _host() or is_running(int(match["pid"])):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                path.unlink()
+    for path in list(Path(folder).rglob(".*.part*")):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is not None and not _may_live(match):
+            _remove(path)
 
 
 def is_running(pid: int) -> bool:
@@ -163,11 +159,10 @@ def claimed(path: Path | str) -> Iterator[Path]:
     target = Path(path)
     is_new = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(target.parent, below=False)
     temporary = temporary_beside(target)
     try:
         temporary.touch(exist_ok=False)
-        _check_alone(target)
+        _look_around(temporary, target)
         yield temporary
     finally:
         with suppress(OSError):
@@ -226,24 +221,33 @@ def _host() -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
-def _temporaries(folder: Path, *, below: bool) -> list[tuple[Path, re.Match[str]]]:
-    """Return the temporary files and folders in a folder, and below it."""
-    found = list(folder.glob(f"{'**/' if below else ''}.*.part*"))
-    return [(path, match) for path in found if (match := _TEMPORARY.fullmatch(path.name))]
+def _may_live(match: re.Match[str]) -> bool:
+    """Tell whether the process of a temporary name may still be at work."""
+    return match["host"] != _host() or is_running(int(match["pid"]))
 
 
-def _check_alone(target: Path) -> None:
-    """Refuse a name that another process holds."""
-    mine = _TEMPORARY.fullmatch(temporary_beside(target).name)
-    for path, match in _temporaries(target.parent, below=False):
-        if mine is None or match.group("stem", "suffix") != mine.group("stem", "suffix"):
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _look_around(temporary: Path, target: Path) -> None:
+    """Remove what was left beside a new temporary file, and refuse its target if another process is at work on it."""
+    mine = _TEMPORARY.fullmatch(temporary.name)
+    with os.scandir(temporary.parent) as entries:
+        names = [entry.name for entry in entries if ".part" in entry.name]
+    for path, match in ((target.with_name(name), _TEMPORARY.fullmatch(name)) for name in names):
+        if match is None or mine is None or match.group("pid", "host") == mine.group("pid", "host"):
             continue
-        is_here = match["host"] == _host()
-        if is_here and (int(match["pid"]) == os.getpid() or not is_running(int(match["pid"]))):
-            continue
-        who = f"another process ({match['pid']}{'' if is_here else ' of another computer'})"
-        msg = f"{target}: {who} is at work on it; wait until that ends, or remove {path} if it was killed"
-        raise WriteError(msg)
+        if not _may_live(match):
+            _remove(path)
+        elif match.group("stem", "suffix") == mine.group("stem", "suffix"):
+            who = f"another process ({match['pid']}{'' if match['host'] == _host() else ' of another computer'})"
+            msg = f"{target}: {who} is at work on it; wait until that ends, or remove {path} if it was killed"
+            raise WriteError(msg)
 
 
 def _settle(path: Path) -> None:
