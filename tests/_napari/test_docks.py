@@ -336,7 +336,7 @@ def test_spectra_and_apertures_are_written_from_the_dock_and_read_back(
     assert dock.sync.undo() == "reading catalogue.csv"  # also of stars that were added after a sky area
     assert len(dock.session.apertures) == 3
     dock.table.item(0, 0).setText("WR 102")
-    dock.save(tmp_path / "out.ecsv")
+    dock.steps.save(tmp_path / "out.ecsv")
     assert [one.id for one in read_apertures(tmp_path / "out.ecsv")] == ["WR 102", "B", "s"]
     dock.session.out_dir = tmp_path / "spectra"  # as another dock does
     assert dock.output.out_dir.path() == tmp_path / "spectra"

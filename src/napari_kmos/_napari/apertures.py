@@ -170,7 +170,7 @@ class ApertureSync:
         with self._own_change():
             for layer in self._followed:
                 layer.current_size = 2 * radius_arcsec
-        with self.log.step("the radius"):
+        with self.log.step():
             self.session.radius_arcsec = radius_arcsec
             self.change_selected(lambda one: dataclasses.replace(one, radius_arcsec=radius_arcsec), "the radius")
 
@@ -268,7 +268,7 @@ class ApertureSync:
 
     def _on_size(self, event: object) -> None:
         if not (self._busy or is_being_shown(event.source)):
-            with self.log.step("the radius"):
+            with self.log.step():
                 self._take_over()
 
     def _on_dragged(self, event: object) -> None:
