@@ -15,6 +15,7 @@ from napari.components import ViewerModel
 
 from napari_kmos._napari.align_rows import BY_CLICKS, AlignRow, in_spaxels, next_doubtful, rows_of
 from napari_kmos._napari.bench import Bench
+from napari_kmos._napari.bench_state import of_file
 from napari_kmos._napari.layers import kmos_of
 from napari_kmos._napari.pair import Pair, counterpart, references_of
 from napari_kmos._napari.points import points_layer
@@ -62,7 +63,7 @@ def bench_of(viewer: ViewerModel) -> Bench:
 
 
 def keep(bench: Bench) -> tuple[Path, ...]:
-    return write_decisions(bench.known())
+    return write_decisions({row.path: of_file(bench.state, row.path) for row in bench.rows()})
 
 
 def reopened(paths: tuple[Path, ...]) -> tuple[ViewerModel, Bench]:

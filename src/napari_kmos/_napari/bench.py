@@ -30,7 +30,7 @@ from napari_kmos._napari.layers import layers_by_identity
 from napari_kmos._napari.positions import offset_of
 from napari_kmos._napari.session import log_of
 from napari_kmos._napari.stage import stage_of
-from napari_kmos.io.decisions import Decisions, read_decisions
+from napari_kmos.io.decisions import read_decisions
 from napari_kmos.offset import Offset
 from napari_kmos.session import Alignment, Session
 from napari_kmos.words import counted
@@ -70,7 +70,7 @@ class Bench:
         self.log, self._stage = log_of(viewer), stage_of(viewer)
         self._anchors = Anchors(viewer, session)
         self._adopted: WeakSet[Layer] = WeakSet()
-        self._paths: dict[Path, None] = {}
+        self._paths: set[Path] = set()
         self._busy = False
         self.log.walked.connect(self._on_walked)
 
@@ -115,7 +115,7 @@ class Bench:
             return
         rows = self.rows()
         new = [path for path in dict.fromkeys(row.path for row in rows) if path not in self._paths]
-        self._paths |= dict.fromkeys(new)
+        self._paths.update(new)
         restored = bench_state.restored(self.state, rows, read_decisions(new))
         if restored != self.state:
             offsets = set(restored.offsets) - set(self.state.offsets)
@@ -235,10 +235,6 @@ class Bench:
     def written(self) -> tuple[Offset, ...]:
         """Return what a table of offsets holds: the offsets, and proposals of rows that have no other; whole paths."""
         return bench_state.told_of(self.state, self.rows())
-
-    def known(self) -> dict[Path, Decisions]:
-        """Return what is known of each file that is or was open, to be kept."""
-        return {path: bench_state.of_file(self.state, path) for path in self._paths}
 
     def _half_of(self, rows: Iterable[AlignRow], row: AlignRow) -> list[AlignRow]:
         """Return the other rows that go along with one."""
