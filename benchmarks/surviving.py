@@ -233,7 +233,7 @@ def _open(path: Path) -> None:
     if path.suffix == _FITS:
         with (
             warnings.catch_warnings(action="error", category=AstropyUserWarning),
-            fits.open(path, checksum=True) as hdus,
+            fits.open(path, checksum=True, memmap=False) as hdus,
         ):
             for hdu in hdus:
                 _ = hdu.data  # its checksum is looked at now
