@@ -32,6 +32,19 @@ def test_errors_of_ours_come_as_their_text_others_with_their_traceback(told: lis
     assert told[1].message == "offsets for other files"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.fits: exists; allow overwriting (--overwrite)", "a.fits: exists; allow overwriting (tick replace)"),
+        ("choose another folder (-o)", "choose another folder"),
+        ("allow for more (--max-shift-arcsec, --max-scale)", "allow for more (max_shift_arcsec, max_scale)"),
+        ("esorex kmos_combine --method=user x--y", "esorex kmos_combine --method=user x--y"),
+    ],
+)  # fmt: skip
+def test_options_have_their_names_in_docks(text: str, expected: str, told: list[Notification]):
+    assert notify(KmosError(text)) == told[0].message == expected
+
+
 def test_warnings_of_every_thread_are_shown_and_the_filters_put_back(told: list[Notification]):
     before = warnings.filters[:]
     with warnings_shown.once(), warnings_shown.once():

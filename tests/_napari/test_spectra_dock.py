@@ -208,9 +208,9 @@ def test_stars_are_pointed_at_seen_extracted_and_written(
     (apply,) = (one for one in dock.findChildren(QPushButton) if one.text() == "Apply to files…")
     apply.click()
     qtbot.waitUntil(lambda: "files written" in dock.message.text(), timeout=WAIT_MS)
-    table = read_table(tmp_path / "spectra" / "spectra_star5_ifu5.ecsv")
+    table = read_table(tmp_path / "spectra" / "second" / "spectra_star5_ifu5.ecsv")
     assert list(table["id"])[:2] == ["1", "2"]
-    found = read_spectrum(tmp_path / "spectra" / "spec_star5_ifu5_2.fits")
+    found = read_spectrum(tmp_path / "spectra" / "second" / "spec_star5_ifu5_2.fits")
     assert (found.aperture.sky_side, found.aperture.id) == ("up", "2")
 
     # What is written of a cube that was moved lies elsewhere than what is seen: that is told.

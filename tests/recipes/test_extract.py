@@ -174,6 +174,23 @@ def test_same_target_in_two_files_goes_into_folders(tmp_path: Path):
     ]  # fmt: skip
 
 
+def test_files_of_one_name_go_into_folders_named_after_theirs(tmp_path: Path):
+    """As the cubes of one target in the folders of two epochs are called."""
+    cube = star_cube()
+    files = []
+    for epoch in ("2014", "2018"):
+        (tmp_path / epoch).mkdir()
+        files.append(write_cube(cube, tmp_path / epoch / "COMBINED.fits"))
+
+    extract(files, apertures_of(cube)[:1], tmp_path / "out")
+    extract(files[1:], apertures_of(cube)[:1], tmp_path / "one", apart=True)
+
+    assert [name for name in names(tmp_path / "out") if "spec_" in name] == [
+        "2014_COMBINED/spec_target_ifu5_1.fits", "2018_COMBINED/spec_target_ifu5_1.fits",
+    ]  # fmt: skip
+    assert [name for name in names(tmp_path / "one") if "spec_" in name] == ["COMBINED/spec_target_ifu5_1.fits"]
+
+
 def test_star_without_data_has_a_row_and_no_file(tmp_path: Path):
     cube = star_cube()
     cube.flux[:, :, 8:13] = np.nan

@@ -110,4 +110,4 @@ def test_cancelled_it_leaves_nothing(files: list[Path], tmp_path: Path):
 
     with pytest.raises(Cancelled):
         splice(files, tmp_path / "sub" / "joined.fits", progress=stop)
-    assert not list((tmp_path / "sub").iterdir())
+    assert not (tmp_path / "sub").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,24 @@ from napari.utils.notifications import notification_manager, show_error, show_in
 from napari_kmos.errors import KmosError, KmosWarning
 from napari_kmos.progress import Cancelled
 
+#: Options of commands, as messages name them: docks have a field for the folder, and others by their names.
+_FOLDER, _OPTION = re.compile(r" \(-o\)"), re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)(?![\w=-])")
+#: Boxes of docks that are called otherwise.
+_BOXES = {"overwrite": "tick replace"}
+
+
+def in_docks(text: str) -> str:
+    """Return a message with the names that options have in docks.
+
+    Examples
+    --------
+    >>> in_docks("star.fits: exists already; choose another name or allow overwriting (--overwrite)")
+    'star.fits: exists already; choose another name or allow overwriting (tick replace)'
+    >>> in_docks("move the apertures, or lower --min-coverage")
+    'move the apertures, or lower min_coverage'
+    """
+    return _OPTION.sub(lambda found: _BOXES.get(found[1], found[1].replace("-", "_")), _FOLDER.sub("", text))
+
 
 def notify(problem: BaseException | str) -> str:
     """Tell the user about a problem, and return the line that says it.
@@ -23,7 +42,7 @@ def notify(problem: BaseException | str) -> str:
     if isinstance(problem, str):
         show_info(problem)
         return problem
-    text = str(problem) or type(problem).__name__
+    text = in_docks(str(problem)) or type(problem).__name__
     if isinstance(problem, KmosError):
         show_error(text)
     elif isinstance(problem, KmosWarning):

@@ -34,10 +34,13 @@ def write_spectra(
     method: str,
     parameters: ExtractParameters,
     out_dir: Path,
+    apart: bool,
     overwrite: bool,
     progress: Progress = silent,
 ) -> Outcome:
     """Write the spectra of all stars in all files; by the method psf also what the fit leaves.
+
+    Each file has a folder of its own if it is ``apart``, or where the recipe says so.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def write_spectra(
     if not files or not apertures:
         msg = f"{len(files)} files and {len(apertures)} apertures; open a cube and add stars first"
         raise ExtractionError(msg)
-    how = {"method": method, "parameters": parameters, "residual": method == "psf"}
+    how = {"method": method, "parameters": parameters, "residual": method == "psf", "apart": apart}
     return extract(files, apertures, out_dir, **how, overwrite=overwrite, progress=progress)
 
 

@@ -69,6 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--text", action="store_true", help="write each spectrum as text, too: wavelength in micron, flux, 1 sigma"
     )
     parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="a folder for each cube, named after it; otherwise only where names would be the same",
+    )
+    parser.add_argument(
         "--versus",
         nargs="+",
         type=Path,
@@ -95,6 +100,7 @@ def run(args: argparse.Namespace, progress: Progress) -> Outcome:
         unaccepted=args.unaccepted,
         residual=args.residual,
         text=args.text,
+        apart=args.apart,
         versus=args.versus or (),
         columns=CatalogueColumns(ra=args.ra, dec=args.dec),
         overwrite=args.overwrite,

@@ -44,6 +44,7 @@ def extract(
     unaccepted: str = "error",
     residual: bool = False,
     text: bool = False,
+    apart: bool = False,
     versus: Sequence[Path | str] = (),
     columns: CatalogueColumns = _FOUND,
     overwrite: bool = False,
@@ -55,7 +56,8 @@ def extract(
     ----------
     files : sequence of path
         Exposures, combined cubes, mosaics. An aperture belongs to the cube that holds its centre. Where two files have
-        the same target in the same IFU, the products of each go into a folder named after it.
+        the same target in the same IFU, the products of each go into a folder named after it, and after the folder it
+        is in where that is needed to tell files of one name apart.
     apertures : path, or iterable of Aperture
         File of stars and sky areas, ``.ecsv`` or ``.reg``; regions in image pixels only with a single cube. A table of
         spectra serves, too: the same stars once more; and a catalogue, with a radius.
@@ -79,6 +81,8 @@ def extract(
         Write what the fit of the stars leaves, too: method ``psf`` only.
     text : bool
         Write each spectrum as three columns of text, too.
+    apart : bool
+        Give each file a folder of its own in any case: other files may follow, as those of other epochs.
     versus : sequence of path
         Tables of spectra from before, or folders of them: the table then tells what became of the SNR.
     columns : CatalogueColumns
@@ -114,7 +118,7 @@ def extract(
         msg = f"the method {method} leaves no residual; choose psf, which fits the stars (--method psf)"
         raise ExtractionError(msg)
     chosen = parameters or ExtractParameters()
-    how = ExtractHow(method=method, parameters=chosen, residual=residual, text=text, overwrite=overwrite)
+    how = ExtractHow(method=method, parameters=chosen, residual=residual, text=text, apart=apart, overwrite=overwrite)
     tables = tuple(map(Path, offsets))
     before = read_before(versus)
     sources = read_cubes(files, ifu, tables=read_tables(tables), unaccepted=unaccepted)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.extract import PSF_METHODS, ExtractParameters, apertures_around, apertures_inside, split_usable
 from napari_kmos.io import fits_stem, read_exposure, safe_name
+from napari_kmos.io.names import names_apart
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import corrected_cube
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
@@ -35,6 +36,7 @@ class ExtractHow:
     parameters: ExtractParameters = field(default_factory=ExtractParameters)
     residual: bool = False
     text: bool = False
+    apart: bool = False
     overwrite: bool = False
 
     @property
@@ -155,20 +157,20 @@ def plan_tasks(
 ) -> tuple[list[ExtractTask], list[Aperture]]:
     """Give each aperture to the cubes that hold it; return the work, and the stars outside every cube."""
     names = [source.name for source in sources]
-    apart = len(set(names)) < len(names)
+    apart = how.apart or len(set(names)) < len(names)
+    folders = _folders_of([source.path for source in sources])
     tasks: list[ExtractTask] = []
     held: set[str] = set()
     for source in sources:
         usable, refused = split_usable(source.cube, rows, method=how.method, parameters=how.parameters)
         inside = apertures_inside(source.cube, usable)
         stars = tuple(row for row in inside if row.kind == "star")
-        folder = out_dir / safe_name(fits_stem(source.path))
         skies = tuple(row for row in inside if row.kind == "sky")
         stars_refused = tuple((row, told) for row, told in refused if row.kind == "star")
         held.update(row.id for row in (*stars, *(row for row, _ in stars_refused)))
         if (stars or stars_refused) and source.wanted:
             near = apertures_around(source.cube, usable, how.reach_arcsec)
-            folder = folder if apart else out_dir
+            folder = out_dir / folders[source.path] if apart else out_dir
             tasks.append(ExtractTask(source, folder, stars, skies, near, stars_refused, how))
             _warn_of_refused(refused)
     all_stars = [row for row in rows if row.kind == "star"]
@@ -180,6 +182,13 @@ def plan_tasks(
     for row in outside:
         min(tasks, key=lambda task: _distance(task.source.cube, row)).elsewhere.append(row)
     return tasks, outside
+
+
+def _folders_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """Name a folder after each file; after those the file is in, too, where several have one name, as epochs do."""
+    files = list(dict.fromkeys(paths))
+    names = (safe_name(fits_stem(Path(safe_name(name)))) for name in names_apart(files))
+    return dict(zip(files, names, strict=True))
 
 
 def _warn_of_refused(refused: Sequence[tuple[Aperture, str]]) -> None:

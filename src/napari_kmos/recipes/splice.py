@@ -12,6 +12,7 @@ from napari_kmos.calls import recorded
 from napari_kmos.combine import SpliceParameters, SpliceResult, splice_cubes
 from napari_kmos.errors import KmosError
 from napari_kmos.io import read_exposure, write_cube, write_record
+from napari_kmos.io.names import names_apart
 from napari_kmos.progress import Progress, silent
 from napari_kmos.provenance import Step, defaults_of, parameters_of
 from napari_kmos.recipes.outcome import Outcome
@@ -69,7 +70,7 @@ def splice(
     exposures = [read_exposure(path) for path in paths]
     _check_neighbours(paths)
     result = splice_cubes([exposure.cube(ifu) for exposure in exposures], parameters=p)
-    told = _measured(result, _names(paths))
+    told = _measured(result, names_apart(paths))
     step = Step(
         name="splice",
         inputs=paths,
@@ -96,14 +97,6 @@ def _check_neighbours(paths: Sequence[Path]) -> None:
         if first.samefile(second):
             msg = f"{second}: follows itself; give the cubes in the order of their wavelengths, a file of its own each"
             raise KmosError(msg)
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Names of files, with as many of their folders as tell them apart."""
-    whole = [path.resolve() for path in paths]
-    depths = range(1, max(len(path.parts) for path in whole) + 1)
-    tails = ([Path(*path.parts[-depth:]).as_posix() for path in whole] for depth in depths)
-    return next(names for names in tails if len(set(names)) == len(set(whole)))
 
 
 def _shown(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-_FIELD_WIDTH = 100
-_WIDE = 1.3
-_MOST_LINES, _TEXT_MARGIN = 6, 1
+from napari_kmos._napari.errors import in_docks
+
+_FIELD_WIDTH, _WIDE, _MOST_LINES, _TEXT_MARGIN = 100, 1.3, 6, 1
 
 
 def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:
@@ -144,9 +144,9 @@ class Message(QPlainTextEdit):
         return self.toPlainText()
 
     def say(self, text: str) -> None:
-        """Show a text; some room stays when it is empty."""
-        self.setPlainText(text)
-        self.setToolTip(text)
+        """Show a text, options by the names they have in docks; some room stays when it is empty."""
+        self.setPlainText(in_docks(text))
+        self.setToolTip(self.text())
         self._fit()
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name

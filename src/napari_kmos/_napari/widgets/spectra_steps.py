@@ -21,6 +21,7 @@ from napari_kmos._napari.extracting import (
     snr_by_id,
     stars_of_catalogue,
 )
+from napari_kmos._napari.layers import open_paths
 from napari_kmos._napari.positions import warn_of_moved
 from napari_kmos._napari.steps import write_spectra
 from napari_kmos.aperture import Aperture, separation_arcsec
@@ -102,7 +103,10 @@ class SpectraSteps:
         self.dock.start(extract_list, cubes, self.session.apertures, **how, done=self._on_extracted)
 
     def write(self, files: Sequence[Path] | None = None) -> None:
-        """Write the spectra of all stars in some files, those chosen in the dock by default."""
+        """Write the spectra of all stars in some files, those chosen in the dock by default.
+
+        Other files than all that are open have folders of their own: those of the same target have the same names.
+        """
         with notified(self.dock.say):
             files = self.dock.output.files() if files is None else files
             with _told_later() as warned:
@@ -114,6 +118,7 @@ class SpectraSteps:
                 method=self.session.extract_method,
                 parameters=self._parameters(),
                 out_dir=self.session.out_dir,
+                apart=set(files) != set(open_paths(self.dock.viewer)),
                 overwrite=self.dock.output.overwrite.isChecked(),
                 done=partial(self._on_written, tuple(warned)),
             )
