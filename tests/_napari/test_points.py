@@ -52,6 +52,24 @@ def test_apertures_lie_on_their_spaxels_as_large_as_they_are(viewer: ViewerModel
     assert stars.units == viewer.layers[0].units[1:]
 
 
+def test_circles_and_names_are_seen_on_the_canvas_of_each_theme(viewer: ViewerModel, sync: ApertureSync):
+    viewer.theme = "light"
+    sync.show([star("A", 4.3, 8.7), star("empty", 1.0, 2.0, kind="sky")])
+    layers = [points_layer(viewer, kind) for kind in ("star", "sky")]
+
+    def contrasts(ground: float) -> list[float]:
+        """Of WCAG 2: 3 is enough for marks and large letters."""
+        drawn = [colour for layer in layers for colour in (*layer.border_color, layer.text.color.constant)]
+        lights = [np.dot(np.power(colour[:3], 2.2), (0.2126, 0.7152, 0.0722)) for colour in drawn]
+        return [(max(light, ground) + 0.05) / (min(light, ground) + 0.05) for light in lights]
+
+    assert min(*contrasts(1.0), *contrasts(0.0)) > 3  # on the canvas, and on an image
+    viewer.theme = "dark"
+    assert min(contrasts(0.0)) > 10
+    layers[1].add(layers[1].data[:1] + 0.5)
+    assert min(contrasts(0.0)) > 10
+
+
 def test_what_is_shown_is_what_is_read(viewer: ViewerModel, sync: ApertureSync):
     apertures = (star("A", 4.3, 8.7, extra={"K": 11.2}), star("sky", 1.0, 2.0, kind="sky"))
     sync.show(apertures)

@@ -10,6 +10,8 @@ from napari.components import ViewerModel
 from napari.layers import Points
 from numpy.typing import NDArray
 
+from napari_kmos._napari.canvas_colours import KEY as COLOURS
+from napari_kmos._napari.canvas_colours import follow_theme
 from napari_kmos._napari.following import Follower, keep_on_top
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame
 from napari_kmos._napari.layers import kmos_layers
@@ -21,7 +23,7 @@ from napari_kmos.spatial.fields import centre_of, is_inside, rows_near
 
 KEY = "kmos_catalogue"
 LABELS = ("nothing", "id", "magnitude")
-_COLOUR = "#ffd166"
+_COLOURS = ("#ffd166", "#a87800")
 #: Diameter of the brightest in arcsec, or as a share of all there is where that would be too small to see; and that of
 #: the faintest, and of sources without a magnitude, as a share of it.
 _LARGEST_ARCSEC, _LARGEST_SHARE, _SMALLEST = 0.9, 1 / 35, 0.5
@@ -120,6 +122,7 @@ def _draw(viewer: ViewerModel, view: CatalogueView, rows: NDArray[np.intp], plac
         layer = _make(view)
         active = viewer.layers.selection.active
         viewer.add_layer(layer)
+        follow_theme(viewer)
         viewer.layers.selection.active = active
         _follower_of(viewer).follow()
     features = _features(view, rows)
@@ -185,14 +188,13 @@ def _make(view: CatalogueView) -> Points:
         np.empty((0, 2)),
         ndim=2,
         features={"label": np.empty(0, dtype=object)},
-        text={"string": "{label}", "size": 8, "color": _COLOUR, "anchor": "upper_left"},
+        text={"string": "{label}", "size": 8, "anchor": "upper_left"},
         face_color="transparent",
-        border_color=_COLOUR,
         border_width=_BORDER,
         canvas_size_limits=_CANVAS_PIXELS,
         units=UNITS[1:],
         axis_labels=AXIS_LABELS[1:],
-        metadata={KEY: view},
+        metadata={KEY: view, COLOURS: _COLOURS},
     )
     layer.editable = False
     return layer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Shapes
-from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 
+from napari_kmos._napari.canvas_colours import is_dark
 from napari_kmos._napari.following import Follower
 from napari_kmos._napari.frames import AXIS_LABELS, SHEET, UNITS
 from napari_kmos._napari.layers import cube_layers, kmos_of
@@ -21,8 +21,6 @@ from napari_kmos.progress import Progress, silent
 
 #: In the metadata of the layer: its colour.
 KEY = "kmos_outlines"
-#: Of a canvas darker than this, of 255, the mean of red, green and blue.
-_DARK = 128
 _FONT_SIZE = 9
 #: On the sheet a name is as wide as its field at most, whatever the zoom; points of a letter's width, arcsec of both.
 _LETTER_WIDTH, _NAME_ARCSEC, _LARGEST_ARCSEC = 0.8, FIELD_ARCSEC, 0.35
@@ -33,7 +31,7 @@ _WIDTH_ARCSEC, _WIDTH_SHARE = 0.04, 1 / 600
 def show_names(viewer: ViewerModel) -> None:
     """Draw the outline of each visible IFU, and the name of each target over the first of its fields."""
     corners, names, width = _outlines(viewer)
-    layer, colour = outline_layer(viewer), _colour_on(viewer)
+    layer, colour = outline_layer(viewer), (DARK if is_dark(viewer) else LIGHT).curves[PLAIN]
     if layer is None:
         active = viewer.layers.selection.active
         layer = _make(corners, names, width, colour)
@@ -106,12 +104,6 @@ def _prepare(*, progress: Progress = silent) -> None:
     """Let napari compile how to draw shapes."""
     progress(0, 1, "outlines")
     _make(np.array([[[0, 0], [0, 1], [1, 1.0]]]), [""], 0.1, DARK.text)
-
-
-def _colour_on(viewer: ViewerModel) -> str:
-    """Return the colour that is seen on the canvas in the theme there is."""
-    canvas = get_theme(viewer.theme).canvas.as_rgb_tuple(alpha=False)
-    return (DARK if np.mean(canvas) < _DARK else LIGHT).curves[PLAIN]
 
 
 def outline_layer(viewer: ViewerModel) -> Shapes | None:

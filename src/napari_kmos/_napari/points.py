@@ -13,6 +13,8 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Points
 
+from napari_kmos._napari.canvas_colours import KEY as COLOURS
+from napari_kmos._napari.canvas_colours import follow_theme
 from napari_kmos._napari.frames import AXIS_LABELS, UNITS, Frame, frame_at
 from napari_kmos._napari.under import fields_seen, frames_of
 from napari_kmos.aperture import KINDS, Aperture
@@ -22,7 +24,7 @@ from napari_kmos.words import counted
 
 KEY = "kmos_apertures"
 NAMES = {"star": "stars", "sky": "sky areas"}
-COLOURS = {"star": "#35e0e8", "sky": "#f5f5f5"}
+_COLOURS = {"star": ("#35e0e8", "#0092a0"), "sky": ("#f5f5f5", "#7f8690")}
 RADIUS_ARCSEC = 0.3
 _BORDER = 0.06
 _ABOVE = 1.3
@@ -47,16 +49,16 @@ def ensure_points_layer(viewer: ViewerModel, kind: str) -> Points:
             ndim=2,
             name=NAMES[kind],
             features={"id": np.empty(0, dtype=object)},
-            text={"string": "{id}", "size": 9, "color": COLOURS[kind], "anchor": "center"},
+            text={"string": "{id}", "size": 9, "anchor": "center"},
             size=2 * RADIUS_ARCSEC,
             face_color="transparent",
-            border_color=COLOURS[kind],
             border_width=_BORDER,
             units=UNITS[1:],
             axis_labels=AXIS_LABELS[1:],
-            metadata={KEY: kind},
+            metadata={KEY: kind, COLOURS: _COLOURS[kind]},
         )
         viewer.add_layer(layer)
+        follow_theme(viewer)
     return layer
 
 
