@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,17 @@ def test_spectra_are_stacked_by_how_far_they_reach():
     assert np.diff(levels) == pytest.approx(levels[1])
     low, high = np.percentile(star().spectrum.flux, [2, 98])
     assert levels[1] == pytest.approx(2 * (high - low), rel=0.05)
+
+
+def test_in_a_stack_stars_of_other_fluxes_lie_above_each_other_too():
+    given = [star("faint", level=2.0, sigma=0.1), star("bright", level=500.0), star("b", level=30.0, seed=2)]
+    traces = prepare_traces(given, look=Look(arrangement="stack"))
+    reaches = [np.percentile(trace.flux, [2, 98]) for trace in traces.spectra]
+    assert traces.spectra[0].level == 0
+    for (_, top), (bottom, _) in pairwise(reaches):
+        assert bottom == pytest.approx(top, abs=1e-6)
+    for one, trace in zip(given, traces.spectra, strict=True):
+        np.testing.assert_allclose(trace.flux - trace.level, one.spectrum.flux, atol=1e-9)
 
 
 def test_spectra_of_one_star_are_compared_and_named_by_their_files():

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_kmos.errors import KmosError
 from napari_kmos.measure import ContinuumParameters, normalise, smooth_spectrum
+from napari_kmos.report.stacking import stacked_levels
 from napari_kmos.spectral.lines import vacuum_um
 from napari_kmos.spectral.sky_ranges import airglow_ranges
 from napari_kmos.spectral.windows import in_windows
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 OVERLAY, STACK = "overlay", "stack"
-#: Of the values of a spectrum, in per cent: between these it is taken to lie when spectra are stacked.
-_LOW, _HIGH = 2.0, 98.0
 #: So many spectra are kept as they were made ready.
 _KEPT = 128
 
@@ -43,7 +42,7 @@ class Look:
     arrangement : str
         ``"overlay"``, or ``"stack"``: each above the one before.
     spacing : float
-        Of a stack, in units of how far a typical spectrum reaches from its lowest to its highest values.
+        Of a stack: by 1 spectra touch, by 2 there is as much room between them as they take.
     normalised : bool
         Divided by the continuum.
     smooth_fwhm_pix : float
@@ -279,15 +278,10 @@ def _where(trace: Trace, traces: Sequence[Trace]) -> str:
 
 def _stacked(traces: Sequence[Trace], spacing: float) -> tuple[Trace, ...]:
     """Put each spectrum above the one before."""
-    reaches = [
-        np.ptp(np.percentile(trace.flux[np.isfinite(trace.flux)], [_LOW, _HIGH]))
-        for trace in traces
-        if np.isfinite(trace.flux).any()
-    ]
-    step = spacing * float(np.median(reaches)) if reaches else 0.0
+    levels = stacked_levels([trace.flux for trace in traces], spacing)
     return tuple(
-        dataclasses.replace(trace, flux=trace.flux + number * step, level=number * step)
-        for number, trace in enumerate(traces)
+        dataclasses.replace(trace, flux=trace.flux + level, level=level)
+        for trace, level in zip(traces, levels, strict=True)
     )
 
 
