@@ -76,6 +76,10 @@ def test_outlines_follow_the_layout_and_what_is_moved_hidden_or_removed(
     qtbot.waitUntil(lambda: are_at(layers[:2]), timeout=2000)
     viewer.layers.remove(layers[0])
     qtbot.waitUntil(lambda: are_at(layers[1:2]), timeout=2000)
+    viewer.layers.remove(layers[1])
+    qtbot.waitUntil(lambda: are_at([]), timeout=2000)  # one that is hidden may be shown again
+    viewer.layers.remove(layers[2])
+    qtbot.waitUntil(lambda: not are_shown(viewer), timeout=2000)
 
 
 def test_outlines_that_have_not_followed_yet_do_not_decide_what_is_in_view(

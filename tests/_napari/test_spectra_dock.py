@@ -256,6 +256,10 @@ def test_regions_in_pixels_are_those_of_the_only_cube(
     viewer.layers.clear()
     dock.steps.find()
     assert dock.message.text() == "there is no cube to find stars in; open one first"
+    dock.add("star")
+    assert dock.message.text() == "Open a cube first: apertures are drawn on its sky"
+    add_file(viewer, exposure_file("third.fits", ifus=(5,), seed=3))
+    assert dock.message.text() == ""
 
 
 def far_and_near():

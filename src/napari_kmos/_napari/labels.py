@@ -88,8 +88,10 @@ def show_names_soon(viewer: ViewerModel) -> None:
 
 
 def _redraw(viewer: ViewerModel) -> bool:
-    """Draw the outlines anew, if they are shown."""
-    if are_shown(viewer):
+    """Draw the outlines anew, if they are shown; they go with the last cube."""
+    if not cube_layers(viewer):
+        hide_names(viewer)
+    elif are_shown(viewer):
         show_names(viewer)
     return are_shown(viewer)
 

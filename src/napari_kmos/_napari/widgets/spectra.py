@@ -22,7 +22,7 @@ from napari_kmos._napari.widgets.live_plot import LivePlot
 from napari_kmos._napari.widgets.live_view import LiveView
 from napari_kmos._napari.widgets.parts import SideBySide
 from napari_kmos._napari.widgets.sky_edit import SkyEdit
-from napari_kmos._napari.widgets.spectra_steps import SpectraSteps
+from napari_kmos._napari.widgets.spectra_steps import NO_CUBES, SpectraSteps
 from napari_kmos._napari.widgets.star_sources import StarSources
 from napari_kmos._napari.widgets.tabs import tabs_of
 from napari_kmos._napari.widgets.write_edit import WriteEdit
@@ -178,6 +178,8 @@ class SpectraDock(Dock):
     def _on_layers_changed(self, event: object) -> None:
         """Take note of layers of ours that came, went or are looked at."""
         layer = getattr(event, "value", None)
+        if self.message.text() in (_NO_CUBE, NO_CUBES) and kmos_layers(self.viewer):
+            self.say("")
         if layer is not None and PIXELS not in layer.metadata:
             self.output.show_files(open_paths(self.viewer))
             self.sync.follow()

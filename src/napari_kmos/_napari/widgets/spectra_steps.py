@@ -35,7 +35,7 @@ from napari_kmos.words import counted
 if TYPE_CHECKING:
     from napari_kmos._napari.widgets.spectra import SpectraDock
 
-_NO_CUBES = "there is no cube to find stars in; open one first"
+NO_CUBES = "there is no cube to find stars in; open one first"
 #: So many warnings of a file stand in a line; all of them are notifications.
 _MOST_TOLD = 3
 
@@ -77,7 +77,7 @@ class SpectraSteps:
         """Find the stars of the visible cubes."""
         with notified(self.dock.say):
             if not (cubes := live.cubes_as_seen(self.dock.viewer)):
-                raise KmosError(_NO_CUBES)
+                raise KmosError(NO_CUBES)
             how = FindParameters(
                 threshold=self.dock.sources.threshold.value(),
                 fwhm_arcsec=self.session.fwhm_arcsec,
