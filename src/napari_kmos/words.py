@@ -2,11 +2,24 @@
 
 import html
 import unicodedata
+from collections.abc import Sequence
 
 
 def counted(number: int, name: str) -> str:
     """Return how many there are of something, in words: 1 row, 2 rows."""
     return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """Return names in a row, of many the first.
+
+    Examples
+    --------
+    >>> shortened(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def printable(text: str) -> str:

@@ -191,6 +191,21 @@ def test_files_of_one_name_go_into_folders_named_after_theirs(tmp_path: Path):
     assert [name for name in names(tmp_path / "one") if "spec_" in name] == ["COMBINED/spec_target_ifu5_1.fits"]
 
 
+def test_of_a_crowd_the_first_are_named(tmp_path: Path):
+    cube = star_cube()
+    path = write_cube(cube, tmp_path / "c.fits")
+    star = apertures_of(cube)[0]
+    crowd = [dataclasses.replace(star, id=str(number), dec=star.dec + number * 1e-5) for number in range(1, 9)]
+    away = [dataclasses.replace(one, id=f"far{one.id}", ra=star.ra + 1) for one in crowd]
+
+    with pytest.warns(KmosWarning) as told:
+        extract([path], [*crowd, *away], tmp_path / "out")
+
+    texts = " ".join(str(one.message) for one in told)
+    assert "the apertures of 1, 2, 3, 4, 5 and 3 more overlap, and light of one counts in the other" in texts
+    assert "outside every cube: far1, far2, far3, far4, far5 and 3 more" in texts
+
+
 def test_star_without_data_has_a_row_and_no_file(tmp_path: Path):
     cube = star_cube()
     cube.flux[:, :, 8:13] = np.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,18 +101,6 @@ def judging(topic: str) -> Callable[..., CheckLine]:
         return CheckLine(topic=topic, verdict=verdict, found=found, reason=reason, todo=todo)
 
     return judge
-
-
-def shortened(names: Sequence[str], most: int = 3) -> str:
-    """Return names in a row, of many the first.
-
-    Examples
-    --------
-    >>> shortened(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
-    """
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
 
 
 def _current(recipe: str) -> str:

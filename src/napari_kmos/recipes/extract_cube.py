@@ -22,10 +22,11 @@ from napari_kmos.io import (
     write_star_regions,
     write_table,
 )
-from napari_kmos.recipes.extract_plan import OUTSIDE
+from napari_kmos.recipes.extract_plan import MOST_NAMED, OUTSIDE
 from napari_kmos.recipes.product_cube import product_category
 from napari_kmos.report.spectra import TableRow, spectra_table
 from napari_kmos.spectral.collapse import collapse_mean
+from napari_kmos.words import shortened
 
 if TYPE_CHECKING:
     from napari_kmos.progress import Progress
@@ -70,8 +71,8 @@ def _warn_of_overlaps(task: ExtractTask) -> None:
     shared = overlapping_apertures(task.source.cube, task.stars) if task.how.method != "psf" else ()
     if shared:
         text = (
-            f"{task.source.cube.label}: the apertures of {', '.join(shared)} overlap, and light of one counts in the "
-            "other; smaller radii or the method psf tell it apart"
+            f"{task.source.cube.label}: the apertures of {shortened(shared, MOST_NAMED)} overlap, and light of one "
+            "counts in the other; smaller radii or the method psf tell it apart"
         )
         warnings.warn(text, KmosWarning, stacklevel=4)
 

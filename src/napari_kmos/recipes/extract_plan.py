@@ -16,6 +16,7 @@ from napari_kmos.io.names import names_apart
 from napari_kmos.recipes.mosaic_fields import halves_by_time
 from napari_kmos.recipes.offset_rows import corrected_cube
 from napari_kmos.spatial.wcs import offset_arcsec, pixel_to_sky
+from napari_kmos.words import shortened
 
 if TYPE_CHECKING:
     from napari_kmos.aperture import Aperture
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from napari_kmos.report.spectra import TableRow
 
 OUTSIDE = "outside every cube"
+#: Warnings about more stars name so many, and tell how many more there are.
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +180,7 @@ def plan_tasks(
     outside = [row for row in all_stars if row.id not in held]
     _check(tasks, all_stars, sources, how.parameters)
     if outside:
-        text = f"{OUTSIDE}: {', '.join(row.id for row in outside)}"
+        text = f"{OUTSIDE}: {shortened([row.id for row in outside], MOST_NAMED)}"
         warnings.warn(text, KmosWarning, stacklevel=3)
     for row in outside:
         min(tasks, key=lambda task: _distance(task.source.cube, row)).elsewhere.append(row)

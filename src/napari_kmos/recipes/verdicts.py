@@ -10,7 +10,8 @@ from astropy import units as u
 from napari_kmos.esorex import NATIVE
 from napari_kmos.esorex.settings import WINDOWS, window_settings
 from napari_kmos.instrument import key_quality
-from napari_kmos.recipes.evidence import BAD, DOUBT, GOOD, UNKNOWN, CheckLine, Evidence, judging, shortened
+from napari_kmos.recipes.evidence import BAD, DOUBT, GOOD, UNKNOWN, CheckLine, Evidence, judging
+from napari_kmos.words import shortened
 
 if TYPE_CHECKING:
     from napari_kmos.io import RecipeBlock
