@@ -11,7 +11,7 @@ from napari.viewer import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_kmos._napari import plotted
 from napari_kmos._napari.measuring import Question, fit_text, measure_spectra
@@ -216,6 +216,24 @@ def test_from_files_to_tables_and_figures(
     session.look = Look()
     dock.show()
     drawn(lambda: "a" in {trace.id for trace in dock.drawn.traces.spectra})
+
+    # the continuum of one star is taken for all by a click
+    session.selected = ("b",)
+    session.plotted = tuple(files[:3])
+    drawn(lambda: len(dock.drawn.traces.spectra) == 4)
+    dock.controls.continuum.windows.take(((2.11, 2.19),))
+    assert session.continua["a"].windows != ((2.11, 2.19),)
+    controls.setCurrentIndex(2)
+    (same,) = (one for one in dock.findChildren(QPushButton) if one.text() == "Same for all")
+    qtbot.mouseClick(same, Qt.MouseButton.LeftButton)
+    assert [session.continua[id_].windows for id_ in ("a", "b")] == [((2.11, 2.19),)] * 2
+
+    # points that are drawn later tell of stars, too
+    viewer.layers.remove(points_layer(viewer, "star"))
+    show_points(viewer, session.apertures)
+    points_layer(viewer, "star").selected_data = {0}
+    assert session.selected == ("a",)
+    assert {dock.results.item(index.row(), 0).text() for index in dock.results.selectionModel().selectedRows()} == {"a"}
 
 
 def draw_window(plot, qtbot: QtBot, first_um: float, last_um: float) -> None:

@@ -73,6 +73,7 @@ class PlotDock(Dock):
             *((one, self.controls.show_state) for one in controls),
             *((one, self._show_results) for one in (events.measured, events.selected)),
             *((one, self._on_points_selected) for one in selection_events(self.viewer)),
+            (layers.events.inserted, self._on_inserted),
             (events.out_dir, self.out_dir.show_path),
             (self.viewer.dims.events.current_step, self._show_marker),
         )
@@ -174,6 +175,14 @@ class PlotDock(Dock):
     def _on_points_selected(self) -> None:
         if ids := selected_ids(self.viewer):
             self.session.selected = ids
+
+    def _on_inserted(self) -> None:
+        """Listen to points that are new, too."""
+        known = [signal for signal, _ in self._linked]
+        for signal in selection_events(self.viewer):
+            if not any(signal is one for one in known):
+                signal.connect(self._on_points_selected)
+                self._linked.append((signal, self._on_points_selected))
 
     def _on_export(self) -> None:
         if path := ask_save(self, "Export the plot", self.session.out_dir / "spectra.png", FIGURES):
