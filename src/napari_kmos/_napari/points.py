@@ -169,10 +169,13 @@ def drawable(viewer: ViewerModel, apertures: Sequence[Aperture]) -> list[Apertur
 
 
 def selected_ids(viewer: ViewerModel) -> tuple[str, ...]:
-    """Return the ids of the apertures whose points are selected."""
+    """Return the ids of the apertures whose points are selected by the user; none while that is changed from here."""
+    layers = _layers(viewer)
+    if any(is_being_shown(layer) for layer in layers):
+        return ()
     return tuple(
         str(layer.features["id"].iloc[index])
-        for layer in _layers(viewer)
+        for layer in layers
         for index in sorted(layer.selected_data)
         if index < len(layer.features)
     )
