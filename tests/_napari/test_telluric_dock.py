@@ -95,7 +95,7 @@ def test_from_files_to_flux(make_napari_viewer: Callable[..., Viewer], qtbot: Qt
     type_in(page.standard.line, str(standard))
     qtbot.waitUntil(lambda: page.standard_airmass.placeholderText().startswith("not in star"), timeout=WAIT_MS)
     click(page, "Correct")
-    done("type it in (--standard-airmass)")
+    done("type it in (standard_airmass)")
     for field, text in (
         (page.airmass, f"{stars.TARGET_AIRMASS}"),
         (page.standard_airmass, f"{stars.STANDARD_AIRMASS}"),

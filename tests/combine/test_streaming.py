@@ -229,7 +229,7 @@ def test_an_exposure_that_vanishes_half_way_is_told(files, tmp_path, monkeypatch
 
     with pytest.raises(NotKmosError, match=r"exp2\.fits: changed or vanished since it was opened"):
         combine(copies, tmp_path / "out", name="gc1", progress=remove)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_cancelling_half_way_leaves_nothing(files, tmp_path, monkeypatch):

@@ -271,7 +271,7 @@ def test_existing_products_and_cancelling(files, tmp_path):
 
     with pytest.raises(Cancelled):
         combine(files, tmp_path / "cancelled", progress=cancel, parameters=AVERAGE)
-    assert list((tmp_path / "cancelled").iterdir()) == []
+    assert not (tmp_path / "cancelled").exists()
 
 
 def test_progress_goes_from_start_to_end(files, tmp_path):
