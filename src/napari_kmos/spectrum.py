@@ -44,6 +44,9 @@ class PsfFit:
         Per degree of freedom, of all planes of the field.
     psf_chi2 : float
         The same of the bins to which the profile was fitted; how well the profile is that of the stars.
+    misfit : float
+        Part of the stars' light in a spaxel by which the profile is off, so that chi2 of the bins is 1: flat field,
+        profile, stars that are missing. It is in the errors of the fluxes. 0 where the noise explains the bins.
     noise_factor : float
         By how much the correlation of neighbouring spaxels makes the noise of the flux larger.
     blended : mapping
@@ -61,6 +64,7 @@ class PsfFit:
     drift_arcsec: tuple[float, float]
     chi2: float
     psf_chi2: float
+    misfit: float = 0.0
     noise_factor: float = 1.0
     blended: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from napari_kmos.errors import ExtractionError, KmosWarning
 from napari_kmos.extract import ExtractParameters, extract_spectra, extract_with_residual
 from napari_kmos.progress import Cancelled
 from napari_kmos.spatial.wcs import make_wcs, offset_arcsec, pixel_to_sky
+
+if TYPE_CHECKING:
+    from napari_kmos.spectrum import PsfFit
 
 SHAPE = (14, 17)
 SPAXEL = 0.2
@@ -349,3 +353,53 @@ def test_cubes_too_small_for_their_stars_are_no_error(method: str, shape: tuple[
         for spectrum in extract_spectra(each, apertures, method=method):
             assert_array_equal(spectrum.mask, ~np.isfinite(spectrum.flux))
             assert not np.isinf(spectrum.flux).any()
+
+
+def imperfect_field(*, widths: tuple[float, ...], gain: float, shifts: float, seed: int) -> tuple[Cube, np.ndarray]:
+    """Return a cube as exposures of different seeing and slitlets of different sensitivity make it, and its fluxes."""
+    cube, _ = make_field(n_wave=48)
+    rng = np.random.default_rng(seed)
+    places, fluxes = np.array([star[:2] for star in STARS]), np.array([star[2] for star in STARS])
+    images = [
+        np.tensordot(fluxes, moffats(places + shifts * rng.standard_normal(2), width, 2.8), 1) for width in widths
+    ]
+    slitlets = 1 + gain * rng.standard_normal((SHAPE[0], 1))
+    flux = np.mean(images, axis=0) * slitlets + 0.2 * rng.standard_normal(cube.shape)
+    return dataclasses.replace(cube, flux=flux.astype(np.float32)), fluxes
+
+
+def of_imperfect_fields(**how: object) -> tuple[np.ndarray, np.ndarray, list[PsfFit]]:
+    """Return by how much the mean fluxes are off, relative and in sigma, shape (fields, stars), and the fits."""
+    off, pulls, fits = [], [], []
+    for seed in range(6):
+        cube, truth = imperfect_field(seed=seed, **how)  # type: ignore[arg-type]
+        spectra = extract_spectra(cube, apertures_of(cube, off=0.1), method="psf")
+        flux, noise = (np.array([getattr(one, name).mean() for one in spectra]) for name in ("flux", "noise"))
+        off.append(flux / truth - 1)
+        pulls.append((flux - truth) / noise)
+        assert spectra[0].psf is not None
+        fits.append(spectra[0].psf)
+    return np.array(off), np.array(pulls), fits
+
+
+def test_slitlets_of_different_sensitivity_are_in_the_errors():
+    """By 2 %: chi2 is large, what makes it 1 is found, and fluxes are off by as much as the errors say."""
+    off, pulls, fits = of_imperfect_fields(widths=(3.4,), gain=0.02, shifts=0.0)
+
+    assert np.median([fit.psf_chi2 for fit in fits]) > 4
+    # Of 14 slitlets few lie beneath a star, and the fluxes and the profile take up a part of it.
+    assert 0.008 < np.median([fit.misfit for fit in fits]) < 0.025
+    assert np.median(np.abs(off)) < 0.015
+    # Levels of 5 stars that go together in 6 fields; without the misfit 4.
+    assert 0.6 < np.sqrt(np.mean(pulls**2)) < 1.5
+
+
+def test_exposures_of_different_seeing():
+    """Their mean is no Moffat profile: it is fitted well in the field, and its wings outside are 2 % too bright."""
+    off, _, fits = of_imperfect_fields(widths=(3.0, 4.2), gain=0.0, shifts=0.0)
+
+    assert np.median([fit.psf_chi2 for fit in fits]) < 1.2
+    assert np.abs(off).max() < 0.05
+    off, pulls, _ = of_imperfect_fields(widths=(3.0, 3.5, 4.0, 4.5), gain=0.02, shifts=0.15)
+    assert np.median(np.abs(off)) < 0.04
+    assert np.median(np.abs(pulls)) < 2

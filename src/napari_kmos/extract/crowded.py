@@ -192,4 +192,4 @@ def _solve(
         model = dataclasses.replace(model, held=held)
         fit, prior = fit_of(model), model.prior(parameters, scale_arcsec)
         solution = fit.solve(prior, solution.theta)
-    return model, fit.with_errors(solution, prior)
+    return model, fit.with_errors(fit.allowing_for_misfit(solution, prior), prior)

@@ -83,6 +83,7 @@ def psf_facts(cube: Cube, fit: FieldFit, members: Sequence[Placed], place: int, 
         drift_arcsec=tuple(float(part) for part in offset_arcsec(ra, dec, *map(float, moved))),  # type: ignore[arg-type]
         chi2=fit.planes.chi2,
         psf_chi2=fit.solution.chi2,
+        misfit=fit.solution.misfit,
         noise_factor=float(np.sqrt(fit.inflation[place])),
         blended=_blended(fit, members, place, blend_fwhm * fwhm / scale),
     )

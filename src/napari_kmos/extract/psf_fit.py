@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.ndimage import convolve
+from scipy.optimize import brentq
 
 from napari_kmos.extract.psf_model import N_LOCAL, N_SHARED
 from napari_kmos.spectral.nan import divide
@@ -32,6 +33,12 @@ _CONVERGED = 1e-6
 _FURTHEST = 5.0
 #: Of the norm of the columns: keeps fluxes finite that the data do not tell.
 _REGULAR = 1e-6
+#: A star is off by at most this part of its light in a spaxel: more tells of stars that are missing.
+_MOST_MISFIT = 0.2
+#: Spaxels that are off alike: slitlets and profiles go wrong by 2 x 2 spaxels or so, not by single ones.
+_ALIKE = 4.0
+#: How often the misfit is found and allowed for; the median of the square of normal noise.
+_ROUNDS, _MEDIAN_SQUARE = 2, 0.4549
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -48,6 +55,8 @@ class PsfSolution:
         Per degree of freedom, of the bins.
     brightness : ndarray, shape (n_stars,)
         Of the stars on the field: flux over what its error would be, were the star alone; the mean over the bins.
+    misfit : float
+        Part of the stars' light in a spaxel by which it is off, so that chi2 is 1; 0 where it is 1 by the noise.
     bins : tuple of BinErrors
         What the errors of fluxes follow from.
     """
@@ -56,15 +65,16 @@ class PsfSolution:
     covariance: Floats
     chi2: float
     brightness: Floats
+    misfit: float = 0.0
     bins: tuple[BinErrors, ...] = ()
 
 
 class BinErrors(NamedTuple):
     """How the errors of fluxes follow at the wavelength of a bin.
 
-    ``shares[i]``, shape (n, n): the variance of flux i by the errors of the fitted parameters is f^T shares[i] f, where
-    f are the fluxes of all stars. ``inflation[i]``: variance of flux i by correlated noise over that by the same noise
-    without correlation.
+    ``shares[i]``, shape (n, n): the variance of flux i by the errors of the fitted parameters and by the misfit is
+    f^T shares[i] f, where f are the fluxes of all stars. ``inflation[i]``: variance of flux i by correlated noise over
+    that by the same noise without correlation.
     """
 
     wave_um: float
@@ -80,6 +90,12 @@ class _Linear(NamedTuple):
     fluxes: Floats
     columns: Floats
     local_slopes: Floats
+
+    @property
+    def starlight(self) -> Floats:
+        """Light of the stars over the noise, shape (n_pixels,)."""
+        n_stars = self.local_slopes.shape[1] // N_LOCAL
+        return self.columns[:, :n_stars] @ self.fluxes[:n_stars]
 
 
 class BinFit:
@@ -151,11 +167,53 @@ class BinFit:
         trial[N_SHARED:] = np.clip(trial[N_SHARED:], -limit, limit)
         return trial
 
+    def allowing_for_misfit(self, solution: PsfSolution, prior: Prior) -> PsfSolution:
+        """Solve again with less weight where stars shine, if they explain the bins worse than the noise would.
+
+        Else the brightest spaxels, whose flat field is not known as well as their noise is small, bend the profile. As
+        DAOPHOT's, the error that is added is a part of the light; here chi2 tells which (Stetson 1987, PASP 99, 191).
+        """
+        n_free = int(np.count_nonzero(prior.sigma > 0))
+        for _ in range(_ROUNDS):
+            bins, _ = self._evaluate(solution.theta, prior)
+            noise, misfit = self._misfit(bins, n_free)
+            if misfit == 0:
+                break
+            variances = [noise + _ALIKE * (misfit * one.starlight) ** 2 for one in bins]
+            loosened = [
+                each._replace(root_weights=each.root_weights / np.sqrt(variance))
+                for each, variance in zip(self._bins, variances, strict=True)
+            ]
+            found = BinFit(self._model, loosened, self._background, self._correlation).solve(prior, solution.theta)
+            chi2 = _squares(self._evaluate(found.theta, prior)[0]) / self._degrees(bins, n_free)
+            solution = replace(found, chi2=chi2, brightness=solution.brightness, misfit=misfit)
+        return solution
+
+    def _misfit(self, bins: Sequence[_Linear], n_free: int) -> tuple[float, float]:
+        """Variance of the noise by the darker half of the spaxels, 1 at least, and the part of the light for chi2 1."""
+        is_used = np.concatenate([one.root_weights for one in self._bins]) > 0
+        squares = np.concatenate([one.residual for one in bins])[is_used] ** 2
+        light = np.concatenate([one.starlight for one in bins])[is_used] ** 2
+        noise = max(float(np.median(squares[light <= np.median(light)])) / _MEDIAN_SQUARE, 1.0)
+
+        def excess(part: float) -> float:
+            return float(np.sum(squares / (noise + part**2 * light))) - self._degrees(bins, n_free)
+
+        if excess(0.0) <= 0:
+            return noise, 0.0
+        return noise, _MOST_MISFIT if excess(_MOST_MISFIT) > 0 else float(brentq(excess, 0.0, _MOST_MISFIT))
+
+    def _degrees(self, bins: Sequence[_Linear], n_free: int) -> int:
+        """Degrees of freedom, at least 1."""
+        n_data = sum(int(np.count_nonzero(one.root_weights)) for one in self._bins)
+        return max(n_data - sum(len(one.fluxes) for one in bins) - n_free, 1)
+
     def with_errors(self, solution: PsfSolution, prior: Prior) -> PsfSolution:
         """Return the solution with the errors of fluxes, those of parameters that were held included."""
         covariance = solution.covariance + np.diag(prior.held**2)
         errors = tuple(
-            self._errors(self._linear(solution.theta, number), number, covariance) for number in range(len(self._bins))
+            self._errors(self._linear(solution.theta, number), number, covariance, solution.misfit)
+            for number in range(len(self._bins))
         )
         return replace(solution, covariance=covariance, bins=errors)
 
@@ -163,7 +221,7 @@ class BinFit:
         """All bins at some parameters, and the cost: chi^2 with what is known before."""
         bins = [self._linear(theta, number) for number in range(len(self._bins))]
         away = divide(theta - prior.values, prior.sigma)
-        return bins, float(sum(one.residual @ one.residual for one in bins) + np.nansum(away**2))
+        return bins, _squares(bins) + float(np.nansum(away**2))
 
     def _linear(self, theta: Floats, number: int) -> _Linear:
         """Solve one bin for fluxes and background."""
@@ -190,9 +248,7 @@ class BinFit:
             slopes = one.slopes[:, free]
             curvature += slopes.T @ slopes
             spread += slopes.T @ self._correlated(slopes.T).T
-        n_data = sum(np.count_nonzero(one.root_weights) for one in self._bins)
-        n_fluxes = sum(len(one.fluxes) for one in bins)
-        chi2 = sum(float(one.residual @ one.residual) for one in bins) / max(n_data - n_fluxes - len(free), 1)
+        chi2 = _squares(bins) / self._degrees(bins, len(free))
         inverse = _inverse(curvature + np.diag(weights), _LEAST_DAMPING)
         covariance = np.zeros((len(theta), len(theta)))
         covariance[np.ix_(free, free)] = inverse @ (max(chi2, 1.0) * spread + np.diag(weights)) @ inverse
@@ -200,8 +256,8 @@ class BinFit:
         bright = np.mean([one.fluxes[:n_stars] * np.linalg.norm(one.columns, axis=0)[:n_stars] for one in bins], axis=0)
         return PsfSolution(theta=theta, covariance=covariance, chi2=chi2, brightness=bright)
 
-    def _errors(self, one: _Linear, number: int, covariance: Floats) -> BinErrors:
-        """Propagate errors of the parameters, and correlated noise, into fluxes at the wavelength of a bin."""
+    def _errors(self, one: _Linear, number: int, covariance: Floats, misfit: float) -> BinErrors:
+        """Propagate errors of the parameters, misfit and correlated noise into fluxes at the wavelength of a bin."""
         n_stars = (one.local_slopes.shape[1]) // N_LOCAL
         inverse: Floats = np.linalg.pinv(one.columns)[:n_stars].astype(float)
         plain = np.sum(inverse**2, axis=1)
@@ -211,6 +267,8 @@ class BinFit:
         response = (inverse @ one.local_slopes).reshape(n_stars, N_LOCAL, n_stars)
         moved = np.einsum("iaj,ajbk->ijbk", response, local, optimize=True)
         shares = np.einsum("ijbk,ibk->ijk", moved, response, optimize=True)
+        stars = one.columns[:, :n_stars]
+        shares += _ALIKE * misfit**2 * np.einsum("ip,pj,pk->ijk", inverse**2, stars, stars, optimize=True)
         return BinErrors(self._bins[number].wave_um, shares, np.where(np.isfinite(inflation), inflation, 1.0))
 
     def _correlated(self, images: Floats) -> Floats:
@@ -219,6 +277,11 @@ class BinFit:
             return images
         stack = images.reshape(-1, *self._model.shape)
         return np.asarray(convolve(stack, self._correlation[None], mode="constant").reshape(images.shape))
+
+
+def _squares(bins: Sequence[_Linear]) -> float:
+    """Sum of the squares of the residuals, over the noise."""
+    return sum(float(one.residual @ one.residual) for one in bins)
 
 
 def _inverse(matrix: Floats, damping: float) -> Floats:

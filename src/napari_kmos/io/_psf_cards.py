@@ -28,6 +28,7 @@ _PSF = {
     "drift_arcsec": (("PSFDRA", "[arcsec] drift over the band, east"), ("PSFDDEC", "[arcsec] the same, north")),
     "chi2": (("PSFCHI2", "per degree of freedom, all planes of the field"),),
     "psf_chi2": (("PSFBCHI2", "the same of the bins the profile was fitted to"),),
+    "misfit": (("PSFMISF", "part of light by which a spaxel is off"),),
     "noise_factor": (("PSFNOISE", "noise with correlation of spaxels over without"),),
 }
 
